@@ -1,0 +1,522 @@
+//! Jobs: what people ask for, in canonical form.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::json::nullable;
+use crate::{
+    Absent, DelayFunction, DriverConfig, HealthCheck, JobId, JobStatus, JobType, LifecycleHook, Namespace, NetworkResource, OnFailure,
+    Resources, RestartMode,
+};
+
+/// A job: what to run, as its owner wrote it, in canonical form.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Job {
+    /// Default false.
+    #[serde(rename = "Stop")]
+    pub stop: bool,
+    #[serde(rename = "Region")]
+    pub region: String,
+    /// Default "default".
+    #[serde(rename = "Namespace")]
+    pub namespace: Namespace,
+    /// Required; no space, no NUL; URL-escaped when used in paths.
+    #[serde(rename = "ID")]
+    pub id: JobId,
+    /// Default "".
+    #[serde(rename = "ParentID")]
+    pub parent_id: JobId,
+    /// Default = ID.
+    #[serde(rename = "Name")]
+    pub name: String,
+    /// Default "service".
+    #[serde(rename = "Type")]
+    pub kind: JobType,
+    /// Default 50.
+    #[serde(rename = "Priority")]
+    pub priority: i64,
+    /// Default false.
+    #[serde(rename = "AllAtOnce")]
+    pub all_at_once: bool,
+    /// Default ["*"].
+    #[serde(rename = "Datacenters", with = "nullable")]
+    pub datacenters: Vec<String>,
+    /// Default "" then namespace default pool, normally "default".
+    #[serde(rename = "NodePool")]
+    pub node_pool: String,
+    /// Default null.
+    #[serde(rename = "Constraints", with = "nullable")]
+    pub constraints: Vec<Constraint>,
+    /// Default null.
+    #[serde(rename = "Affinities")]
+    pub affinities: Absent,
+    /// Default null.
+    #[serde(rename = "Spreads")]
+    pub spreads: Absent,
+    #[serde(rename = "TaskGroups", with = "nullable")]
+    pub task_groups: Vec<TaskGroup>,
+    /// Object, never null on the wire.
+    #[serde(rename = "Update")]
+    pub update: UpdateStrategy,
+    #[serde(rename = "Multiregion")]
+    pub multiregion: Option<Multiregion>,
+    #[serde(rename = "Periodic")]
+    pub periodic: Absent,
+    #[serde(rename = "ParameterizedJob")]
+    pub parameterized_job: Absent,
+    /// Default false.
+    #[serde(rename = "Dispatched")]
+    pub dispatched: bool,
+    /// Set from idempotency_token.
+    #[serde(rename = "DispatchIdempotencyToken")]
+    pub dispatch_idempotency_token: String,
+    /// Stored snappy-compressed; GET /v1/job/:id and alloc reads return it decompressed, base64 in JSON.
+    #[serde(rename = "Payload")]
+    pub payload: Absent,
+    /// Default null.
+    #[serde(rename = "Meta", with = "nullable")]
+    pub meta: BTreeMap<String, String>,
+    /// Default "".
+    #[serde(rename = "ConsulNamespace")]
+    pub consul_namespace: String,
+    /// Default "".
+    #[serde(rename = "VaultNamespace")]
+    pub vault_namespace: String,
+    /// Accessor id of submitting token.
+    #[serde(rename = "NomadTokenID")]
+    pub nomad_token_id: String,
+    #[serde(rename = "Status")]
+    pub status: JobStatus,
+    #[serde(rename = "StatusDescription")]
+    pub status_description: String,
+    /// Default false.
+    #[serde(rename = "Stable")]
+    pub stable: bool,
+    /// Default 0 (increments per spec change).
+    #[serde(rename = "Version")]
+    pub version: u64,
+    /// Unix nanoseconds; unix nanoseconds, set by server.
+    #[serde(rename = "SubmitTime")]
+    pub submit_time: i64,
+    #[serde(rename = "CreateIndex")]
+    pub create_index: u64,
+    /// Index of last change of any kind.
+    #[serde(rename = "ModifyIndex")]
+    pub modify_index: u64,
+    /// Index of last spec change; used with EnforceIndex.
+    #[serde(rename = "JobModifyIndex")]
+    pub job_modify_index: u64,
+    /// UI block (1.7+).
+    #[serde(rename = "UI")]
+    pub ui: Absent,
+    /// Set on tagged versions (1.9+).
+    #[serde(rename = "VersionTag")]
+    pub version_tag: Absent,
+}
+
+/// Tasks that run together on one node, `count` times.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct TaskGroup {
+    #[serde(rename = "Name")]
+    pub name: String,
+    /// Default scaling.min if set else 1.
+    #[serde(rename = "Count")]
+    pub count: i64,
+    /// Default service/system only; null for batch/sysbatch.
+    #[serde(rename = "Update")]
+    pub update: Option<UpdateStrategy>,
+    /// Default service only; null otherwise.
+    #[serde(rename = "Migrate")]
+    pub migrate: Option<MigrateStrategy>,
+    #[serde(rename = "Constraints", with = "nullable")]
+    pub constraints: Vec<Constraint>,
+    /// Default null.
+    #[serde(rename = "Scaling")]
+    pub scaling: Absent,
+    /// Default by job type.
+    #[serde(rename = "RestartPolicy")]
+    pub restart_policy: Option<RestartPolicy>,
+    /// Default null.
+    #[serde(rename = "Disconnect")]
+    pub disconnect: Absent,
+    #[serde(rename = "Tasks", with = "nullable")]
+    pub tasks: Vec<Task>,
+    /// Default {Sticky:false,SizeMB:300,Migrate:false}.
+    #[serde(rename = "EphemeralDisk")]
+    pub ephemeral_disk: Option<EphemeralDisk>,
+    /// Default null.
+    #[serde(rename = "Meta", with = "nullable")]
+    pub meta: BTreeMap<String, String>,
+    /// Default by job type; null for system/sysbatch.
+    #[serde(rename = "ReschedulePolicy")]
+    pub reschedule_policy: Option<ReschedulePolicy>,
+    #[serde(rename = "Affinities")]
+    pub affinities: Absent,
+    #[serde(rename = "Spreads")]
+    pub spreads: Absent,
+    #[serde(rename = "Networks", with = "nullable")]
+    pub networks: Vec<NetworkResource>,
+    #[serde(rename = "Consul")]
+    pub consul: Absent,
+    #[serde(rename = "Services")]
+    pub services: Absent,
+    #[serde(rename = "Volumes")]
+    pub volumes: Absent,
+    /// Nanoseconds; default null.
+    #[serde(rename = "ShutdownDelay")]
+    pub shutdown_delay: Option<i64>,
+    /// Nanoseconds; default null.
+    #[serde(rename = "MaxRunDuration")]
+    pub max_run_duration: Option<i64>,
+    /// Nanoseconds.
+    #[serde(rename = "StopAfterClientDisconnect")]
+    pub stop_after_client_disconnect: Option<i64>,
+    /// Nanoseconds.
+    #[serde(rename = "MaxClientDisconnect")]
+    pub max_client_disconnect: Option<i64>,
+    #[serde(rename = "PreventRescheduleOnLost")]
+    pub prevent_reschedule_on_lost: bool,
+}
+
+/// One process (or container) of a group.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Task {
+    #[serde(rename = "Name")]
+    pub name: String,
+    #[serde(rename = "Driver")]
+    pub driver: String,
+    #[serde(rename = "User")]
+    pub user: String,
+    /// Default null if empty.
+    #[serde(rename = "Config", with = "nullable")]
+    pub config: DriverConfig,
+    /// Default null if empty.
+    #[serde(rename = "Env", with = "nullable")]
+    pub env: BTreeMap<String, String>,
+    #[serde(rename = "Services")]
+    pub services: Absent,
+    #[serde(rename = "Vault")]
+    pub vault: Absent,
+    #[serde(rename = "Secrets")]
+    pub secrets: Absent,
+    #[serde(rename = "Consul")]
+    pub consul: Absent,
+    #[serde(rename = "Templates")]
+    pub templates: Absent,
+    #[serde(rename = "Constraints", with = "nullable")]
+    pub constraints: Vec<Constraint>,
+    #[serde(rename = "Affinities")]
+    pub affinities: Absent,
+    /// Default {CPU:100,MemoryMB:300}.
+    #[serde(rename = "Resources")]
+    pub resources: Option<Resources>,
+    /// Default = group policy.
+    #[serde(rename = "RestartPolicy")]
+    pub restart_policy: Option<RestartPolicy>,
+    #[serde(rename = "DispatchPayload")]
+    pub dispatch_payload: Absent,
+    #[serde(rename = "Lifecycle")]
+    pub lifecycle: Option<TaskLifecycle>,
+    /// Default null if empty.
+    #[serde(rename = "Meta", with = "nullable")]
+    pub meta: BTreeMap<String, String>,
+    /// Nanoseconds; default 5s.
+    #[serde(rename = "KillTimeout")]
+    pub kill_timeout: i64,
+    /// Default {10,10,false}.
+    #[serde(rename = "LogConfig")]
+    pub log_config: Option<LogConfig>,
+    #[serde(rename = "Artifacts")]
+    pub artifacts: Absent,
+    /// Default false.
+    #[serde(rename = "Leader")]
+    pub leader: bool,
+    /// Nanoseconds; default 0.
+    #[serde(rename = "ShutdownDelay")]
+    pub shutdown_delay: i64,
+    #[serde(rename = "VolumeMounts")]
+    pub volume_mounts: Absent,
+    #[serde(rename = "ScalingPolicies")]
+    pub scaling_policies: Absent,
+    #[serde(rename = "KillSignal")]
+    pub kill_signal: String,
+    #[serde(rename = "Kind")]
+    pub kind: String,
+    #[serde(rename = "CSIPluginConfig")]
+    pub csi_plugin_config: Absent,
+    /// Default {Name:"default",Audience:["nomadproject.io"]}.
+    #[serde(rename = "Identity")]
+    pub identity: Absent,
+    #[serde(rename = "Identities")]
+    pub identities: Absent,
+    #[serde(rename = "Actions")]
+    pub actions: Absent,
+    #[serde(rename = "Schedule")]
+    pub schedule: Absent,
+}
+
+/// How a new version replaces the old one.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct UpdateStrategy {
+    /// Nanoseconds; default 30000000000.
+    #[serde(rename = "Stagger")]
+    pub stagger: i64,
+    /// Default 1.
+    #[serde(rename = "MaxParallel")]
+    pub max_parallel: i64,
+    /// Default "checks".
+    #[serde(rename = "HealthCheck")]
+    pub health_check: HealthCheck,
+    /// Nanoseconds; default 10000000000.
+    #[serde(rename = "MinHealthyTime")]
+    pub min_healthy_time: i64,
+    /// Nanoseconds; default 300000000000.
+    #[serde(rename = "HealthyDeadline")]
+    pub healthy_deadline: i64,
+    /// Nanoseconds; default 600000000000.
+    #[serde(rename = "ProgressDeadline")]
+    pub progress_deadline: i64,
+    /// Default false.
+    #[serde(rename = "AutoRevert")]
+    pub auto_revert: bool,
+    /// Default false.
+    #[serde(rename = "AutoPromote")]
+    pub auto_promote: bool,
+    /// Default 0.
+    #[serde(rename = "Canary")]
+    pub canary: i64,
+}
+
+/// How allocations leave a draining node.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct MigrateStrategy {
+    /// Default 1.
+    #[serde(rename = "MaxParallel")]
+    pub max_parallel: i64,
+    /// Default "checks".
+    #[serde(rename = "HealthCheck")]
+    pub health_check: HealthCheck,
+    /// Nanoseconds; default 10s.
+    #[serde(rename = "MinHealthyTime")]
+    pub min_healthy_time: i64,
+    /// Nanoseconds; default 5m.
+    #[serde(rename = "HealthyDeadline")]
+    pub healthy_deadline: i64,
+}
+
+/// When a failed task is started again on its node.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RestartPolicy {
+    /// Default service/system 2; batch/sysbatch 3.
+    #[serde(rename = "Attempts")]
+    pub attempts: i64,
+    /// Nanoseconds; default service/system 30m; batch/sysbatch 24h.
+    #[serde(rename = "Interval")]
+    pub interval: i64,
+    /// Nanoseconds; default 15s.
+    #[serde(rename = "Delay")]
+    pub delay: i64,
+    /// Default "fail".
+    #[serde(rename = "Mode")]
+    pub mode: RestartMode,
+    /// Default false.
+    #[serde(rename = "RenderTemplates")]
+    pub render_templates: bool,
+}
+
+/// When a failed allocation is placed anew.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct ReschedulePolicy {
+    /// Default service 0; batch 1.
+    #[serde(rename = "Attempts")]
+    pub attempts: i64,
+    /// Nanoseconds; default service 0; batch 24h.
+    #[serde(rename = "Interval")]
+    pub interval: i64,
+    /// Nanoseconds; default service 30s; batch 5s.
+    #[serde(rename = "Delay")]
+    pub delay: i64,
+    /// Default service exponential; batch constant.
+    #[serde(rename = "DelayFunction")]
+    pub delay_function: DelayFunction,
+    /// Nanoseconds; default service 1h; batch 0.
+    #[serde(rename = "MaxDelay")]
+    pub max_delay: i64,
+    /// Default service true; batch false.
+    #[serde(rename = "Unlimited")]
+    pub unlimited: bool,
+}
+
+/// The shared disk of an allocation.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct EphemeralDisk {
+    /// Default false.
+    #[serde(rename = "Sticky")]
+    pub sticky: bool,
+    /// MiB; default 300.
+    #[serde(rename = "SizeMB")]
+    pub size_mb: i64,
+    /// Default false.
+    #[serde(rename = "Migrate")]
+    pub migrate: bool,
+}
+
+/// A condition that a node must meet.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Constraint {
+    #[serde(rename = "LTarget")]
+    pub l_target: String,
+    #[serde(rename = "RTarget")]
+    pub r_target: String,
+    #[serde(rename = "Operand")]
+    pub operand: String,
+}
+
+/// Rotation of captured output.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct LogConfig {
+    /// Default 10.
+    #[serde(rename = "MaxFiles")]
+    pub max_files: i64,
+    /// MiB; default 10.
+    #[serde(rename = "MaxFileSizeMB")]
+    pub max_file_size_mb: i64,
+    /// Default false.
+    #[serde(rename = "Disabled")]
+    pub disabled: bool,
+}
+
+/// When a task runs, relative to the main tasks.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct TaskLifecycle {
+    #[serde(rename = "Hook")]
+    pub hook: LifecycleHook,
+    #[serde(rename = "Sidecar")]
+    pub sidecar: bool,
+}
+
+/// The regions of a multi-region job, in order.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Multiregion {
+    #[serde(rename = "Strategy")]
+    pub strategy: Option<MultiregionStrategy>,
+    #[serde(rename = "Regions", with = "nullable")]
+    pub regions: Vec<MultiregionRegion>,
+}
+
+/// How a change rolls over the regions.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct MultiregionStrategy {
+    /// Default 0 (=all regions at once).
+    #[serde(rename = "MaxParallel")]
+    pub max_parallel: i64,
+    /// Default "".
+    #[serde(rename = "OnFailure")]
+    pub on_failure: OnFailure,
+}
+
+/// What differs in one region.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct MultiregionRegion {
+    #[serde(rename = "Name")]
+    pub name: String,
+    /// Default 1.
+    #[serde(rename = "Count")]
+    pub count: i64,
+    /// Default [].
+    #[serde(rename = "Datacenters", with = "nullable")]
+    pub datacenters: Vec<String>,
+    #[serde(rename = "NodePool")]
+    pub node_pool: String,
+    /// Default {}.
+    #[serde(rename = "Meta", with = "nullable")]
+    pub meta: BTreeMap<String, String>,
+}
+
+/// The text from which a job version was made.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct JobSubmission {
+    #[serde(rename = "Source")]
+    pub source: String,
+    #[serde(rename = "Format")]
+    pub format: String,
+    /// Values are URL-query-escaped at submit and unescaped on read.
+    #[serde(rename = "VariableFlags", with = "nullable")]
+    pub variable_flags: BTreeMap<String, String>,
+    #[serde(rename = "Variables")]
+    pub variables: String,
+    #[serde(rename = "Namespace")]
+    pub namespace: Namespace,
+    #[serde(rename = "JobID")]
+    pub job_id: JobId,
+    #[serde(rename = "Version")]
+    pub version: u64,
+    #[serde(rename = "JobModifyIndex")]
+    pub job_modify_index: u64,
+}
+
+/// Counts of allocations per group.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct JobSummary {
+    #[serde(rename = "JobID")]
+    pub job_id: JobId,
+    #[serde(rename = "Namespace")]
+    pub namespace: Namespace,
+    #[serde(rename = "Summary", with = "nullable")]
+    pub summary: BTreeMap<String, TaskGroupSummary>,
+    #[serde(rename = "Children")]
+    pub children: Option<JobChildrenSummary>,
+    #[serde(rename = "CreateIndex")]
+    pub create_index: u64,
+    #[serde(rename = "ModifyIndex")]
+    pub modify_index: u64,
+}
+
+/// Counts of allocations of one group by state.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct TaskGroupSummary {
+    #[serde(rename = "Queued")]
+    pub queued: i64,
+    #[serde(rename = "Complete")]
+    pub complete: i64,
+    #[serde(rename = "Failed")]
+    pub failed: i64,
+    #[serde(rename = "Running")]
+    pub running: i64,
+    #[serde(rename = "Starting")]
+    pub starting: i64,
+    #[serde(rename = "Lost")]
+    pub lost: i64,
+    #[serde(rename = "Unknown")]
+    pub unknown: i64,
+}
+
+/// Counts of child jobs by status.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct JobChildrenSummary {
+    #[serde(rename = "Pending")]
+    pub pending: i64,
+    #[serde(rename = "Running")]
+    pub running: i64,
+    #[serde(rename = "Dead")]
+    pub dead: i64,
+}

@@ -1,0 +1,128 @@
+//! What follows from a job, an allocation or a deployment by itself.
+
+use crate::*;
+
+/// The namespace that exists from the start.
+pub const DEFAULT_NAMESPACE: &str = "default";
+/// The node pool of nodes and jobs that name none.
+pub const DEFAULT_NODE_POOL: &str = "default";
+/// The node pool that stands for all nodes; jobs may use it, nodes may not.
+pub const ALL_NODE_POOL: &str = "all";
+
+impl Job {
+    pub fn key(&self) -> JobKey {
+        JobKey { namespace: self.namespace.clone(), id: self.id.clone() }
+    }
+
+    pub fn is_multiregion(&self) -> bool {
+        self.multiregion.as_ref().is_some_and(|m| !m.regions.is_empty())
+    }
+
+    pub fn group(&self, name: &str) -> Option<&TaskGroup> {
+        self.task_groups.iter().find(|group| group.name == name)
+    }
+
+    /// The same wish: everything equal but what the region itself writes (status, versions, indexes, times).
+    pub fn same_specification(&self, other: &Job) -> bool {
+        let bare = |job: &Job| Job {
+            status: JobStatus::default(),
+            status_description: String::new(),
+            stable: false,
+            version: 0,
+            submit_time: 0,
+            create_index: 0,
+            modify_index: 0,
+            job_modify_index: 0,
+            nomad_token_id: String::new(),
+            ..job.clone()
+        };
+        bare(self) == bare(other)
+    }
+}
+
+impl TaskGroup {
+    pub fn task(&self, name: &str) -> Option<&Task> {
+        self.tasks.iter().find(|task| task.name == name)
+    }
+
+    /// The update strategy, if changes of this group roll.
+    pub fn rolling_update(&self) -> Option<&UpdateStrategy> {
+        self.update.as_ref().filter(|update| update.max_parallel > 0)
+    }
+}
+
+impl Allocation {
+    pub fn job_key(&self) -> JobKey {
+        JobKey { namespace: self.namespace.clone(), id: self.job_id.clone() }
+    }
+
+    /// The region no longer wants it to run.
+    pub fn server_terminal(&self) -> bool {
+        matches!(self.desired_status, DesiredStatus::Stop | DesiredStatus::Evict)
+    }
+
+    /// The region no longer wants it, or its tasks will not run again.
+    pub fn is_terminal(&self) -> bool {
+        self.server_terminal() || self.client_status.is_terminal()
+    }
+
+    /// `2` of `web.cache[2]`.
+    pub fn index(&self) -> Option<u64> {
+        let (_, rest) = self.name.rsplit_once('[')?;
+        rest.strip_suffix(']')?.parse().ok()
+    }
+
+    pub fn is_healthy(&self) -> bool {
+        self.deployment_status.as_ref().is_some_and(|status| status.healthy == Some(true))
+    }
+
+    pub fn is_unhealthy(&self) -> bool {
+        self.deployment_status.as_ref().is_some_and(|status| status.healthy == Some(false))
+    }
+
+    pub fn is_canary(&self) -> bool {
+        self.deployment_status.as_ref().is_some_and(|status| status.canary)
+    }
+}
+
+/// `web.cache[2]`.
+pub fn alloc_name(job: &str, group: &str, index: u64) -> String {
+    format!("{job}.{group}[{index}]")
+}
+
+impl Evaluation {
+    pub fn job_key(&self) -> JobKey {
+        JobKey { namespace: self.namespace.clone(), id: self.job_id.clone() }
+    }
+
+    /// Neither waiting in the broker nor blocked.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self.status, EvalStatus::Complete | EvalStatus::Failed | EvalStatus::Canceled)
+    }
+}
+
+impl Deployment {
+    pub fn job_key(&self) -> JobKey {
+        JobKey { namespace: self.namespace.clone(), id: self.job_id.clone() }
+    }
+
+    pub fn is_active(&self) -> bool {
+        self.status.is_active()
+    }
+
+    pub fn has_placed_canaries(&self) -> bool {
+        self.task_groups.values().any(|group| !group.placed_canaries.is_empty())
+    }
+
+    /// Some group has canaries and is not promoted.
+    pub fn requires_promotion(&self) -> bool {
+        self.task_groups.values().any(|group| group.desired_canaries > 0 && !group.promoted)
+    }
+
+    /// Every group has its healthy allocations and is promoted.
+    pub fn is_complete(&self) -> bool {
+        self.task_groups.values().all(|group| {
+            group.healthy_allocs >= group.desired_total.max(group.desired_canaries) && (group.desired_canaries == 0 || group.promoted)
+        })
+    }
+}

@@ -1,0 +1,38 @@
+//! The nouns of Steppe: jobs, groups, tasks, allocations, evaluations, deployments, nodes and rollouts, with their typed ids.
+//!
+//! One family of types serves both sides: in JSON they look exactly like the existing `/v1` interface (names, `null` for empty lists,
+//! fields left out when empty where that interface leaves them out); in bincode every field is present in declared order, so the same
+//! types go into the log. [`json`] holds what makes that possible, [`codec`] the versioned bytes.
+//!
+//! The crate has no behaviour over time and knows nothing of how anything is stored, sent or scheduled. Start reading at [`Job`].
+
+mod alloc;
+pub mod codec;
+mod deployment;
+mod duration;
+mod enums;
+mod eval;
+mod ids;
+mod job;
+mod job_ext;
+pub mod json;
+mod node;
+mod node_ext;
+mod resources;
+mod rollout;
+mod time;
+
+pub use alloc::*;
+pub use deployment::*;
+pub use duration::*;
+pub use enums::*;
+pub use eval::*;
+pub use ids::*;
+pub use job::*;
+pub use job_ext::*;
+pub use json::{Absent, DriverConfig};
+pub use node::*;
+pub use resources::*;
+pub use rollout::*;
+pub use time::Time;
+pub use uuid::Uuid;

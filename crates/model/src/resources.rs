@@ -1,0 +1,319 @@
+//! Resources: asked for, given, and what a node has.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::json::{nullable, omit_empty};
+use crate::{Absent, TaskLifecycle};
+
+/// What a task asks for.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Resources {
+    /// MHz; default 100 (0 when Cores is set).
+    #[serde(rename = "CPU")]
+    pub cpu: i64,
+    /// Default 0.
+    #[serde(rename = "Cores")]
+    pub cores: i64,
+    /// MiB; default 300.
+    #[serde(rename = "MemoryMB")]
+    pub memory_mb: i64,
+    /// MiB; default 0.
+    #[serde(rename = "MemoryMaxMB")]
+    pub memory_max_mb: i64,
+    /// MiB; default 0.
+    #[serde(rename = "DiskMB")]
+    pub disk_mb: i64,
+    #[serde(rename = "IOPS")]
+    pub iops: i64,
+    #[serde(rename = "Networks", with = "nullable")]
+    pub networks: Vec<NetworkResource>,
+    #[serde(rename = "Devices")]
+    pub devices: Absent,
+    #[serde(rename = "NUMA")]
+    pub numa: Absent,
+    /// MiB; default 0 (treated as 1 MiB tmpfs).
+    #[serde(rename = "SecretsMB")]
+    pub secrets_mb: i64,
+}
+
+/// A network: what a group asks for, or what an allocation got.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct NetworkResource {
+    #[serde(rename = "Mode")]
+    pub mode: String,
+    #[serde(rename = "Device")]
+    pub device: String,
+    #[serde(rename = "CIDR")]
+    pub cidr: String,
+    #[serde(rename = "IP")]
+    pub ip: String,
+    #[serde(rename = "Hostname")]
+    pub hostname: String,
+    #[serde(rename = "MBits")]
+    pub mbits: i64,
+    #[serde(rename = "DNS")]
+    pub dns: Absent,
+    #[serde(rename = "ReservedPorts", deserialize_with = "nullable::deserialize")]
+    pub reserved_ports: Vec<Port>,
+    #[serde(rename = "DynamicPorts", deserialize_with = "nullable::deserialize")]
+    pub dynamic_ports: Vec<Port>,
+    #[serde(rename = "CNI")]
+    pub cni: Absent,
+}
+
+omit_empty!(NetworkResource {
+    mode: "Mode",
+    device: "Device",
+    cidr: "CIDR",
+    ip: "IP",
+    hostname: "Hostname",
+    mbits: "MBits",
+    dns: "DNS",
+    reserved_ports: "ReservedPorts",
+    dynamic_ports: "DynamicPorts",
+    cni: "CNI"
+});
+
+/// A port: asked for, or given.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct Port {
+    #[serde(rename = "Label")]
+    pub label: String,
+    #[serde(rename = "Value")]
+    pub value: i64,
+    #[serde(rename = "To")]
+    pub to: i64,
+    #[serde(rename = "HostNetwork")]
+    pub host_network: String,
+    #[serde(rename = "IgnoreCollision")]
+    pub ignore_collision: bool,
+}
+
+omit_empty!(Port { label: "Label", value: "Value", to: "To", host_network: "HostNetwork", ignore_collision: "IgnoreCollision" });
+
+/// What an allocation got.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct AllocatedResources {
+    #[serde(rename = "Tasks", with = "nullable")]
+    pub tasks: BTreeMap<String, AllocatedTaskResources>,
+    #[serde(rename = "TaskLifecycles", with = "nullable")]
+    pub task_lifecycles: BTreeMap<String, Option<TaskLifecycle>>,
+    #[serde(rename = "Shared")]
+    pub shared: AllocatedSharedResources,
+}
+
+/// What the tasks of an allocation share.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct AllocatedSharedResources {
+    #[serde(rename = "Networks", with = "nullable")]
+    pub networks: Vec<NetworkResource>,
+    /// MiB.
+    #[serde(rename = "DiskMB")]
+    pub disk_mb: i64,
+    #[serde(rename = "Ports", with = "nullable")]
+    pub ports: Vec<AllocatedPortMapping>,
+}
+
+/// What one task got.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct AllocatedTaskResources {
+    #[serde(rename = "Cpu")]
+    pub cpu: AllocatedCpuResources,
+    #[serde(rename = "Memory")]
+    pub memory: AllocatedMemoryResources,
+    #[serde(rename = "Networks", with = "nullable")]
+    pub networks: Vec<NetworkResource>,
+    #[serde(rename = "Devices")]
+    pub devices: Absent,
+}
+
+/// CPU share of a task.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct AllocatedCpuResources {
+    /// MHz.
+    #[serde(rename = "CpuShares")]
+    pub cpu_shares: i64,
+    #[serde(rename = "ReservedCores", with = "nullable")]
+    pub reserved_cores: Vec<u16>,
+}
+
+/// Memory of a task.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct AllocatedMemoryResources {
+    /// MiB.
+    #[serde(rename = "MemoryMB")]
+    pub memory_mb: i64,
+    /// MiB.
+    #[serde(rename = "MemoryMaxMB")]
+    pub memory_max_mb: i64,
+}
+
+/// A port that an allocation got.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub struct AllocatedPortMapping {
+    #[serde(rename = "Label")]
+    pub label: String,
+    #[serde(rename = "Value")]
+    pub value: i64,
+    #[serde(rename = "To")]
+    pub to: i64,
+    #[serde(rename = "HostIP")]
+    pub host_ip: String,
+    #[serde(rename = "IgnoreCollision")]
+    pub ignore_collision: bool,
+}
+
+omit_empty!(AllocatedPortMapping { label: "Label", value: "Value", to: "To", host_ip: "HostIP", ignore_collision: "IgnoreCollision" });
+
+/// Capacity of a node.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeResources {
+    #[serde(rename = "Cpu")]
+    pub cpu: LegacyNodeCpuResources,
+    #[serde(rename = "Processors")]
+    pub processors: NodeProcessorResources,
+    #[serde(rename = "Memory")]
+    pub memory: NodeMemoryResources,
+    #[serde(rename = "Disk")]
+    pub disk: NodeDiskResources,
+    #[serde(rename = "Devices")]
+    pub devices: Absent,
+    #[serde(rename = "NodeNetworks", with = "nullable")]
+    pub node_networks: Vec<NodeNetworkResource>,
+    #[serde(rename = "Networks", with = "nullable")]
+    pub networks: Vec<NetworkResource>,
+    #[serde(rename = "MinDynamicPort")]
+    pub min_dynamic_port: i64,
+    #[serde(rename = "MaxDynamicPort")]
+    pub max_dynamic_port: i64,
+}
+
+/// Processor topology of a node.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeProcessorResources {
+    #[serde(rename = "Topology")]
+    pub topology: Absent,
+}
+
+/// CPU capacity of a node.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct LegacyNodeCpuResources {
+    #[serde(rename = "CpuShares")]
+    pub cpu_shares: i64,
+    #[serde(rename = "TotalCpuCores")]
+    pub total_cpu_cores: u16,
+    #[serde(rename = "ReservableCpuCores", with = "nullable")]
+    pub reservable_cpu_cores: Vec<u16>,
+}
+
+/// Memory capacity of a node.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeMemoryResources {
+    /// MiB.
+    #[serde(rename = "MemoryMB")]
+    pub memory_mb: i64,
+}
+
+/// Disk capacity of a node.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeDiskResources {
+    /// MiB.
+    #[serde(rename = "DiskMB")]
+    pub disk_mb: i64,
+}
+
+/// A network device of a node.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeNetworkResource {
+    #[serde(rename = "Mode")]
+    pub mode: String,
+    #[serde(rename = "Device")]
+    pub device: String,
+    #[serde(rename = "MacAddress")]
+    pub mac_address: String,
+    #[serde(rename = "Speed")]
+    pub speed: i64,
+    #[serde(rename = "Addresses", with = "nullable")]
+    pub addresses: Vec<NodeNetworkAddress>,
+}
+
+/// An address of a network device.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeNetworkAddress {
+    #[serde(rename = "Family")]
+    pub family: String,
+    #[serde(rename = "Alias")]
+    pub alias: String,
+    #[serde(rename = "Address")]
+    pub address: String,
+    #[serde(rename = "ReservedPorts")]
+    pub reserved_ports: String,
+    #[serde(rename = "Gateway")]
+    pub gateway: String,
+}
+
+/// What a node keeps back from tasks.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeReservedResources {
+    #[serde(rename = "Cpu")]
+    pub cpu: NodeReservedCpuResources,
+    #[serde(rename = "Memory")]
+    pub memory: NodeReservedMemoryResources,
+    #[serde(rename = "Disk")]
+    pub disk: NodeReservedDiskResources,
+    #[serde(rename = "Networks")]
+    pub networks: NodeReservedNetworkResources,
+}
+
+/// CPU kept back.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeReservedCpuResources {
+    #[serde(rename = "CpuShares")]
+    pub cpu_shares: i64,
+    #[serde(rename = "ReservedCpuCores", with = "nullable")]
+    pub reserved_cpu_cores: Vec<u16>,
+}
+
+/// Memory kept back.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeReservedMemoryResources {
+    #[serde(rename = "MemoryMB")]
+    pub memory_mb: i64,
+}
+
+/// Disk kept back.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeReservedDiskResources {
+    #[serde(rename = "DiskMB")]
+    pub disk_mb: i64,
+}
+
+/// Ports kept back.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeReservedNetworkResources {
+    #[serde(rename = "ReservedHostPorts")]
+    pub reserved_host_ports: String,
+}

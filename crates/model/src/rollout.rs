@@ -1,0 +1,122 @@
+//! Rollouts: one change of one job over an ordered list of regions.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DeploymentId, Job, JobId, JobKey, MultiregionStrategy, Namespace, Phase, RegionName, RolloutKind, Uuid};
+
+/// One Raft cluster. Two clusters with one name and different uuids refuse each other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RegionId {
+    pub name: RegionName,
+    /// Made when the region is first bootstrapped.
+    pub cluster: Uuid,
+}
+
+/// Names a rollout in all regions; older ones are smaller.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RolloutId {
+    /// 1 + the largest that the origin had seen for any job.
+    pub lamport: u64,
+    pub origin: RegionName,
+    pub uuid: Uuid,
+}
+
+impl fmt::Display for RolloutId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.lamport, self.origin, self.uuid)
+    }
+}
+
+/// What a rollout is; written by its origin, never changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RolloutHeader {
+    pub id: RolloutId,
+    pub namespace: Namespace,
+    pub job_id: JobId,
+    /// The rollout that this one replaces.
+    pub base: Option<RolloutId>,
+    pub kind: RolloutKind,
+    /// The same in all regions.
+    pub job_version: u64,
+    /// SHA-256 of the source specification, in hex; empty for kind stop.
+    pub spec_hash: String,
+    /// In the order of the job's list.
+    pub regions: Vec<RegionName>,
+    /// Regions of `base` that are not in `regions`.
+    pub dropped: Vec<RegionName>,
+    /// Regions that could not be asked and adopt when they return.
+    pub deferred: Vec<RegionName>,
+    pub strategy: MultiregionStrategy,
+    /// Who asked for it.
+    pub author: String,
+    /// Unix nanoseconds at the origin, for people.
+    pub submit_time: i64,
+}
+
+impl RolloutHeader {
+    pub fn job_key(&self) -> JobKey {
+        JobKey { namespace: self.namespace.clone(), id: self.job_id.clone() }
+    }
+
+    /// Regions that must vote and adopt: the listed ones and the dropped ones, without the deferred.
+    pub fn participants(&self) -> impl Iterator<Item = &RegionName> {
+        self.regions.iter().chain(&self.dropped).filter(|region| !self.deferred.contains(region))
+    }
+}
+
+/// Where a rollout stands in this region; part of the region's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rollout {
+    pub header: Arc<RolloutHeader>,
+    pub phase: Phase,
+    /// The phase to which `resume` returns, while paused.
+    pub resume_to: Option<Phase>,
+    /// Why the phase is what it is, in words; empty when there is nothing to say.
+    pub cause: String,
+    /// The region that caused it; empty when it was this one.
+    pub cause_region: RegionName,
+    /// An operator forced the last step.
+    pub forced: bool,
+    /// Nil before adoption.
+    pub deployment_id: DeploymentId,
+    /// The source specification, as submitted; `None` for kind stop.
+    pub source: Option<Arc<Job>>,
+    pub create_index: u64,
+    /// Raft index of the last change: `seq` of the record.
+    pub modify_index: u64,
+    /// Unix nanoseconds of the last change.
+    pub modify_time: i64,
+}
+
+/// What one region publishes about itself in one rollout. Written by that region alone; everybody else holds copies.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RegionRecord {
+    pub rollout: RolloutId,
+    pub namespace: Namespace,
+    pub job_id: JobId,
+    pub region: RegionId,
+    pub phase: Phase,
+    pub cause: String,
+    pub cause_region: RegionName,
+    pub forced: bool,
+    pub deployment_id: DeploymentId,
+    pub job_version: u64,
+    /// Grows only when the region is restored or bootstrapped again.
+    pub incarnation: u64,
+    /// Raft index of the record's last change.
+    pub seq: u64,
+    /// For display: allocations wanted, placed and healthy.
+    pub desired: u32,
+    pub placed: u32,
+    pub healthy: u32,
+}
+
+impl RegionRecord {
+    /// Newest wins.
+    pub fn freshness(&self) -> (u64, u64) {
+        (self.incarnation, self.seq)
+    }
+}

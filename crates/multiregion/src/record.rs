@@ -1,0 +1,124 @@
+//! What a region publishes about itself, and what is known of the others.
+
+use std::collections::BTreeMap;
+
+use model::{RegionId, RegionName, RegionRecord, RolloutId};
+use state::Store;
+
+use crate::guard::Phases;
+
+/// The newest records of other regions, by rollout and region.
+#[derive(Clone, Debug, Default)]
+pub struct Records(BTreeMap<RolloutId, BTreeMap<RegionName, RegionRecord>>);
+
+impl Records {
+    /// Takes a record over unless an equal or fresher one is known; says whether it was news.
+    pub fn put(&mut self, record: RegionRecord) -> bool {
+        let known = self.0.entry(record.rollout.clone()).or_default();
+        match known.get(&record.region.name) {
+            Some(old) if old.freshness() >= record.freshness() => false,
+            _ => {
+                known.insert(record.region.name.clone(), record);
+                true
+            }
+        }
+    }
+
+    pub fn get(&self, rollout: &RolloutId, region: &RegionName) -> Option<&RegionRecord> {
+        self.0.get(rollout)?.get(region)
+    }
+
+    pub fn of(&self, rollout: &RolloutId) -> impl Iterator<Item = &RegionRecord> {
+        self.0.get(rollout).into_iter().flat_map(BTreeMap::values)
+    }
+
+    pub fn forget(&mut self, rollout: &RolloutId) {
+        self.0.remove(rollout);
+    }
+
+    /// The others' phases in a rollout.
+    pub fn phases(&self, rollout: &RolloutId) -> Phases {
+        self.of(rollout).map(|record| (record.region.name.clone(), record.phase)).collect()
+    }
+}
+
+/// What this region has to say, derived from its committed state alone: every server of the region derives the same.
+pub fn own_records(view: &Store) -> Vec<RegionRecord> {
+    let identity = view.identity();
+    let region = RegionId { name: identity.region.clone(), cluster: identity.cluster };
+    view.rollouts()
+        .map(|rollout| {
+            let deployment = view.deployment(rollout.deployment_id);
+            let total = |count: fn(&model::DeploymentState) -> i64| {
+                deployment.map_or(0, |deployment| deployment.task_groups.values().map(count).sum::<i64>()).try_into().unwrap_or(0)
+            };
+            RegionRecord {
+                rollout: rollout.header.id.clone(),
+                namespace: rollout.header.namespace.clone(),
+                job_id: rollout.header.job_id.clone(),
+                region: region.clone(),
+                phase: rollout.phase,
+                cause: shortened(&rollout.cause),
+                cause_region: rollout.cause_region.clone(),
+                forced: rollout.forced,
+                deployment_id: rollout.deployment_id,
+                job_version: rollout.header.job_version,
+                incarnation: identity.incarnation,
+                seq: deployment.map_or(0, |deployment| deployment.modify_index).max(rollout.modify_index),
+                desired: total(|state| state.desired_total),
+                placed: total(|state| state.placed_allocs),
+                healthy: total(|state| state.healthy_allocs),
+            }
+        })
+        .collect()
+}
+
+/// A record travels in one datagram.
+fn shortened(cause: &str) -> String {
+    const LONGEST: usize = 200;
+    match cause.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", &cause[..at]),
+        None => cause.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Phase, Uuid};
+
+    /// Newest wins, whatever the order of arrival; equal ones are no news.
+    #[test]
+    fn freshness() {
+        let record = |incarnation, seq, phase| RegionRecord {
+            rollout: RolloutId { lamport: 1, origin: "a".into(), uuid: Uuid::nil() },
+            namespace: "default".into(),
+            job_id: "web".into(),
+            region: RegionId { name: "a".into(), cluster: Uuid::nil() },
+            phase,
+            cause: String::new(),
+            cause_region: RegionName::default(),
+            forced: false,
+            deployment_id: Default::default(),
+            job_version: 0,
+            incarnation,
+            seq,
+            desired: 0,
+            placed: 0,
+            healthy: 0,
+        };
+        let mut records = Records::default();
+        for (incarnation, seq, phase, news) in [
+            (1, 5, Phase::Adopted, true),
+            (1, 5, Phase::Running, false),
+            (1, 4, Phase::Voted, false),
+            (1, 9, Phase::Running, true),
+            (2, 1, Phase::Failed, true),
+            (1, 99, Phase::Successful, false),
+        ] {
+            assert_eq!(records.put(record(incarnation, seq, phase)), news, "{incarnation} {seq}");
+        }
+        let id = RolloutId { lamport: 1, origin: "a".into(), uuid: Uuid::nil() };
+        assert_eq!(records.phases(&id)[&RegionName::from("a")], Phase::Failed);
+    }
+}

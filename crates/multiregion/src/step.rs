@@ -1,0 +1,141 @@
+//! The guards applied to every rollout that this region takes part in.
+
+use std::sync::Arc;
+
+use model::{EvalStatus, EvalTrigger, Evaluation, IdSource, Job, Phase, RegionName, Rollout, RolloutKind};
+use state::{Adoption, Command, PhaseChange, Store};
+
+use crate::guard::{self, Local, Move};
+use crate::interpolate::{effective_job, new_deployment};
+use crate::record::Records;
+
+/// What the coordinator wants.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Step {
+    pub propose: Vec<Command>,
+    /// What happens, in words, for logs and people.
+    pub notes: Vec<String>,
+}
+
+/// Looks at every rollout that is not at its end here. `now` in unix nanoseconds.
+pub fn step(view: &Store, records: &Records, now: i64, ids: &mut IdSource) -> Step {
+    let me = view.identity().region.clone();
+    let mut step = Step::default();
+    for rollout in view.rollouts().filter(|rollout| !rollout.phase.is_terminal()) {
+        let mut phases = records.phases(&rollout.header.id);
+        phases.insert(me.clone(), rollout.phase);
+        let local = Local { complete: is_complete(view, rollout) };
+        let Some(next) = guard::next(&rollout.header, &me, rollout.phase, &phases, local) else { continue };
+        step.notes.push(format!("rollout {} of {}: {} -> {next:?}", rollout.header.id, rollout.header.job_key(), rollout.phase));
+        step.propose.push(command(view, rollout, &me, next, now, ids));
+    }
+    step
+}
+
+/// The region's own deployment is done; kinds of jobs without deployments have nothing to wait for.
+fn is_complete(view: &Store, rollout: &Rollout) -> bool {
+    view.deployment(rollout.deployment_id).is_none_or(|deployment| deployment.is_complete())
+}
+
+fn command(view: &Store, rollout: &Rollout, me: &RegionName, next: Move, now: i64, ids: &mut IdSource) -> Command {
+    let mut change = PhaseChange {
+        id: rollout.header.id.clone(),
+        from: rollout.phase,
+        to: rollout.phase,
+        cause: String::new(),
+        cause_region: RegionName::default(),
+        forced: false,
+        revert_to: None,
+        stop_job: false,
+        eval: None,
+        time: now,
+    };
+    match next {
+        Move::Adopt => return adopt(view, rollout, me, now, ids),
+        Move::Withdraw => {
+            return Command::UnstageRollout {
+                id: rollout.header.id.clone(),
+                phase: Phase::Withdrawn,
+                cause: "withdrawn by its origin".to_owned(),
+                cause_region: rollout.header.id.origin.clone(),
+                time: now,
+            };
+        }
+        Move::Start => {
+            change.to = Phase::Running;
+            change.eval = Some(rollout_eval(view, rollout, EvalTrigger::DeploymentWatcher, ids));
+        }
+        Move::Complete => change.to = Phase::Blocked,
+        Move::Vote => change.to = Phase::Unblocking,
+        Move::Finish => change.to = Phase::Successful,
+        Move::Hold(cause) => {
+            change.to = Phase::Held;
+            change.cause = format!("Deployment is complete, but region {cause:?} failed: unblock it or run a new version");
+            change.cause_region = cause;
+        }
+        Move::FailWithPeer(cause) => {
+            let revert = view
+                .deployment(rollout.deployment_id)
+                .map(|deployment| {
+                    let wanted = deployment.task_groups.values().any(|state| state.auto_revert);
+                    deployment::revert(view, deployment, wanted)
+                })
+                .unwrap_or(deployment::Revert { version: None, suffix: String::new() });
+            change.to = Phase::Failed;
+            change.cause = format!("Failed because of an error in peer region{}", revert.suffix);
+            change.cause_region = cause;
+            change.revert_to = revert.version;
+            change.eval = Some(rollout_eval(view, rollout, EvalTrigger::DeploymentWatcher, ids));
+        }
+        Move::Drop => {
+            change.to = Phase::Dropped;
+            change.cause = "the region is no longer in the job's list".to_owned();
+            change.stop_job = true;
+            change.eval = Some(rollout_eval(view, rollout, EvalTrigger::JobDeregister, ids));
+        }
+    }
+    Command::SetRolloutPhase(Box::new(change))
+}
+
+/// The entry that takes a staged rollout as head. Also the origin's own vote, which is the decision.
+pub fn adopt(view: &Store, rollout: &Rollout, me: &RegionName, now: i64, ids: &mut IdSource) -> Command {
+    let header = &rollout.header;
+    let effective: Option<Job> = match (header.kind, &rollout.source) {
+        (RolloutKind::Run, Some(source)) => effective_job(source, me),
+        _ => None,
+    };
+    let deployment = effective.as_ref().and_then(|job| new_deployment(job, header.job_version, ids.next_uuid().into()));
+    let trigger = if header.kind == RolloutKind::Stop { EvalTrigger::JobDeregister } else { EvalTrigger::JobRegister };
+    let dropped = header.kind == RolloutKind::Run && effective.is_none();
+    let mut eval = rollout_eval(view, rollout, trigger, ids);
+    if let Some(deployment) = &deployment {
+        eval.deployment_id = deployment.id;
+    }
+    if let Some(job) = &effective {
+        eval.priority = job.priority;
+        eval.kind = job.kind;
+    }
+    Command::AdoptRollout(Box::new(Adoption {
+        id: header.id.clone(),
+        job: effective.map(Arc::new),
+        deployment,
+        // A dropped region has nothing to place; it stops the job when everybody has adopted.
+        eval: (!dropped).then_some(eval),
+        time: now,
+    }))
+}
+
+fn rollout_eval(view: &Store, rollout: &Rollout, trigger: EvalTrigger, ids: &mut IdSource) -> Evaluation {
+    let job = view.job(&rollout.header.job_key());
+    Evaluation {
+        id: ids.next_uuid().into(),
+        namespace: rollout.header.namespace.clone(),
+        job_id: rollout.header.job_id.clone(),
+        priority: job.map_or(50, |job| job.priority),
+        kind: job.map(|job| job.kind).unwrap_or_default(),
+        triggered_by: trigger,
+        deployment_id: rollout.deployment_id,
+        status: EvalStatus::Pending,
+        ..Default::default()
+    }
+}

@@ -1,0 +1,146 @@
+//! Submission in two phases: what a region answers when it is asked, and what the origin makes of the answers.
+
+use std::collections::BTreeSet;
+
+use model::{Job, JobKey, MultiregionStrategy, Phase, RegionName, RolloutHeader, RolloutId, RolloutKind, Uuid};
+use state::Store;
+
+use crate::interpolate::{effective_job, spec_hash};
+
+/// What one region says about a specification before anything is changed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer {
+    /// The rollout that is the head of the job here.
+    pub head: Option<RolloutId>,
+    pub head_phase: Option<Phase>,
+    /// The job's newest version here, if it exists.
+    pub version: Option<u64>,
+    /// Hash of the specification of the head.
+    pub spec_hash: String,
+    /// The largest rollout number seen here.
+    pub lamport: u64,
+    /// The head's regions, so that the origin knows whom the new list leaves out.
+    pub head_regions: Vec<RegionName>,
+    /// The job here is not what the head rollout put here: stopped, reverted, scaled.
+    pub drifted: bool,
+    /// Why not; empty when it can be rolled out here.
+    pub refusal: String,
+}
+
+/// What this region answers. `refusal`: what the caller's own checks found (namespace, node pool, permission); empty when nothing.
+pub fn answer(view: &Store, job: &Job, refusal: String) -> Answer {
+    let key = job.key();
+    let identity = view.identity();
+    let head = view.rollout_head(&key);
+    let mut answer = Answer {
+        head: head.map(|head| head.header.id.clone()),
+        head_phase: head.map(|head| head.phase),
+        version: view.job(&key).map(|job| job.version),
+        spec_hash: head.map(|head| head.header.spec_hash.clone()).unwrap_or_default(),
+        head_regions: head.map(|head| head.header.regions.clone()).unwrap_or_default(),
+        lamport: identity.lamport,
+        drifted: drifted(view, &key),
+        refusal,
+    };
+    if answer.refusal.is_empty()
+        && let Some(staged) = view.rollout_staged(&key)
+    {
+        answer.refusal = format!("another rollout of the job is being decided: {}", staged.header.id);
+    }
+    if answer.refusal.is_empty()
+        && let Some(present) = view.job(&key)
+        && present.kind != job.kind
+        && !present.stop
+    {
+        answer.refusal = format!("cannot change job type from {:?} to {:?}", present.kind.as_str(), job.kind.as_str());
+    }
+    answer
+}
+
+/// Whether what the region has differs from what the head rollout put here.
+fn drifted(view: &Store, key: &JobKey) -> bool {
+    let Some(head) = view.rollout_head(key) else { return false };
+    let Some(present) = view.job(key) else { return true };
+    let wanted = head.source.as_ref().and_then(|source| effective_job(source, &view.identity().region));
+    present.stop || present.version != head.header.job_version || wanted.is_none_or(|wanted| !wanted.same_specification(present))
+}
+
+/// What the origin does with the answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    /// Everything is as asked already: this rollout stands for it.
+    Unchanged(RolloutId),
+    /// Propose this.
+    Propose(Box<RolloutHeader>),
+    /// Nothing is changed anywhere; every region with its answer.
+    Refuse(String),
+}
+
+/// A region and what it said, or why it could not be asked.
+pub type Answers = Vec<(RegionName, Result<Answer, String>)>;
+
+/// Decides on the answers of all regions of the list and of those that the present head has beyond it. `origin` is among them.
+pub fn decide(job: &Job, origin: &RegionName, answers: &Answers, uuid: Uuid, author: &str, now: i64) -> Decision {
+    let regions = listed(job);
+    let refused = answers.iter().any(|(_, answer)| answer.as_ref().map_or(true, |answer| !answer.refusal.is_empty()));
+    if refused {
+        return Decision::Refuse(report("the rollout was refused, nothing was changed", answers));
+    }
+    let heard: Vec<(&RegionName, &Answer)> = answers.iter().filter_map(|(region, answer)| Some((region, answer.as_ref().ok()?))).collect();
+    let Some((_, own)) = heard.iter().find(|(region, _)| *region == origin) else {
+        return Decision::Refuse(format!("region {origin:?} did not answer itself"));
+    };
+    // The newest head is replaced. A region that never had the job, or was left behind by an older list, follows.
+    let heads: BTreeSet<&RolloutId> = heard.iter().filter_map(|(_, answer)| answer.head.as_ref()).collect();
+    let base = heads.iter().next_back().map(|head| (*head).clone());
+    let hash = spec_hash(job);
+    let unchanged = heard.iter().all(|(_, answer)| {
+        answer.head == base
+            && answer.spec_hash == hash
+            && !answer.drifted
+            && answer.head_phase.is_some_and(|phase| !matches!(phase, Phase::Failed | Phase::Cancelled | Phase::Stopped | Phase::Dropped))
+    });
+    if unchanged && let Some(base) = &base {
+        return Decision::Unchanged(base.clone());
+    }
+    let lamport = 1 + heard.iter().map(|(_, answer)| answer.lamport).max().unwrap_or(own.lamport);
+    let job_version = heard.iter().filter_map(|(_, answer)| answer.version).max().map_or(0, |version| version + 1);
+    let dropped: Vec<RegionName> = heard.iter().map(|(region, _)| (*region).clone()).filter(|region| !regions.contains(region)).collect();
+    Decision::Propose(Box::new(RolloutHeader {
+        id: RolloutId { lamport, origin: origin.clone(), uuid },
+        namespace: job.namespace.clone(),
+        job_id: job.id.clone(),
+        base,
+        kind: RolloutKind::Run,
+        job_version,
+        spec_hash: hash,
+        regions,
+        dropped,
+        deferred: Vec::new(),
+        strategy: strategy(job),
+        author: author.to_owned(),
+        submit_time: now,
+    }))
+}
+
+/// The regions of the job's list, in its order.
+pub fn listed(job: &Job) -> Vec<RegionName> {
+    job.multiregion.iter().flat_map(|multiregion| &multiregion.regions).map(|region| RegionName::from(region.name.as_str())).collect()
+}
+
+fn strategy(job: &Job) -> MultiregionStrategy {
+    job.multiregion.as_ref().and_then(|multiregion| multiregion.strategy.clone()).unwrap_or_default()
+}
+
+/// Every region with its answer, for the user.
+pub fn report(what: &str, answers: &Answers) -> String {
+    let lines: Vec<String> = answers
+        .iter()
+        .map(|(region, answer)| match answer {
+            Err(problem) => format!("\t* {region}: no answer: {problem}"),
+            Ok(answer) if !answer.refusal.is_empty() => format!("\t* {region}: {}", answer.refusal),
+            Ok(_) => format!("\t* {region}: ok"),
+        })
+        .collect();
+    format!("{what}:\n{}", lines.join("\n"))
+}

@@ -1,0 +1,631 @@
+//! The typed messages: what one agent asks another, and what it gets back.
+//!
+//! A [`Call`] says for which region a [`Request`] is meant and how often it was passed on; [`crate::route`] decides where it goes. Reads name
+//! what is wanted, never how it is stored; writes say what a person or a node wants, and become a command only on the leader.
+//!
+//! Enums are append-only: bincode writes their position.
+
+use std::sync::Arc;
+
+use model::{
+    AllocId, AllocUpdate, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace,
+    Node, NodeEvent, NodeId, RegionName, RegionRecord, RolloutHeader, RolloutId, Time, Uuid,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A request on its way.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// The region that shall answer.
+    pub region: RegionName,
+    /// How it got here.
+    pub hops: Hops,
+    pub request: Request,
+}
+
+/// Each kind of hop is taken at most once, so no request goes in a circle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hops {
+    /// Passed on to another region.
+    pub region: bool,
+    /// Passed on to the leader.
+    pub leader: bool,
+    /// Passed on to a node.
+    pub node: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Request {
+    Read(ReadOptions, Read),
+    Write(Write),
+    /// From a node agent to its region.
+    Node(NodeRequest),
+    /// About something that only a node has: files, logs, statistics.
+    OnNode(NodeTarget, NodeCall),
+    /// Between regions, about a rollout.
+    Rollout(RolloutRequest),
+    /// About the agent that answers, and the gossip pool as it sees it.
+    Agent(AgentRequest),
+}
+
+/// An answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Reply {
+    Read(ReadReply),
+    Write(WriteReply),
+    Node(NodeReply),
+    OnNode(NodeCallReply),
+    Rollout(RolloutReply),
+    Agent(AgentReply),
+}
+
+/// A "no", in words, with the status code that an HTTP client shall see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{text}")]
+pub struct Failure {
+    pub code: u16,
+    pub text: String,
+}
+
+impl Failure {
+    pub fn new(code: u16, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+
+    /// 404
+    pub fn not_found(text: impl Into<String>) -> Self {
+        Self::new(404, text)
+    }
+
+    /// 400
+    pub fn bad_request(text: impl Into<String>) -> Self {
+        Self::new(400, text)
+    }
+
+    /// 500, which the interface uses for nearly everything, validation included.
+    pub fn internal(text: impl Into<String>) -> Self {
+        Self::new(500, text)
+    }
+}
+
+// ---- reads
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ReadOptions {
+    /// Any server may answer from what it has.
+    pub stale: bool,
+    /// Wait until the index of what is read exceeds this; 0 does not wait.
+    pub min_index: u64,
+    /// How long to wait at most, in nanoseconds; 0 means the default of 300 s, which is also the maximum.
+    pub wait: i64,
+}
+
+/// `namespace` in lists: `None` means all of them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Read {
+    Jobs {
+        namespace: Option<Namespace>,
+        prefix: String,
+    },
+    Job {
+        key: JobKey,
+    },
+    JobVersions {
+        key: JobKey,
+    },
+    JobSubmission {
+        key: JobKey,
+        version: u64,
+    },
+    JobSummary {
+        key: JobKey,
+    },
+    /// `all`: also those of an earlier job of the same name.
+    JobAllocs {
+        key: JobKey,
+        all: bool,
+    },
+    JobEvals {
+        key: JobKey,
+    },
+    JobDeployments {
+        key: JobKey,
+        all: bool,
+    },
+    JobLatestDeployment {
+        key: JobKey,
+    },
+    /// `prefix`: leading hex digits of the id.
+    Allocs {
+        namespace: Option<Namespace>,
+        prefix: String,
+    },
+    Alloc {
+        id: AllocId,
+    },
+    Evals {
+        namespace: Option<Namespace>,
+        prefix: String,
+    },
+    Eval {
+        id: EvalId,
+    },
+    EvalAllocs {
+        id: EvalId,
+    },
+    Deployments {
+        namespace: Option<Namespace>,
+        prefix: String,
+    },
+    Deployment {
+        id: DeploymentId,
+    },
+    DeploymentAllocs {
+        id: DeploymentId,
+    },
+    Nodes {
+        prefix: String,
+    },
+    Node {
+        id: NodeId,
+    },
+    NodeAllocs {
+        id: NodeId,
+    },
+    /// Address of the region's leader, `host:port` of rpc; empty when there is none.
+    Leader,
+    /// Addresses of the region's voters.
+    Peers,
+    /// The head rollout of a job, seen from this region, with what all regions published.
+    Rollout {
+        key: JobKey,
+    },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReadReply {
+    /// Index of what was read: give it back as `min_index` to wait for the next change. Never below 1.
+    pub index: u64,
+    /// Since this server last heard of its leader, in milliseconds; 0 on the leader.
+    pub last_contact: u64,
+    pub known_leader: bool,
+    pub value: ReadValue,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum ReadValue {
+    Jobs(Vec<(Arc<Job>, Arc<JobSummary>)>),
+    Job(Option<Arc<Job>>),
+    /// Newest first; empty when there is no such job.
+    JobVersions(Vec<Arc<Job>>),
+    JobSubmission(Option<Arc<JobSubmission>>),
+    JobSummary(Option<Arc<JobSummary>>),
+    /// In lists each allocation comes without its job; `job_version`, `job_type` beside it.
+    Allocs(Vec<ListedAlloc>),
+    /// With its job inside.
+    Alloc(Option<Arc<Allocation>>),
+    Evals(Vec<Arc<Evaluation>>),
+    Eval(Option<Arc<Evaluation>>),
+    Deployments(Vec<Arc<Deployment>>),
+    Deployment(Option<Arc<Deployment>>),
+    Nodes(Vec<Arc<Node>>),
+    Node(Option<Arc<Node>>),
+    Text(String),
+    Texts(Vec<String>),
+    Rollout(Option<RolloutView>),
+}
+
+/// An allocation of a list.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListedAlloc {
+    pub alloc: Arc<Allocation>,
+    pub job_type: model::JobType,
+    pub job_version: u64,
+}
+
+/// A rollout as one region sees it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RolloutView {
+    pub header: Arc<RolloutHeader>,
+    pub regions: Vec<RolloutRegionView>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RolloutRegionView {
+    pub region: RegionName,
+    /// `None`: nothing heard yet.
+    pub record: Option<RegionRecord>,
+    /// Nanoseconds since the record was received; 0 for the own one.
+    pub age: i64,
+    /// What it waits for, in words; empty when nothing.
+    pub waiting_for: String,
+}
+
+// ---- writes
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Write {
+    RegisterJob(Box<RegisterJob>),
+    /// A dry run: nothing changes.
+    PlanJob {
+        job: Arc<Job>,
+        diff: bool,
+    },
+    DeregisterJob {
+        key: JobKey,
+        purge: bool,
+        global: bool,
+        eval_priority: i64,
+        no_shutdown_delay: bool,
+    },
+    EvaluateJob {
+        key: JobKey,
+        force_reschedule: bool,
+    },
+    RevertJob {
+        key: JobKey,
+        version: u64,
+        enforce_prior_version: Option<u64>,
+    },
+    SetJobStability {
+        key: JobKey,
+        version: u64,
+        stable: bool,
+    },
+    /// `count: None` records the message only.
+    ScaleJob {
+        key: JobKey,
+        group: String,
+        count: Option<i64>,
+        message: String,
+    },
+    StopAlloc {
+        id: AllocId,
+        no_shutdown_delay: bool,
+    },
+    FailDeployment {
+        id: DeploymentId,
+    },
+    PauseDeployment {
+        id: DeploymentId,
+        pause: bool,
+    },
+    /// Empty `groups`: all.
+    PromoteDeployment {
+        id: DeploymentId,
+        groups: Vec<String>,
+    },
+    SetAllocHealth {
+        id: DeploymentId,
+        healthy: Vec<AllocId>,
+        unhealthy: Vec<AllocId>,
+    },
+    UnblockDeployment {
+        id: DeploymentId,
+    },
+    SetNodeEligibility {
+        id: NodeId,
+        eligible: bool,
+    },
+    EvaluateNode {
+        id: NodeId,
+    },
+    PurgeNode {
+        id: NodeId,
+    },
+    CollectGarbage,
+    ReconcileSummaries,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegisterJob {
+    /// Canonical; of a multi-region job the source specification, before anything is put in per region.
+    pub job: Arc<Job>,
+    pub submission: Option<JobSubmission>,
+    /// Register only if the job's `JobModifyIndex` is this; 0: only if it does not exist.
+    pub enforce_index: Option<u64>,
+    pub preserve_counts: bool,
+    /// 0: that of the job.
+    pub eval_priority: i64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WriteReply {
+    pub index: u64,
+    pub value: WriteValue,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum WriteValue {
+    Done,
+    /// `eval_id` nil when none was made.
+    Job {
+        eval_id: EvalId,
+        job_modify_index: u64,
+        warnings: String,
+        unreached: Vec<RegionName>,
+    },
+    Plan(Box<JobPlan>),
+    Evals(Vec<EvalId>),
+    Deployment {
+        eval_id: EvalId,
+        deployment_modify_index: u64,
+        reverted_job_version: Option<u64>,
+    },
+    Node {
+        eval_ids: Vec<EvalId>,
+        node_modify_index: u64,
+    },
+}
+
+/// What registering a job would do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct JobPlan {
+    /// The job as it is now, for the difference.
+    pub old: Option<Arc<Job>>,
+    /// What would be registered here (a region's effective copy of a multi-region job).
+    pub new: Arc<Job>,
+    pub desired_updates: BTreeMap<String, model::DesiredUpdates>,
+    pub failed_tg_allocs: BTreeMap<String, model::AllocMetric>,
+    pub job_modify_index: u64,
+    pub created_evals: Vec<Evaluation>,
+    pub warnings: String,
+}
+
+// ---- between a node and its region
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum NodeRequest {
+    /// New or changed. Answered by [`NodeReply::Heartbeat`].
+    Register(Arc<Node>),
+    /// "I am here." Answered by [`NodeReply::Heartbeat`]; `known: false` asks the node to register again.
+    Heartbeat {
+        node_id: NodeId,
+        secret: Uuid,
+    },
+    /// Waits until something of the node's allocations changes after `min_index`, at most `wait` nanoseconds.
+    PullAllocs {
+        node_id: NodeId,
+        secret: Uuid,
+        min_index: u64,
+        wait: i64,
+    },
+    UpdateAllocs {
+        node_id: NodeId,
+        secret: Uuid,
+        updates: Vec<AllocUpdate>,
+    },
+    EmitEvents {
+        node_id: NodeId,
+        secret: Uuid,
+        events: Vec<NodeEvent>,
+    },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum NodeReply {
+    Heartbeat {
+        known: bool,
+        /// Report again within this many nanoseconds.
+        ttl: i64,
+        /// rpc addresses of the region's servers, to be remembered.
+        servers: Vec<String>,
+        index: u64,
+    },
+    Allocs(NodeAllocs),
+    Done {
+        index: u64,
+    },
+}
+
+/// A node's share of the state.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct NodeAllocs {
+    /// Give it back as `min_index`.
+    pub index: u64,
+    /// All allocations of the node that the region still has: those missing here may be collected. `(id, alloc_modify_index)`
+    pub all: Vec<(AllocId, u64)>,
+    /// Those that the region changed after `min_index`, with their job inside.
+    pub changed: Vec<Arc<Allocation>>,
+}
+
+// ---- on a node
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NodeTarget {
+    Node(NodeId),
+    /// The node of this allocation.
+    Alloc(AllocId),
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum NodeCall {
+    /// `path` is relative to the allocation's directory.
+    List {
+        path: String,
+    },
+    Stat {
+        path: String,
+    },
+    /// Streams [`Chunk`]s.
+    Cat {
+        path: String,
+    },
+    /// Streams [`Chunk`]s; `limit` 0: to the end.
+    ReadAt {
+        path: String,
+        offset: u64,
+        limit: u64,
+    },
+    /// Streams [`Chunk`]s.
+    Stream {
+        path: String,
+        offset: u64,
+        from_end: bool,
+        follow: bool,
+    },
+    /// Streams [`Chunk`]s over all rotated files. `stderr`: that stream instead of stdout.
+    Logs {
+        task: String,
+        stderr: bool,
+        offset: u64,
+        from_end: bool,
+        follow: bool,
+    },
+    HostStats,
+    /// `task`: only that one, unless empty.
+    AllocStats {
+        task: String,
+    },
+    /// Empty `task`: all of them.
+    Restart {
+        task: String,
+        all_tasks: bool,
+    },
+    Signal {
+        task: String,
+        signal: String,
+    },
+    CollectAlloc,
+    CollectAll,
+}
+
+impl NodeCall {
+    /// Whether the answer is a stream of [`Chunk`]s.
+    pub fn streams(&self) -> bool {
+        matches!(self, Self::Cat { .. } | Self::ReadAt { .. } | Self::Stream { .. } | Self::Logs { .. })
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum NodeCallReply {
+    Done,
+    Files(Vec<FileInfo>),
+    File(FileInfo),
+    /// JSON text of the interface's shape: statistics are for display only and take no decision.
+    Json(String),
+    /// The answer follows as a stream.
+    Streaming,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FileInfo {
+    pub name: String,
+    pub is_dir: bool,
+    pub size: i64,
+    /// `drwxr-xr-x`
+    pub file_mode: String,
+    pub mod_time: Time,
+    pub content_type: String,
+}
+
+/// A piece of a streamed file.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// Where the piece ends in the file, in bytes.
+    pub offset: i64,
+    pub data: Vec<u8>,
+    /// Name of the file, relative to the allocation's directory.
+    pub file: String,
+    /// `file deleted`, `file truncated`, or empty.
+    pub file_event: String,
+}
+
+// ---- between regions, about a rollout
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum RolloutRequest {
+    /// Read-only: could this specification be rolled out here?
+    Prepare { job: Arc<Job>, listed: bool },
+    /// Stage it and vote.
+    Propose { header: Arc<RolloutHeader>, job: Option<Arc<Job>>, submission: Option<JobSubmission> },
+    /// The origin gave up before its own vote.
+    Withdraw { id: RolloutId, key: JobKey, reason: String },
+    /// The specification of a rollout that this region voted for or adopted.
+    Fetch { id: RolloutId },
+    /// Records pushed at once, without waiting for gossip.
+    Push { records: Vec<RegionRecord> },
+    /// Stop the job here as part of a rollout of kind stop.
+    Stop { header: Arc<RolloutHeader>, purge: bool },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum RolloutReply {
+    Prepared(Prepared),
+    Voted,
+    Rejected {
+        reason: String,
+    },
+    /// Another proposal is older; `winner` names it.
+    Busy {
+        winner: RolloutId,
+    },
+    Fetched(Option<(Arc<RolloutHeader>, Option<Arc<Job>>)>),
+    Done,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Prepared {
+    pub region: String,
+    /// The rollout that is the head of the job here.
+    pub head: Option<RolloutId>,
+    pub head_phase: Option<model::Phase>,
+    /// The job's version here, if it exists.
+    pub version: Option<u64>,
+    /// Hash of the source specification of the head.
+    pub spec_hash: String,
+    pub lamport: u64,
+    /// Why not; empty when it can be rolled out here.
+    pub refusal: String,
+    /// The job is stopped, or differs from what the head rollout put here.
+    pub drifted: bool,
+}
+
+// ---- about the agent
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum AgentRequest {
+    Members,
+    /// gossip addresses
+    Join {
+        addresses: Vec<String>,
+    },
+    ForceLeave {
+        name: String,
+        prune: bool,
+    },
+    Regions,
+    /// Whether it is ready to serve.
+    Health,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum AgentReply {
+    Members(Members),
+    Joined { count: u64, errors: Vec<String> },
+    Regions(Vec<String>),
+    Health { ok: bool, message: String },
+    Done,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Members {
+    /// Name of the answering agent, without its region.
+    pub server_name: String,
+    pub server_region: String,
+    pub server_dc: String,
+    pub members: Vec<MemberInfo>,
+}
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct MemberInfo {
+    /// `server-1.west`
+    pub name: String,
+    pub addr: String,
+    pub port: u16,
+    /// region, dc, id, rpc_addr, build, expect, …
+    pub tags: BTreeMap<String, String>,
+    /// alive, leaving, left, failed
+    pub status: String,
+}

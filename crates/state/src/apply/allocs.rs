@@ -1,0 +1,158 @@
+//! Allocations: what the region wrote, what nodes report.
+
+use std::sync::Arc;
+
+use model::{
+    AllocDeploymentStatus, AllocId, AllocUpdate, Allocation, ClientStatus, DeploymentId, DesiredTransition, Evaluation, TaskGroupSummary,
+    Time,
+};
+
+use super::Change;
+use crate::command::Outcome;
+use crate::watch::{Table, Watch};
+
+impl Change<'_> {
+    pub(super) fn update_allocs(&mut self, updates: &[AllocUpdate], evals: &[Evaluation], time: i64) -> Outcome {
+        for update in updates {
+            let Some(old) = self.store.allocs.get(&update.id).cloned() else { continue };
+            let mut alloc = (*old).clone();
+            // What the region itself decided ("lost") is not undone by a late report of a task that still ran.
+            if old.client_status != ClientStatus::Lost || update.client_status.is_terminal() {
+                alloc.client_status = update.client_status;
+                alloc.client_description.clone_from(&update.client_description);
+            }
+            alloc.task_states.clone_from(&update.task_states);
+            if update.network_status.is_some() {
+                alloc.network_status.clone_from(&update.network_status);
+            }
+            if let Some(reported) = &update.deployment_status {
+                self.take_health(&mut alloc, reported.healthy, reported.timestamp, time);
+            }
+            alloc.modify_index = self.index;
+            alloc.modify_time = time;
+            self.put_alloc(alloc);
+        }
+        self.upsert_evals(evals, time)
+    }
+
+    pub(super) fn set_transitions(&mut self, transitions: &[(AllocId, DesiredTransition)], evals: &[Evaluation], time: i64) -> Outcome {
+        for (id, transition) in transitions {
+            let Some(old) = self.store.allocs.get(id) else { continue };
+            let mut alloc = (**old).clone();
+            let wanted = &mut alloc.desired_transition;
+            let merge = |old: &mut Option<bool>, new: Option<bool>| *old = new.or(*old);
+            merge(&mut wanted.migrate, transition.migrate);
+            merge(&mut wanted.reschedule, transition.reschedule);
+            merge(&mut wanted.force_reschedule, transition.force_reschedule);
+            merge(&mut wanted.no_shutdown_delay, transition.no_shutdown_delay);
+            alloc.modify_index = self.index;
+            alloc.alloc_modify_index = self.index;
+            alloc.modify_time = time;
+            self.put_alloc(alloc);
+        }
+        self.upsert_evals(evals, time)
+    }
+
+    /// Health is reported once per deployment; a verdict counts in the deployment.
+    pub(super) fn take_health(&mut self, alloc: &mut Allocation, healthy: Option<bool>, timestamp: Time, time: i64) {
+        let before = alloc.deployment_status.as_ref().and_then(|status| status.healthy);
+        if healthy.is_none() || before == healthy {
+            return;
+        }
+        let canary = alloc.is_canary();
+        alloc.deployment_status = Some(AllocDeploymentStatus { healthy, timestamp, canary, modify_index: self.index });
+        self.count_health(alloc.deployment_id, &alloc.task_group, before, healthy, time);
+    }
+
+    fn count_health(&mut self, id: DeploymentId, group: &str, before: Option<bool>, now: Option<bool>, time: i64) {
+        let Some(deployment) = self.store.deployments.get(&id) else { return };
+        let mut deployment = (**deployment).clone();
+        let Some(state) = deployment.task_groups.get_mut(group) else { return };
+        match before {
+            Some(true) => state.healthy_allocs -= 1,
+            Some(false) => state.unhealthy_allocs -= 1,
+            None => {}
+        }
+        match now {
+            Some(true) => {
+                state.healthy_allocs += 1;
+                // Progress: the clock starts again.
+                if state.progress_deadline > 0 {
+                    state.require_progress_by = Time(time.saturating_add(state.progress_deadline));
+                }
+            }
+            Some(false) => state.unhealthy_allocs += 1,
+            None => {}
+        }
+        self.put_deployment(deployment, time);
+    }
+
+    /// Writes an allocation that has its job inside, with all that follows: indexes, counts, watches.
+    pub(super) fn put_alloc(&mut self, alloc: Allocation) {
+        let key = alloc.job_key();
+        let id = alloc.id;
+        let old = self.store.allocs.get(&id).cloned();
+        let was_live = old.as_ref().is_some_and(|old| !old.is_terminal());
+        self.tally(&key, i64::from(!alloc.is_terminal()) - i64::from(was_live), 0);
+        let counted = |alloc: &Allocation| (alloc.client_status, alloc.server_terminal());
+        if old.as_deref().map(counted) != Some(counted(&alloc)) {
+            self.count(&key, &alloc.task_group, |summary| {
+                if let Some(old) = &old {
+                    add(summary, old, -1);
+                }
+                add(summary, &alloc, 1);
+            });
+        }
+        if let Some(old) = &old {
+            if old.eval_id != alloc.eval_id {
+                self.store.allocs_by_eval.remove(&(old.eval_id, id));
+            }
+            if old.deployment_id != alloc.deployment_id {
+                self.store.allocs_by_deployment.remove(&(old.deployment_id, id));
+                self.touch(Watch::DeploymentAllocs(old.deployment_id));
+            }
+        }
+        self.store.allocs_by_job.insert((key.clone(), id));
+        self.store.allocs_by_node.insert((alloc.node_id, id));
+        self.store.allocs_by_eval.insert((alloc.eval_id, id));
+        if !alloc.deployment_id.is_nil() {
+            self.store.allocs_by_deployment.insert((alloc.deployment_id, id));
+            self.touch(Watch::DeploymentAllocs(alloc.deployment_id));
+        }
+        self.touch(Watch::Table(Table::Allocs));
+        self.touch(Watch::Alloc(id));
+        self.touch(Watch::JobAllocs(key));
+        self.touch(Watch::NodeAllocs(alloc.node_id));
+        self.touch(Watch::EvalAllocs(alloc.eval_id));
+        self.store.allocs.insert(id, Arc::new(alloc));
+    }
+
+    pub(super) fn remove_alloc(&mut self, id: AllocId) {
+        let Some(alloc) = self.store.allocs.remove(&id) else { return };
+        let key = alloc.job_key();
+        self.tally(&key, -i64::from(!alloc.is_terminal()), 0);
+        self.store.allocs_by_job.remove(&(key.clone(), id));
+        self.store.allocs_by_node.remove(&(alloc.node_id, id));
+        self.store.allocs_by_eval.remove(&(alloc.eval_id, id));
+        self.store.allocs_by_deployment.remove(&(alloc.deployment_id, id));
+        self.touch(Watch::Table(Table::Allocs));
+        self.touch(Watch::Alloc(id));
+        self.touch(Watch::JobAllocs(key));
+        self.touch(Watch::NodeAllocs(alloc.node_id));
+        self.touch(Watch::EvalAllocs(alloc.eval_id));
+    }
+}
+
+/// Adds `n` times the allocation to the counts of its group.
+pub(super) fn add(summary: &mut TaskGroupSummary, alloc: &Allocation, n: i64) {
+    match alloc.client_status {
+        // What never started and is no longer wanted is not starting.
+        ClientStatus::Pending if alloc.server_terminal() => {}
+        ClientStatus::Pending => summary.starting += n,
+        ClientStatus::Running => summary.running += n,
+        ClientStatus::Complete => summary.complete += n,
+        ClientStatus::Failed => summary.failed += n,
+        ClientStatus::Lost => summary.lost += n,
+        ClientStatus::Unknown => summary.unknown += n,
+    }
+}

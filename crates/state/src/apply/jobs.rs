@@ -1,0 +1,241 @@
+//! Jobs, their versions, submissions and summaries.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use model::{Evaluation, Job, JobKey, JobStatus, JobSubmission, JobSummary, TaskGroupSummary};
+
+use super::Change;
+use crate::command::{Outcome, RegisterJob};
+use crate::store::TRACKED_VERSIONS;
+use crate::watch::{Table, Watch};
+
+impl Change<'_> {
+    pub(super) fn register_job(&mut self, register: &RegisterJob) -> Outcome {
+        let key = register.job.key();
+        let old = self.store.jobs.get(&key).cloned();
+        if let Some(wanted) = register.enforce_index
+            && let Some(refusal) = index_refusal(wanted, old.as_deref())
+        {
+            return Outcome::Refused(refusal);
+        }
+        let unchanged = old.as_ref().is_some_and(|old| old.same_specification(&register.job));
+        let (version, job_modify_index) = match (&old, unchanged) {
+            (Some(old), true) => (old.version, old.job_modify_index),
+            (Some(old), false) => (self.put_job((*register.job).clone(), old.version + 1, register.time), self.index),
+            (None, _) => (self.put_job((*register.job).clone(), 0, register.time), self.index),
+        };
+        if !unchanged && let Some(submission) = &register.submission {
+            self.put_submission(&key, version, submission);
+        }
+        if let Some(eval) = &register.eval {
+            self.put_eval_of_job(eval, job_modify_index, register.time);
+        }
+        Outcome::Registered { version, job_modify_index, changed: !unchanged }
+    }
+
+    pub(super) fn deregister_job(&mut self, key: &JobKey, purge: bool, eval: Option<&Evaluation>, time: i64) -> Outcome {
+        let Some(old) = self.store.jobs.get(key).cloned() else {
+            return Outcome::Refused("job not found".to_owned());
+        };
+        if purge {
+            self.remove_job(key);
+        } else if !old.stop {
+            self.stop_job(&old, time);
+        }
+        if let Some(eval) = eval {
+            self.put_eval_of_job(eval, self.index, time);
+        }
+        Outcome::Registered { version: old.version, job_modify_index: self.index, changed: true }
+    }
+
+    /// Stopping is a change of the specification, hence a new version.
+    pub(super) fn stop_job(&mut self, old: &Arc<Job>, time: i64) {
+        let stopped = Job { stop: true, ..(**old).clone() };
+        self.put_job(stopped, old.version + 1, time);
+    }
+
+    pub(super) fn set_job_stability(&mut self, key: &JobKey, version: u64, stable: bool) -> Outcome {
+        let Some(job) = self.store.job_versions.get(&(key.clone(), version)) else {
+            return Outcome::Refused(format!("job {key} has no version {version}"));
+        };
+        if job.stable == stable {
+            return Outcome::Done;
+        }
+        let mut job = Arc::clone(job);
+        let changed = Arc::make_mut(&mut job);
+        changed.stable = stable;
+        changed.modify_index = self.index;
+        self.store.job_versions.insert((key.clone(), version), Arc::clone(&job));
+        if self.store.jobs.get(key).is_some_and(|present| present.version == version) {
+            let status = self.store.jobs.get(key).map(|present| present.status).unwrap_or_default();
+            Arc::make_mut(&mut job).status = status;
+            self.store.jobs.insert(key.clone(), job);
+            self.touch(Watch::Table(Table::Jobs));
+            self.touch(Watch::Job(key.clone()));
+        }
+        self.touch(Watch::Table(Table::JobVersions));
+        Outcome::Done
+    }
+
+    /// Makes `job` the present version and returns its number.
+    pub(super) fn put_job(&mut self, mut job: Job, version: u64, time: i64) -> u64 {
+        let key = job.key();
+        let old = self.store.jobs.get(&key);
+        job.version = version;
+        job.stable = false;
+        job.create_index = old.map_or(self.index, |old| old.create_index);
+        job.modify_index = self.index;
+        job.job_modify_index = self.index;
+        job.submit_time = time;
+        job.status = old.map_or(JobStatus::Pending, |old| old.status);
+        job.status_description = String::new();
+        self.ensure_summary(&job);
+        let job = Arc::new(job);
+        self.store.job_versions.insert((key.clone(), version), Arc::clone(&job));
+        self.store.jobs.insert(key.clone(), job);
+        self.prune_versions(&key);
+        self.jobs.insert(key.clone());
+        self.touch(Watch::Table(Table::Jobs));
+        self.touch(Watch::Table(Table::JobVersions));
+        self.touch(Watch::Job(key));
+        version
+    }
+
+    /// Registers an earlier version again; returns the new version. `None` when there is nothing to return to.
+    pub(super) fn revert_job(&mut self, key: &JobKey, version: u64, time: i64) -> Option<u64> {
+        let present = self.store.jobs.get(key).cloned()?;
+        let earlier = self.store.job_versions.get(&(key.clone(), version)).cloned()?;
+        if earlier.same_specification(&present) {
+            return None;
+        }
+        let reverted = self.put_job((*earlier).clone(), present.version + 1, time);
+        // What ran well once is taken to be stable again when its deployment succeeds, not before.
+        Some(reverted)
+    }
+
+    pub(super) fn put_submission(&mut self, key: &JobKey, version: u64, submission: &JobSubmission) {
+        let submission = JobSubmission {
+            namespace: key.namespace.clone(),
+            job_id: key.id.clone(),
+            version,
+            job_modify_index: self.index,
+            ..submission.clone()
+        };
+        self.store.job_submissions.insert((key.clone(), version), Arc::new(submission));
+    }
+
+    pub(super) fn put_eval_of_job(&mut self, eval: &Evaluation, job_modify_index: u64, time: i64) {
+        let eval = Evaluation { job_modify_index, ..eval.clone() };
+        self.put_eval(&eval, time);
+    }
+
+    /// Keeps the newest versions, and those that allocations or a rollout still use.
+    fn prune_versions(&mut self, key: &JobKey) {
+        let versions: Vec<u64> =
+            self.store.job_versions.range((key.clone(), 0)..=(key.clone(), u64::MAX)).map(|((_, version), _)| *version).collect();
+        if versions.len() <= TRACKED_VERSIONS {
+            return;
+        }
+        let stable = versions
+            .iter()
+            .rev()
+            .copied()
+            .find(|version| self.store.job_versions.get(&(key.clone(), *version)).is_some_and(|job| job.stable));
+        let used: BTreeSet<u64> = self
+            .store
+            .job_allocs(key)
+            .filter(|alloc| !alloc.is_terminal())
+            .filter_map(|alloc| alloc.job.as_ref())
+            .map(|job| job.version)
+            .collect();
+        let surplus = versions.len() - TRACKED_VERSIONS;
+        for version in versions.into_iter().take(surplus) {
+            if !used.contains(&version) && stable != Some(version) {
+                self.store.job_versions.remove(&(key.clone(), version));
+                self.store.job_submissions.remove(&(key.clone(), version));
+            }
+        }
+    }
+
+    pub(super) fn remove_job(&mut self, key: &JobKey) {
+        let Some(job) = self.store.jobs.remove(key) else { return };
+        let versions: Vec<u64> =
+            self.store.job_versions.range((key.clone(), 0)..=(key.clone(), u64::MAX)).map(|((_, version), _)| *version).collect();
+        for version in versions {
+            self.store.job_versions.remove(&(key.clone(), version));
+            self.store.job_submissions.remove(&(key.clone(), version));
+        }
+        self.store.job_summaries.remove(key);
+        self.touch(Watch::Table(Table::Jobs));
+        self.touch(Watch::Table(Table::JobVersions));
+        self.touch(Watch::Table(Table::JobSummaries));
+        self.touch(Watch::JobSummary(key.clone()));
+        self.touch(Watch::Job(job.key()));
+    }
+
+    // ---- summaries
+
+    fn ensure_summary(&mut self, job: &Job) {
+        let key = job.key();
+        let mut summary = match self.store.job_summaries.get(&key) {
+            Some(summary) => (**summary).clone(),
+            None => JobSummary {
+                job_id: key.id.clone(),
+                namespace: key.namespace.clone(),
+                create_index: self.index,
+                children: Some(Default::default()),
+                ..Default::default()
+            },
+        };
+        for group in &job.task_groups {
+            summary.summary.entry(group.name.clone()).or_default();
+        }
+        summary.modify_index = self.index;
+        self.put_summary(key, summary);
+    }
+
+    fn put_summary(&mut self, key: JobKey, summary: JobSummary) {
+        self.touch(Watch::Table(Table::JobSummaries));
+        self.touch(Watch::JobSummary(key.clone()));
+        self.store.job_summaries.insert(key, Arc::new(summary));
+    }
+
+    /// Changes the counts of one group.
+    pub(super) fn count(&mut self, key: &JobKey, group: &str, change: impl FnOnce(&mut TaskGroupSummary)) {
+        let Some(summary) = self.store.job_summaries.get(key) else { return };
+        let mut summary = (**summary).clone();
+        change(summary.summary.entry(group.to_owned()).or_default());
+        summary.modify_index = self.index;
+        self.put_summary(key.clone(), summary);
+    }
+
+    pub(super) fn reconcile_summaries(&mut self) -> Outcome {
+        let keys: Vec<JobKey> = self.store.jobs.keys().cloned().collect();
+        for key in keys {
+            let Some(summary) = self.store.job_summaries.get(&key) else { continue };
+            let mut fresh = JobSummary { modify_index: self.index, ..(**summary).clone() };
+            for group in fresh.summary.values_mut() {
+                *group = TaskGroupSummary { queued: group.queued, ..Default::default() };
+            }
+            for alloc in self.store.job_allocs(&key) {
+                super::allocs::add(fresh.summary.entry(alloc.task_group.clone()).or_default(), alloc, 1);
+            }
+            self.put_summary(key, fresh);
+        }
+        Outcome::Done
+    }
+}
+
+/// Why a registration that enforces the job's index is refused; `None` when it is not.
+fn index_refusal(wanted: u64, old: Option<&Job>) -> Option<String> {
+    match (wanted, old) {
+        (0, None) => None,
+        (0, Some(_)) => Some("Enforcing job modify index 0: job already exists".to_owned()),
+        (_, None) => Some(format!("Enforcing job modify index {wanted}: job does not exist")),
+        (_, Some(old)) if old.job_modify_index == wanted => None,
+        (_, Some(old)) => {
+            Some(format!("Enforcing job modify index {wanted}: job exists with conflicting job modify index: {}", old.job_modify_index))
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! Applying commands. One file per table; small and dull on purpose.
+
+mod allocs;
+mod deployments;
+mod evals;
+mod jobs;
+mod nodes;
+mod plan;
+mod reap;
+mod rollouts;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use model::{JobKey, JobStatus};
+
+use crate::command::{Applied, Command, Outcome};
+use crate::store::{Store, Tally};
+use crate::watch::{Table, Touched, Watch};
+
+impl Store {
+    /// Applies the command of log entry `index`. Total and deterministic: a command whose precondition does not hold is refused and changes
+    /// nothing but the index.
+    pub fn apply(&mut self, index: u64, command: &Command) -> Applied {
+        self.index = index;
+        let mut change = Change { store: self, index, touched: Touched::default(), jobs: BTreeSet::new() };
+        let outcome = change.apply(command);
+        change.settle();
+        let mut touched = change.touched;
+        touched.dedup();
+        for watch in &touched.0 {
+            match watch {
+                Watch::Table(table) => {
+                    self.table_indexes.insert(*table, index);
+                }
+                Watch::JobAllocs(_)
+                | Watch::NodeAllocs(_)
+                | Watch::EvalAllocs(_)
+                | Watch::DeploymentAllocs(_)
+                | Watch::JobEvals(_)
+                | Watch::JobDeployments(_)
+                | Watch::Rollout(_) => {
+                    self.group_indexes.insert(watch.clone(), index);
+                }
+                _ => {}
+            }
+        }
+        Applied { index, outcome, touched }
+    }
+}
+
+/// One command in progress.
+struct Change<'a> {
+    store: &'a mut Store,
+    index: u64,
+    touched: Touched,
+    /// Jobs whose status may have to follow.
+    jobs: BTreeSet<JobKey>,
+}
+
+impl Change<'_> {
+    fn apply(&mut self, command: &Command) -> Outcome {
+        match command {
+            Command::Noop => Outcome::Done,
+            Command::Bootstrap { region, cluster } => self.bootstrap(region, *cluster),
+            Command::RegisterJob(register) => self.register_job(register),
+            Command::DeregisterJob { key, purge, eval, time } => self.deregister_job(key, *purge, eval.as_deref(), *time),
+            Command::SetJobStability { key, version, stable } => self.set_job_stability(key, *version, *stable),
+            Command::UpsertEvals { evals, time } => self.upsert_evals(evals, *time),
+            Command::ApplyPlan(plan) => self.apply_plan(plan),
+            Command::UpdateAllocs { updates, evals, time } => self.update_allocs(updates, evals, *time),
+            Command::SetTransitions { transitions, evals, time } => self.set_transitions(transitions, evals, *time),
+            Command::RegisterNode { node, event, evals, time } => self.register_node(node, event.as_ref(), evals, *time),
+            Command::SetNodeStatus { id, status, event, evals, time } => self.set_node_status(*id, *status, event.as_ref(), evals, *time),
+            Command::SetNodeEligibility { id, eligibility, event, evals, time } => {
+                self.set_node_eligibility(*id, *eligibility, event.as_ref(), evals, *time)
+            }
+            Command::AddNodeEvents { id, events } => self.add_node_events(*id, events),
+            Command::SetDeploymentStatus(change) => self.set_deployment_status(change),
+            Command::PromoteDeployment { id, groups, eval, time } => self.promote_deployment(*id, groups, eval.as_deref(), *time),
+            Command::SetAllocHealth { id, healthy, unhealthy, eval, time } => {
+                self.set_alloc_health(*id, healthy, unhealthy, eval.as_deref(), *time)
+            }
+            Command::StageRollout { header, source, submission, time } => {
+                self.stage_rollout(header, source.as_ref(), submission.as_ref(), *time)
+            }
+            Command::UnstageRollout { id, phase, cause, cause_region, time } => {
+                self.unstage_rollout(id, *phase, cause, cause_region, *time)
+            }
+            Command::AdoptRollout(adoption) => self.adopt_rollout(adoption),
+            Command::SetRolloutPhase(change) => self.set_rollout_phase(change),
+            Command::Reap(reap) => self.reap(reap),
+            Command::ReconcileSummaries => self.reconcile_summaries(),
+        }
+    }
+
+    fn bootstrap(&mut self, region: &model::RegionName, cluster: model::Uuid) -> Outcome {
+        if !self.store.identity.cluster.is_nil() {
+            return Outcome::Refused(format!("the region is already bootstrapped as cluster {}", self.store.identity.cluster));
+        }
+        self.store.identity.region = region.clone();
+        self.store.identity.cluster = cluster;
+        self.store.identity.incarnation = 1;
+        Outcome::Done
+    }
+
+    fn touch(&mut self, watch: Watch) {
+        self.touched.add(watch);
+    }
+
+    /// Live allocations or open evaluations of a job came or went.
+    fn tally(&mut self, key: &JobKey, live_allocs: i64, open_evals: i64) {
+        if live_allocs == 0 && open_evals == 0 {
+            return;
+        }
+        let tally = self.store.job_tallies.entry(key.clone()).or_default();
+        tally.live_allocs += live_allocs;
+        tally.open_evals += open_evals;
+        if *tally == Tally::default() {
+            self.store.job_tallies.remove(key);
+        }
+        self.jobs.insert(key.clone());
+    }
+
+    /// Lets the status of the touched jobs follow from what they have.
+    fn settle(&mut self) {
+        for key in std::mem::take(&mut self.jobs) {
+            let Some(job) = self.store.jobs.get(&key) else { continue };
+            let tally = self.store.job_tallies.get(&key).copied().unwrap_or_default();
+            let status = if tally.live_allocs > 0 {
+                JobStatus::Running
+            } else if tally.open_evals > 0 && !job.stop {
+                JobStatus::Pending
+            } else {
+                JobStatus::Dead
+            };
+            if job.status == status {
+                continue;
+            }
+            let mut job = Arc::clone(job);
+            let changed = Arc::make_mut(&mut job);
+            changed.status = status;
+            changed.modify_index = self.index;
+            self.store.job_versions.insert((key.clone(), job.version), Arc::clone(&job));
+            self.store.jobs.insert(key.clone(), job);
+            self.touch(Watch::Table(Table::Jobs));
+            self.touch(Watch::Job(key));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Nodes.
+
+use std::sync::Arc;
+
+use model::{Eligibility, Evaluation, Node, NodeEvent, NodeId, NodeStatus};
+
+use super::Change;
+use crate::command::Outcome;
+use crate::watch::{Table, Watch};
+
+/// Node events kept.
+const EVENTS_MAX: usize = 10;
+
+impl Change<'_> {
+    pub(super) fn register_node(&mut self, node: &Arc<Node>, event: Option<&NodeEvent>, evals: &[Evaluation], time: i64) -> Outcome {
+        let mut node = (**node).clone();
+        match self.store.nodes.get(&node.id) {
+            Some(old) if old.secret_id != node.secret_id => {
+                return Outcome::Refused(format!("node secret ID does not match. Not registering node {}.", node.id));
+            }
+            Some(old) => {
+                node.create_index = old.create_index;
+                node.scheduling_eligibility = old.scheduling_eligibility;
+                node.drain_strategy.clone_from(&old.drain_strategy);
+                node.last_drain.clone_from(&old.last_drain);
+                node.events.clone_from(&old.events);
+            }
+            None => node.create_index = self.index,
+        }
+        node.computed_class = node.class_hash();
+        node.status_updated_at = time / 1_000_000_000;
+        self.put_node(node, event);
+        self.upsert_evals(evals, time)
+    }
+
+    pub(super) fn set_node_status(
+        &mut self,
+        id: NodeId,
+        status: NodeStatus,
+        event: Option<&NodeEvent>,
+        evals: &[Evaluation],
+        time: i64,
+    ) -> Outcome {
+        let Some(old) = self.store.nodes.get(&id) else { return Outcome::Refused("node not found".to_owned()) };
+        let mut node = (**old).clone();
+        if node.status != status {
+            node.status = status;
+            node.status_updated_at = time / 1_000_000_000;
+        }
+        self.put_node(node, event);
+        self.upsert_evals(evals, time)
+    }
+
+    pub(super) fn set_node_eligibility(
+        &mut self,
+        id: NodeId,
+        eligibility: Eligibility,
+        event: Option<&NodeEvent>,
+        evals: &[Evaluation],
+        time: i64,
+    ) -> Outcome {
+        let Some(old) = self.store.nodes.get(&id) else { return Outcome::Refused("node not found".to_owned()) };
+        let mut node = (**old).clone();
+        node.scheduling_eligibility = eligibility;
+        self.put_node(node, event);
+        self.upsert_evals(evals, time)
+    }
+
+    pub(super) fn add_node_events(&mut self, id: NodeId, events: &[NodeEvent]) -> Outcome {
+        let Some(old) = self.store.nodes.get(&id) else { return Outcome::Refused("node not found".to_owned()) };
+        let mut node = (**old).clone();
+        for event in events {
+            self.push_event(&mut node, event);
+        }
+        self.put_node(node, None);
+        Outcome::Done
+    }
+
+    fn push_event(&self, node: &mut Node, event: &NodeEvent) {
+        node.events.push(NodeEvent { create_index: self.index, ..event.clone() });
+        let surplus = node.events.len().saturating_sub(EVENTS_MAX);
+        node.events.drain(..surplus);
+    }
+
+    fn put_node(&mut self, mut node: Node, event: Option<&NodeEvent>) {
+        if let Some(event) = event {
+            self.push_event(&mut node, event);
+        }
+        node.modify_index = self.index;
+        self.touch(Watch::Table(Table::Nodes));
+        self.touch(Watch::Node(node.id));
+        self.store.nodes.insert(node.id, Arc::new(node));
+    }
+
+    pub(super) fn remove_node(&mut self, id: NodeId) {
+        if self.store.nodes.remove(&id).is_some() {
+            self.touch(Watch::Table(Table::Nodes));
+            self.touch(Watch::Node(id));
+        }
+    }
+}

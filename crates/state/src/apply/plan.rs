@@ -1,0 +1,156 @@
+//! Plans: what the scheduler decided.
+
+use std::sync::Arc;
+
+use model::{AllocDeploymentStatus, Allocation, DesiredStatus, Time};
+
+use super::Change;
+use crate::command::{AllocStop, DeploymentUpdate, Outcome, Placement, Plan};
+
+impl Change<'_> {
+    pub(super) fn apply_plan(&mut self, plan: &Plan) -> Outcome {
+        if let Some(refusal) = self.plan_refusal(plan) {
+            return Outcome::Refused(refusal);
+        }
+        if let Some(deployment) = &plan.deployment {
+            let mut deployment = deployment.clone();
+            if let Some(old) = self.store.deployments.get(&deployment.id) {
+                // The scheduler says what is wanted; what happened so far stays.
+                deployment.create_index = old.create_index;
+                deployment.create_time = old.create_time;
+                deployment.status = old.status;
+                deployment.status_description.clone_from(&old.status_description);
+                deployment.is_multiregion = old.is_multiregion;
+                for (name, state) in &mut deployment.task_groups {
+                    if let Some(before) = old.task_groups.get(name) {
+                        state.placed_canaries.clone_from(&before.placed_canaries);
+                        state.placed_allocs = before.placed_allocs;
+                        state.healthy_allocs = before.healthy_allocs;
+                        state.unhealthy_allocs = before.unhealthy_allocs;
+                        state.promoted = before.promoted;
+                        state.require_progress_by = before.require_progress_by;
+                    }
+                }
+            } else {
+                deployment.create_index = self.index;
+                deployment.create_time = plan.time;
+            }
+            self.put_deployment(deployment, plan.time);
+        }
+        for DeploymentUpdate { id, status, description } in &plan.deployment_updates {
+            self.change_deployment(*id, *status, description, plan.time);
+        }
+        for stop in &plan.stops {
+            self.stop_alloc(stop, plan.time);
+        }
+        for placement in &plan.placements {
+            self.place(placement, plan.time);
+        }
+        for eval in &plan.evals {
+            if eval.is_terminal() || eval.status == model::EvalStatus::Blocked {
+                let key = eval.job_key();
+                for (group, queued) in &eval.queued_allocations {
+                    self.count(&key, group, |summary| summary.queued = *queued);
+                }
+            }
+            self.put_eval(eval, plan.time);
+        }
+        Outcome::Done
+    }
+
+    /// A plan that was made on a state that has moved on: the scheduler plans anew.
+    fn plan_refusal(&self, plan: &Plan) -> Option<String> {
+        for placement in &plan.placements {
+            let alloc = &placement.alloc;
+            let key = alloc.job_key();
+            if self.store.job_versions.get(&(key.clone(), placement.job_version)).is_none() {
+                return Some(format!("plan refused: job {key} no longer has version {}", placement.job_version));
+            }
+            if self.store.allocs.contains_key(&alloc.id) {
+                continue;
+            }
+            match self.store.nodes.get(&alloc.node_id) {
+                Some(node) if node.is_schedulable() => {}
+                Some(node) => {
+                    return Some(format!("plan refused: node {} is {} and {}", node.id, node.status, node.scheduling_eligibility));
+                }
+                None => return Some(format!("plan refused: node {} is gone", alloc.node_id)),
+            }
+        }
+        None
+    }
+
+    fn stop_alloc(&mut self, stop: &AllocStop, time: i64) {
+        let Some(old) = self.store.allocs.get(&stop.id) else { return };
+        let mut alloc = (**old).clone();
+        if stop.followup_eval_id.is_nil() {
+            alloc.desired_status = DesiredStatus::Stop;
+            alloc.desired_description.clone_from(&stop.description);
+        } else {
+            alloc.followup_eval_id = stop.followup_eval_id;
+        }
+        if let Some(status) = stop.client_status {
+            alloc.client_status = status;
+        }
+        alloc.modify_index = self.index;
+        alloc.alloc_modify_index = self.index;
+        alloc.modify_time = time;
+        self.put_alloc(alloc);
+    }
+
+    fn place(&mut self, placement: &Placement, time: i64) {
+        let key = placement.alloc.job_key();
+        let Some(job) = self.store.job_versions.get(&(key, placement.job_version)).cloned() else { return };
+        let mut alloc = Allocation { job: Some(Arc::clone(&job)), ..placement.alloc.clone() };
+        let old = self.store.allocs.get(&alloc.id).cloned();
+        let counts_anew = old.as_ref().is_none_or(|old| old.deployment_id != alloc.deployment_id);
+        match &old {
+            Some(old) => {
+                alloc.create_index = old.create_index;
+                alloc.create_time = old.create_time;
+                alloc.client_status = old.client_status;
+                alloc.client_description.clone_from(&old.client_description);
+                alloc.task_states.clone_from(&old.task_states);
+                alloc.network_status.clone_from(&old.network_status);
+                alloc.next_allocation = old.next_allocation;
+            }
+            None => {
+                alloc.create_index = self.index;
+                alloc.create_time = time;
+            }
+        }
+        alloc.modify_index = self.index;
+        alloc.alloc_modify_index = self.index;
+        alloc.modify_time = time;
+        if counts_anew && !alloc.deployment_id.is_nil() {
+            let canary = alloc.is_canary();
+            alloc.deployment_status = canary.then(|| AllocDeploymentStatus { canary, modify_index: self.index, ..Default::default() });
+            self.count_placement(&alloc, canary, time);
+        } else if let Some(old) = &old {
+            alloc.deployment_status.clone_from(&old.deployment_status);
+        }
+        if let Some(previous) = self.store.allocs.get(&alloc.previous_allocation)
+            && previous.next_allocation != alloc.id
+        {
+            let mut previous = (**previous).clone();
+            previous.next_allocation = alloc.id;
+            previous.modify_index = self.index;
+            self.put_alloc(previous);
+        }
+        self.put_alloc(alloc);
+    }
+
+    fn count_placement(&mut self, alloc: &Allocation, canary: bool, time: i64) {
+        let Some(deployment) = self.store.deployments.get(&alloc.deployment_id) else { return };
+        let mut deployment = (**deployment).clone();
+        let Some(state) = deployment.task_groups.get_mut(&alloc.task_group) else { return };
+        state.placed_allocs += 1;
+        if canary && !state.placed_canaries.contains(&alloc.id) {
+            state.placed_canaries.push(alloc.id);
+        }
+        if state.require_progress_by.is_never() && state.progress_deadline > 0 {
+            state.require_progress_by = Time(time.saturating_add(state.progress_deadline));
+        }
+        self.put_deployment(deployment, time);
+    }
+}

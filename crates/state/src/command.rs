@@ -1,0 +1,296 @@
+//! Everything that can change a region. Append-only: the log stores a command's position.
+
+use std::sync::Arc;
+
+use model::{
+    AllocId, AllocUpdate, Allocation, ClientStatus, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, Eligibility, EvalId,
+    Evaluation, Job, JobKey, JobSubmission, Node, NodeEvent, NodeId, NodeStatus, Phase, RegionName, RolloutHeader, RolloutId, Uuid, codec,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Touched;
+
+/// Version of the bytes of a command.
+pub const COMMAND_VERSION: u16 = 1;
+
+/// A change of the region. `time` is always in unix nanoseconds, taken by the leader when it admitted the command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Command {
+    /// Proves that the log moves.
+    Noop,
+    /// Gives the region its identity; only the first one counts.
+    Bootstrap {
+        region: RegionName,
+        cluster: Uuid,
+    },
+    RegisterJob(Box<RegisterJob>),
+    /// Stops a job, or removes it with all its versions when `purge`.
+    DeregisterJob {
+        key: JobKey,
+        purge: bool,
+        eval: Option<Box<Evaluation>>,
+        time: i64,
+    },
+    SetJobStability {
+        key: JobKey,
+        version: u64,
+        stable: bool,
+    },
+    UpsertEvals {
+        evals: Vec<Evaluation>,
+        time: i64,
+    },
+    ApplyPlan(Box<Plan>),
+    /// What nodes report.
+    UpdateAllocs {
+        updates: Vec<AllocUpdate>,
+        evals: Vec<Evaluation>,
+        time: i64,
+    },
+    /// What operators and reconcilers want of running allocations.
+    SetTransitions {
+        transitions: Vec<(AllocId, DesiredTransition)>,
+        evals: Vec<Evaluation>,
+        time: i64,
+    },
+    RegisterNode {
+        node: Arc<Node>,
+        event: Option<NodeEvent>,
+        evals: Vec<Evaluation>,
+        time: i64,
+    },
+    SetNodeStatus {
+        id: NodeId,
+        status: NodeStatus,
+        event: Option<NodeEvent>,
+        evals: Vec<Evaluation>,
+        time: i64,
+    },
+    SetNodeEligibility {
+        id: NodeId,
+        eligibility: Eligibility,
+        event: Option<NodeEvent>,
+        evals: Vec<Evaluation>,
+        time: i64,
+    },
+    AddNodeEvents {
+        id: NodeId,
+        events: Vec<NodeEvent>,
+    },
+    SetDeploymentStatus(Box<DeploymentChange>),
+    /// Empty `groups`: all.
+    PromoteDeployment {
+        id: DeploymentId,
+        groups: Vec<String>,
+        eval: Option<Box<Evaluation>>,
+        time: i64,
+    },
+    SetAllocHealth {
+        id: DeploymentId,
+        healthy: Vec<AllocId>,
+        unhealthy: Vec<AllocId>,
+        eval: Option<Box<Evaluation>>,
+        time: i64,
+    },
+    /// Casts this region's vote for a proposed rollout (at the origin: records the proposal).
+    StageRollout {
+        header: Arc<RolloutHeader>,
+        source: Option<Arc<Job>>,
+        submission: Option<JobSubmission>,
+        time: i64,
+    },
+    /// The staged rollout will not be. `phase`: withdrawn or rejected.
+    UnstageRollout {
+        id: RolloutId,
+        phase: Phase,
+        cause: String,
+        cause_region: RegionName,
+        time: i64,
+    },
+    /// Takes the staged rollout as head of its job.
+    AdoptRollout(Box<Adoption>),
+    SetRolloutPhase(Box<PhaseChange>),
+    /// Removes what is no longer needed.
+    Reap(Box<Reap>),
+    /// Counts the summaries anew.
+    ReconcileSummaries,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RegisterJob {
+    /// Canonical. Indexes, version, status and submit time are filled in by apply.
+    pub job: Arc<Job>,
+    pub submission: Option<JobSubmission>,
+    /// Refused unless the job's `job_modify_index` is this; 0: unless it does not exist.
+    pub enforce_index: Option<u64>,
+    pub eval: Option<Evaluation>,
+    pub time: i64,
+}
+
+/// What the scheduler decided for one evaluation; everything in one log entry.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub eval_id: EvalId,
+    /// New allocations, and existing ones updated in place (same id; what the node reported is kept).
+    pub placements: Vec<Placement>,
+    pub stops: Vec<AllocStop>,
+    /// Created, or replaced by what the scheduler knows better (desired totals, canaries wanted). Progress counters are kept by apply.
+    pub deployment: Option<Deployment>,
+    pub deployment_updates: Vec<DeploymentUpdate>,
+    /// The evaluation itself in its final status, and what follows: a blocked evaluation, delayed follow-ups.
+    pub evals: Vec<Evaluation>,
+    pub time: i64,
+}
+
+impl Plan {
+    /// Nothing would change but evaluations.
+    pub fn is_noop(&self) -> bool {
+        self.placements.is_empty() && self.stops.is_empty() && self.deployment.is_none() && self.deployment_updates.is_empty()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Placement {
+    /// With `job: None`; apply puts in the job of this version.
+    pub alloc: Allocation,
+    pub job_version: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AllocStop {
+    pub id: AllocId,
+    pub description: String,
+    /// The region knows better than the node: `lost` when the node is down.
+    pub client_status: Option<ClientStatus>,
+    /// Keeps running until this evaluation; `desired_status` is then left as it is.
+    pub followup_eval_id: EvalId,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeploymentUpdate {
+    pub id: DeploymentId,
+    pub status: DeploymentStatus,
+    pub description: String,
+}
+
+/// A deployment changes its status; a job may be reverted in the same step. A multi-region rollout's phase follows: failed, cancelled,
+/// paused and running are taken over.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeploymentChange {
+    pub update: DeploymentUpdate,
+    /// Refused unless the deployment is in this status.
+    pub from: DeploymentStatus,
+    /// Registers this version of the job again, as a new version.
+    pub revert_to: Option<u64>,
+    pub eval: Option<Evaluation>,
+    pub time: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Adoption {
+    pub id: RolloutId,
+    /// This region's effective copy; `None` in a dropped region and for kind stop.
+    pub job: Option<Arc<Job>>,
+    pub deployment: Option<Deployment>,
+    pub eval: Option<Evaluation>,
+    pub time: i64,
+}
+
+/// A rollout moves on in this region. The deployment's status follows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseChange {
+    pub id: RolloutId,
+    /// Refused unless this is the present phase.
+    pub from: Phase,
+    pub to: Phase,
+    pub cause: String,
+    pub cause_region: RegionName,
+    pub forced: bool,
+    /// Registers this version of the job again, as a new version (auto_revert).
+    pub revert_to: Option<u64>,
+    /// Stops the job here (dropped region).
+    pub stop_job: bool,
+    pub eval: Option<Evaluation>,
+    pub time: i64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reap {
+    pub evals: Vec<EvalId>,
+    pub allocs: Vec<AllocId>,
+    pub deployments: Vec<DeploymentId>,
+    pub jobs: Vec<JobKey>,
+    pub nodes: Vec<NodeId>,
+    pub rollouts: Vec<RolloutId>,
+}
+
+/// What applying a command did.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// Index of the log entry.
+    pub index: u64,
+    pub outcome: Outcome,
+    /// What watchers may wait for.
+    pub touched: Touched,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    #[default]
+    Done,
+    Registered {
+        version: u64,
+        job_modify_index: u64,
+        changed: bool,
+    },
+    /// Another proposal of the same job is staged here.
+    Busy {
+        winner: RolloutId,
+    },
+    /// A precondition does not hold (any more); nothing was changed.
+    Refused(String),
+}
+
+impl Command {
+    pub fn encode(&self) -> Result<Vec<u8>, codec::Error> {
+        codec::to_body(self)
+    }
+
+    pub fn decode(body: &[u8]) -> Result<Self, codec::Error> {
+        codec::from_body(body)
+    }
+
+    /// For logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Noop => "noop",
+            Self::Bootstrap { .. } => "bootstrap",
+            Self::RegisterJob(_) => "register job",
+            Self::DeregisterJob { .. } => "deregister job",
+            Self::SetJobStability { .. } => "set job stability",
+            Self::UpsertEvals { .. } => "upsert evaluations",
+            Self::ApplyPlan(_) => "apply plan",
+            Self::UpdateAllocs { .. } => "update allocations",
+            Self::SetTransitions { .. } => "set transitions",
+            Self::RegisterNode { .. } => "register node",
+            Self::SetNodeStatus { .. } => "set node status",
+            Self::SetNodeEligibility { .. } => "set node eligibility",
+            Self::AddNodeEvents { .. } => "add node events",
+            Self::SetDeploymentStatus(_) => "set deployment status",
+            Self::PromoteDeployment { .. } => "promote deployment",
+            Self::SetAllocHealth { .. } => "set allocation health",
+            Self::StageRollout { .. } => "stage rollout",
+            Self::UnstageRollout { .. } => "unstage rollout",
+            Self::AdoptRollout(_) => "adopt rollout",
+            Self::SetRolloutPhase(_) => "set rollout phase",
+            Self::Reap(_) => "reap",
+            Self::ReconcileSummaries => "reconcile summaries",
+        }
+    }
+}
+
+impl std::fmt::Display for Command {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

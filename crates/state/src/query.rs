@@ -1,0 +1,204 @@
+//! What readers ask of a view.
+
+use std::sync::Arc;
+
+use model::{
+    AllocId, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace, Node, NodeId,
+    Rollout, RolloutId,
+};
+
+use crate::store::{Identity, Store};
+use crate::watch::{Table, Watch};
+
+impl Store {
+    /// Index of the last applied log entry.
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Index of the last change of a table; at least 1, as blocking readers expect.
+    pub fn table_index(&self, table: Table) -> u64 {
+        self.table_indexes.get(&table).copied().unwrap_or(0).max(1)
+    }
+
+    /// Index of the last change of what `watch` names; at least 1. A thing that does not exist has the index of its table, so that waiting for
+    /// its creation works.
+    pub fn watch_index(&self, watch: &Watch) -> u64 {
+        let (own, table) = match watch {
+            Watch::Table(table) => (None, *table),
+            Watch::Job(key) => (self.jobs.get(key).map(|job| job.modify_index), Table::Jobs),
+            Watch::JobSummary(key) => (self.job_summaries.get(key).map(|summary| summary.modify_index), Table::JobSummaries),
+            Watch::Alloc(id) => (self.allocs.get(id).map(|alloc| alloc.modify_index), Table::Allocs),
+            Watch::Node(id) => (self.nodes.get(id).map(|node| node.modify_index), Table::Nodes),
+            Watch::Eval(id) => (self.evals.get(id).map(|eval| eval.modify_index), Table::Evals),
+            Watch::Deployment(id) => (self.deployments.get(id).map(|deployment| deployment.modify_index), Table::Deployments),
+            Watch::JobAllocs(_) | Watch::NodeAllocs(_) | Watch::EvalAllocs(_) | Watch::DeploymentAllocs(_) => {
+                (self.group_indexes.get(watch).copied(), Table::Allocs)
+            }
+            Watch::JobEvals(_) => (self.group_indexes.get(watch).copied(), Table::Evals),
+            Watch::JobDeployments(_) => (self.group_indexes.get(watch).copied(), Table::Deployments),
+            Watch::Rollout(_) => (self.group_indexes.get(watch).copied(), Table::Rollouts),
+        };
+        own.unwrap_or_else(|| self.table_index(table)).max(1)
+    }
+
+    // ---- jobs
+
+    pub fn job(&self, key: &JobKey) -> Option<&Arc<Job>> {
+        self.jobs.get(key)
+    }
+
+    /// In order of namespace and id.
+    pub fn jobs(&self) -> impl Iterator<Item = &Arc<Job>> {
+        self.jobs.values()
+    }
+
+    pub fn job_version(&self, key: &JobKey, version: u64) -> Option<&Arc<Job>> {
+        self.job_versions.get(&(key.clone(), version))
+    }
+
+    /// Newest first.
+    pub fn job_versions(&self, key: &JobKey) -> Vec<Arc<Job>> {
+        let mut versions: Vec<_> =
+            self.job_versions.range((key.clone(), 0)..=(key.clone(), u64::MAX)).map(|(_, job)| Arc::clone(job)).collect();
+        versions.reverse();
+        versions
+    }
+
+    /// The newest stable version older than `before`.
+    pub fn latest_stable_job(&self, key: &JobKey, before: u64) -> Option<&Arc<Job>> {
+        self.job_versions.range((key.clone(), 0)..(key.clone(), before)).rev().map(|(_, job)| job).find(|job| job.stable)
+    }
+
+    pub fn job_submission(&self, key: &JobKey, version: u64) -> Option<&Arc<JobSubmission>> {
+        self.job_submissions.get(&(key.clone(), version))
+    }
+
+    pub fn job_summary(&self, key: &JobKey) -> Option<&Arc<JobSummary>> {
+        self.job_summaries.get(key)
+    }
+
+    // ---- evaluations
+
+    pub fn eval(&self, id: EvalId) -> Option<&Arc<Evaluation>> {
+        self.evals.get(&id)
+    }
+
+    pub fn evals(&self) -> impl Iterator<Item = &Arc<Evaluation>> {
+        self.evals.values()
+    }
+
+    /// Those that are pending or blocked.
+    pub fn open_evals(&self) -> impl Iterator<Item = &Arc<Evaluation>> {
+        self.open_evals.iter().filter_map(|id| self.evals.get(id))
+    }
+
+    pub fn job_evals<'a>(&'a self, key: &JobKey) -> impl Iterator<Item = &'a Arc<Evaluation>> {
+        let (low, high) = ((key.clone(), EvalId(MIN)), (key.clone(), EvalId(MAX)));
+        self.evals_by_job.range(low..=high).filter_map(|(_, id)| self.evals.get(id))
+    }
+
+    // ---- allocations
+
+    /// With its job inside.
+    pub fn alloc(&self, id: AllocId) -> Option<&Arc<Allocation>> {
+        self.allocs.get(&id)
+    }
+
+    pub fn allocs(&self) -> impl Iterator<Item = &Arc<Allocation>> {
+        self.allocs.values()
+    }
+
+    pub fn job_allocs<'a>(&'a self, key: &JobKey) -> impl Iterator<Item = &'a Arc<Allocation>> {
+        let (low, high) = ((key.clone(), AllocId(MIN)), (key.clone(), AllocId(MAX)));
+        self.allocs_by_job.range(low..=high).filter_map(|(_, id)| self.allocs.get(id))
+    }
+
+    pub fn node_allocs(&self, id: NodeId) -> impl Iterator<Item = &Arc<Allocation>> {
+        self.allocs_by_node.range((id, AllocId(MIN))..=(id, AllocId(MAX))).filter_map(|(_, id)| self.allocs.get(id))
+    }
+
+    pub fn eval_allocs(&self, id: EvalId) -> impl Iterator<Item = &Arc<Allocation>> {
+        self.allocs_by_eval.range((id, AllocId(MIN))..=(id, AllocId(MAX))).filter_map(|(_, id)| self.allocs.get(id))
+    }
+
+    pub fn deployment_allocs(&self, id: DeploymentId) -> impl Iterator<Item = &Arc<Allocation>> {
+        self.allocs_by_deployment.range((id, AllocId(MIN))..=(id, AllocId(MAX))).filter_map(|(_, id)| self.allocs.get(id))
+    }
+
+    // ---- nodes
+
+    pub fn node(&self, id: NodeId) -> Option<&Arc<Node>> {
+        self.nodes.get(&id)
+    }
+
+    pub fn nodes(&self) -> impl Iterator<Item = &Arc<Node>> {
+        self.nodes.values()
+    }
+
+    pub fn n_nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    // ---- deployments
+
+    pub fn deployment(&self, id: DeploymentId) -> Option<&Arc<Deployment>> {
+        self.deployments.get(&id)
+    }
+
+    pub fn deployments(&self) -> impl Iterator<Item = &Arc<Deployment>> {
+        self.deployments.values()
+    }
+
+    pub fn active_deployments(&self) -> impl Iterator<Item = &Arc<Deployment>> {
+        self.active_deployments.iter().filter_map(|id| self.deployments.get(id))
+    }
+
+    pub fn job_deployments<'a>(&'a self, key: &JobKey) -> impl Iterator<Item = &'a Arc<Deployment>> {
+        let (low, high) = ((key.clone(), DeploymentId(MIN)), (key.clone(), DeploymentId(MAX)));
+        self.deployments_by_job.range(low..=high).filter_map(|(_, id)| self.deployments.get(id))
+    }
+
+    /// The one that was created last.
+    pub fn latest_deployment(&self, key: &JobKey) -> Option<&Arc<Deployment>> {
+        self.job_deployments(key).max_by_key(|deployment| deployment.create_index)
+    }
+
+    // ---- rollouts
+
+    pub fn rollout(&self, id: &RolloutId) -> Option<&Arc<Rollout>> {
+        self.rollouts.get(id)
+    }
+
+    pub fn rollouts(&self) -> impl Iterator<Item = &Arc<Rollout>> {
+        self.rollouts.values()
+    }
+
+    /// The rollout that this region adopted last for the job.
+    pub fn rollout_head(&self, key: &JobKey) -> Option<&Arc<Rollout>> {
+        self.rollout_heads.get(key).and_then(|id| self.rollouts.get(id))
+    }
+
+    /// The proposal that this region voted for and that is not decided yet.
+    pub fn rollout_staged(&self, key: &JobKey) -> Option<&Arc<Rollout>> {
+        self.rollout_staged.get(key).and_then(|id| self.rollouts.get(id))
+    }
+
+    /// The rollout whose deployment in this region this is.
+    pub fn rollout_of_deployment(&self, id: DeploymentId) -> Option<&Arc<Rollout>> {
+        let deployment = self.deployments.get(&id)?;
+        self.rollout_head(&deployment.job_key()).filter(|rollout| rollout.deployment_id == id)
+    }
+}
+
+/// Whether a thing of `namespace` is in a list of `wanted` (`None`: all namespaces).
+pub fn in_namespace(wanted: Option<&Namespace>, namespace: &Namespace) -> bool {
+    wanted.is_none_or(|wanted| wanted == namespace)
+}
+
+const MIN: model::Uuid = model::Uuid::nil();
+const MAX: model::Uuid = model::Uuid::max();

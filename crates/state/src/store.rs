@@ -1,0 +1,67 @@
+//! The tables. Only `apply` writes them.
+
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdMap, OrdSet};
+use model::{
+    AllocId, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node, NodeId, RegionName,
+    Rollout, RolloutId, Uuid,
+};
+
+use crate::watch::{Table, Watch};
+
+/// How many versions of a job are kept beside those that allocations still use.
+pub const TRACKED_VERSIONS: usize = 6;
+
+/// All that a region knows. Cloning is cheap; a clone never changes.
+#[derive(Clone, Default)]
+pub struct Store {
+    /// Index of the last applied log entry.
+    pub(crate) index: u64,
+    pub(crate) identity: Identity,
+    pub(crate) jobs: OrdMap<JobKey, Arc<Job>>,
+    /// Also holds the present version.
+    pub(crate) job_versions: OrdMap<(JobKey, u64), Arc<Job>>,
+    pub(crate) job_submissions: OrdMap<(JobKey, u64), Arc<JobSubmission>>,
+    pub(crate) job_summaries: OrdMap<JobKey, Arc<JobSummary>>,
+    /// Counts from which a job's status follows.
+    pub(crate) job_tallies: HashMap<JobKey, Tally>,
+    pub(crate) evals: OrdMap<EvalId, Arc<Evaluation>>,
+    pub(crate) open_evals: OrdSet<EvalId>,
+    pub(crate) evals_by_job: OrdSet<(JobKey, EvalId)>,
+    /// Every allocation has its job inside, shared with `job_versions`.
+    pub(crate) allocs: OrdMap<AllocId, Arc<Allocation>>,
+    pub(crate) allocs_by_job: OrdSet<(JobKey, AllocId)>,
+    pub(crate) allocs_by_node: OrdSet<(NodeId, AllocId)>,
+    pub(crate) allocs_by_eval: OrdSet<(EvalId, AllocId)>,
+    pub(crate) allocs_by_deployment: OrdSet<(DeploymentId, AllocId)>,
+    pub(crate) nodes: OrdMap<NodeId, Arc<Node>>,
+    pub(crate) deployments: OrdMap<DeploymentId, Arc<Deployment>>,
+    pub(crate) deployments_by_job: OrdSet<(JobKey, DeploymentId)>,
+    pub(crate) active_deployments: OrdSet<DeploymentId>,
+    pub(crate) rollouts: OrdMap<RolloutId, Arc<Rollout>>,
+    pub(crate) rollout_heads: OrdMap<JobKey, RolloutId>,
+    pub(crate) rollout_staged: OrdMap<JobKey, RolloutId>,
+    pub(crate) table_indexes: OrdMap<Table, u64>,
+    /// Index of the last change of groups of things (allocations of a job or node, …); single things carry their own.
+    pub(crate) group_indexes: HashMap<Watch, u64>,
+}
+
+/// Who this region is.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Identity {
+    pub region: RegionName,
+    /// Nil until bootstrapped.
+    pub cluster: Uuid,
+    /// Grows when the region is restored from a snapshot.
+    pub incarnation: u64,
+    /// The largest rollout number seen for any job.
+    pub lamport: u64,
+}
+
+/// Live things of one job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    pub live_allocs: i64,
+    pub open_evals: i64,
+}

@@ -1,0 +1,58 @@
+//! What a reader can wait for.
+
+use model::{AllocId, DeploymentId, EvalId, JobKey, NodeId};
+
+/// The tables whose lists can be watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    Jobs,
+    JobVersions,
+    JobSummaries,
+    Evals,
+    Allocs,
+    Nodes,
+    Deployments,
+    Rollouts,
+}
+
+impl Table {
+    pub const ALL: [Self; 8] =
+        [Self::Jobs, Self::JobVersions, Self::JobSummaries, Self::Evals, Self::Allocs, Self::Nodes, Self::Deployments, Self::Rollouts];
+}
+
+/// One thing that can change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Watch {
+    Table(Table),
+    Job(JobKey),
+    JobSummary(JobKey),
+    Alloc(AllocId),
+    Node(NodeId),
+    Eval(EvalId),
+    Deployment(DeploymentId),
+    JobAllocs(JobKey),
+    JobEvals(JobKey),
+    JobDeployments(JobKey),
+    NodeAllocs(NodeId),
+    EvalAllocs(EvalId),
+    DeploymentAllocs(DeploymentId),
+    Rollout(JobKey),
+}
+
+/// What one command changed; may name a thing more than once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched(pub Vec<Watch>);
+
+impl Touched {
+    pub fn add(&mut self, watch: Watch) {
+        if self.0.last() != Some(&watch) {
+            self.0.push(watch);
+        }
+    }
+
+    /// Each thing once.
+    pub fn dedup(&mut self) {
+        self.0.sort();
+        self.0.dedup();
+    }
+}
