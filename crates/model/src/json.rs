@@ -60,6 +60,24 @@ pub mod nullable {
     }
 }
 
+/// A nil UUID is the empty text in JSON; in bincode it is plain.
+pub mod blank_when_nil {
+    use super::*;
+    use uuid::Uuid;
+
+    pub fn serialize<S: Serializer>(value: &Uuid, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() && value.is_nil() { serializer.serialize_str("") } else { value.serialize(serializer) }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
+        if !deserializer.is_human_readable() {
+            return Uuid::deserialize(deserializer);
+        }
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() { Ok(Uuid::nil()) } else { Uuid::try_parse(&text).map_err(de::Error::custom) }
+    }
+}
+
 /// Implements `Serialize` for a type whose empty fields are left out in JSON; in bincode all fields are written, in this order, which must be
 /// the declared one.
 macro_rules! omit_empty {

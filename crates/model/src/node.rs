@@ -14,7 +14,7 @@ pub struct Node {
     #[serde(rename = "ID")]
     pub id: NodeId,
     /// Never returned (emptied).
-    #[serde(rename = "SecretID")]
+    #[serde(rename = "SecretID", with = "crate::json::blank_when_nil")]
     pub secret_id: Uuid,
     #[serde(rename = "Datacenter")]
     pub datacenter: String,

@@ -552,7 +552,8 @@ pub enum RolloutRequest {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum RolloutReply {
-    Prepared(Prepared),
+    /// With the regions of the head, so that the origin knows whom the new list leaves out.
+    Prepared((Prepared, Vec<RegionName>)),
     Voted,
     Rejected {
         reason: String,

@@ -1,0 +1,7 @@
+//! Many servers in one thread: the real machine, invented time and network.
+
+mod hostile;
+mod membership;
+mod records;
+mod refusal;
+mod sim;

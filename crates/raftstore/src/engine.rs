@@ -1,0 +1,125 @@
+//! The one place that opens sled, and the barrier that makes what was written to it survive a power cut.
+//!
+//! sled 0.34 writes its file `db` with `pwrite` and `sync_file_range`; the latter neither empties the drive's cache nor commits the file's
+//! length, so `flush` alone loses acknowledged data when the power fails. An fsync covers an inode whoever opened it: the engine keeps a
+//! handle of its own on `db` and calls `fdatasync` after each `flush`. sled moves large pages to files that it never syncs, so a value
+//! above [`CHUNK`] is cut into pieces that keep every page far below that size.
+
+use std::fs::{File, OpenOptions};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+use crate::files;
+
+/// The largest piece of a value that is stored in one place, bytes. A leaf page holds up to 17 of them, about 1.1 MiB, and pages up to a
+/// quarter of a segment stay in the main file.
+pub(crate) const CHUNK: usize = 64 << 10;
+
+/// sled's unit of allocation, bytes; fixed when the directory is created. sled's own default would put pages above 128 KiB into files
+/// that are never synced.
+const SEGMENT: usize = 8 << 20;
+
+/// How long to wait for this process's own previous instance to let go of the file: sled frees it in the background after a close.
+const REOPEN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A tree of sorted keys.
+pub(crate) type Tree = sled::Tree;
+/// Several changes of one tree that become visible together.
+pub(crate) type Batch = sled::Batch;
+
+/// An open sled database with a barrier that holds.
+pub(crate) struct Engine {
+    db: sled::Db,
+    data: File,
+    n_barriers: AtomicU64,
+}
+
+impl Engine {
+    /// Opens or creates the database in `directory`, caching up to `cache` bytes of pages.
+    pub(crate) fn open(directory: &Path, cache: u64) -> Result<Engine, Error> {
+        files::create_directory(directory)?;
+        let db = open_sled(directory, cache)?;
+        let path = directory.join("db");
+        let data = OpenOptions::new().read(true).write(true).open(&path).map_err(|e| Error::io("open", &path, e))?;
+
+        // sled syncs none of what it creates next to `db`: its settings (`conf`) and the names of all its files.
+        let settings = directory.join("conf");
+        File::open(&settings).and_then(|file| file.sync_all()).map_err(|e| Error::io("sync", &settings, e))?;
+        let engine = Engine { db, data, n_barriers: AtomicU64::new(0) };
+        engine.barrier()?;
+        files::sync_directory(&directory.join("blobs"))?;
+        files::sync_directory(directory)?;
+        Ok(engine)
+    }
+
+    /// Everything that was written before the call is on the medium when it returns.
+    ///
+    /// After a failure nothing is known about what reached the disk, and trying again may wrongly succeed: the caller must stop writing.
+    pub(crate) fn barrier(&self) -> Result<(), Error> {
+        self.db.flush().map_err(|e| sled_error("flush", e))?;
+        self.data.sync_data().map_err(|e| Error::io("sync", "the log's file `db`", e))?;
+        self.n_barriers.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How many barriers were made since the engine was opened.
+    pub(crate) fn n_barriers(&self) -> u64 {
+        self.n_barriers.load(Ordering::Relaxed)
+    }
+
+    /// The tree of that name, created if it is missing.
+    pub(crate) fn tree(&self, name: &[u8]) -> Result<Tree, Error> {
+        self.db.open_tree(name).map_err(|e| sled_error("open a tree", e))
+    }
+
+    /// Removes a tree with all its keys; that there is none is no error.
+    pub(crate) fn drop_tree(&self, name: &[u8]) -> Result<(), Error> {
+        self.db.drop_tree(name).map(|_| ()).map_err(|e| sled_error("drop a tree", e))
+    }
+
+    /// The names of all trees.
+    pub(crate) fn tree_names(&self) -> Vec<Vec<u8>> {
+        self.db.tree_names().into_iter().map(|name| name.to_vec()).collect()
+    }
+
+    /// Bytes of the database on disk.
+    pub(crate) fn size_on_disk(&self) -> Result<u64, Error> {
+        self.db.size_on_disk().map_err(|e| sled_error("measure the size", e))
+    }
+}
+
+fn open_sled(directory: &Path, cache: u64) -> Result<sled::Db, Error> {
+    let deadline = Instant::now() + REOPEN_PATIENCE;
+    loop {
+        // No background flusher: the engine's barrier is the only one. `Mode` makes no measurable difference here.
+        let config = sled::Config::new()
+            .path(directory)
+            .mode(sled::Mode::HighThroughput)
+            .cache_capacity(cache)
+            .flush_every_ms(None)
+            .segment_size(SEGMENT);
+        // A damaged file makes sled panic in places where it should return an error.
+        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        match opened {
+            Ok(Ok(db)) => return Ok(db),
+            Ok(Err(sled::Error::Io(e))) if e.to_string().contains("could not acquire lock") && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            Ok(Err(sled::Error::Io(e))) => return Err(Error::io("open the database in", directory, e)),
+            Ok(Err(e)) => return Err(Error::corrupt(format!("the database in {}", directory.display()), e.to_string())),
+            Err(_) => return Err(Error::corrupt(format!("the database in {}", directory.display()), "sled panicked while opening it")),
+        }
+    }
+}
+
+/// What sled answers, in our words.
+pub(crate) fn sled_error(action: &'static str, error: sled::Error) -> Error {
+    match error {
+        sled::Error::Io(e) => Error::io(action, "the database", e),
+        other => Error::corrupt("the database", format!("cannot {action}: {other}")),
+    }
+}

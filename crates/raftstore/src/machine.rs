@@ -1,0 +1,218 @@
+//! The state machine: applies committed entries to the state, publishes each new root, builds and installs snapshots.
+//!
+//! The state lives in memory. After a restart openraft installs the newest snapshot and applies the log up to the commit mark that the log
+//! kept, so that nothing which was seen before is unseen afterwards.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use futures::{Stream, TryStreamExt};
+use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
+use openraft::{OptionalSend, Snapshot};
+use state::snapshot::Restoring;
+use state::{Command, Store, Touched, View};
+
+use crate::error::Error;
+use crate::snapshot::{SnapshotFile, SnapshotStats, SnapshotStore};
+use crate::types::{LogId, Outcome, Payload, SnapshotMeta, StoredMembership, Types};
+
+/// Entries that are applied between two publications at most, so that watchers see progress while a server catches up.
+const PUBLISH_EVERY: usize = 256;
+
+/// A new state of the region, as it is told to whoever watches.
+#[derive(Clone)]
+pub struct Published {
+    /// The state.
+    pub view: View,
+    /// The last log index that it contains.
+    pub index: u64,
+    /// What is new in it.
+    pub change: Change,
+}
+
+/// What is new in a published state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Commands were applied; each thing they touched is named once.
+    Applied(Touched),
+    /// The state was replaced by a snapshot: anything may have changed.
+    Restored,
+}
+
+/// Told of each new state, in order, from the task that applies: it must return quickly and never wait.
+pub type Publisher = Arc<dyn Fn(Published) + Send + Sync>;
+
+/// The handle of the state machine. Clones share it.
+#[derive(Clone)]
+pub struct Machine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    view: ArcSwap<Store>,
+    position: Mutex<Position>,
+    snapshots: SnapshotStore,
+    publisher: Publisher,
+}
+
+/// What the state contains: written by the task that applies, with the view.
+#[derive(Clone, Default)]
+struct Position {
+    last_applied: Option<LogId>,
+    membership: StoredMembership,
+}
+
+impl Machine {
+    pub(crate) fn new(snapshots: SnapshotStore, publisher: Publisher) -> Machine {
+        let shared = Shared {
+            view: ArcSwap::from_pointee(Store::default()),
+            position: Mutex::new(Position::default()),
+            snapshots,
+            publisher,
+        };
+        Machine { shared: Arc::new(shared) }
+    }
+
+    /// The state as of now, which never changes any more.
+    pub fn view(&self) -> View {
+        self.shared.view.load_full()
+    }
+
+    /// The newest snapshot.
+    pub fn newest_snapshot(&self) -> Option<(SnapshotMeta, SnapshotFile)> {
+        self.shared.snapshots.newest()
+    }
+
+    /// Figures about snapshots.
+    pub fn snapshot_stats(&self) -> SnapshotStats {
+        self.shared.snapshots.stats()
+    }
+}
+
+impl Shared {
+    fn position(&self) -> MutexGuard<'_, Position> {
+        self.position.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn publish(&self, store: &Store, position: &Position, change: Change) {
+        let view = Arc::new(store.clone());
+        *self.position() = position.clone();
+        self.view.store(view.clone());
+        let index = position.last_applied.map_or(0, |id| id.index);
+        (self.publisher)(Published { view, index, change });
+    }
+
+    fn install(&self, meta: &SnapshotMeta, body: &SnapshotFile) -> Result<(), Error> {
+        let mut restoring = Restoring::default();
+        let found = body.read(|record| restoring.add(record).map_err(|e| e.to_string()))?;
+        if found.last_log_id != meta.last_log_id {
+            return Err(Error::corrupt(
+                format!("the snapshot {}", body.path.display()),
+                format!("it covers the log up to {:?}, not {:?}", found.last_log_id, meta.last_log_id),
+            ));
+        }
+        self.snapshots.adopt(meta, body)?;
+        let position = Position { last_applied: meta.last_log_id, membership: meta.last_membership.clone() };
+        self.publish(&restoring.finish(), &position, Change::Restored);
+        Ok(())
+    }
+}
+
+impl RaftStateMachine<Types> for Machine {
+    type SnapshotData = SnapshotFile;
+    type SnapshotBuilder = Builder;
+
+    async fn applied_state(&mut self) -> Result<(Option<LogId>, StoredMembership), io::Error> {
+        let position = self.shared.position();
+        Ok((position.last_applied, position.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, mut entries: S) -> Result<(), io::Error>
+    where
+        S: Stream<Item = Result<EntryResponder<Types>, io::Error>> + Unpin + OptionalSend,
+    {
+        let mut store = (*self.view()).clone();
+        let mut position = self.shared.position().clone();
+        let mut touched = Touched::default();
+        let mut answers = Vec::new();
+        let mut n_pending = 0;
+        loop {
+            let next = entries.try_next().await?;
+            if n_pending > 0 && (next.is_none() || n_pending >= PUBLISH_EVERY) {
+                touched.dedup();
+                self.shared.publish(&store, &position, Change::Applied(std::mem::take(&mut touched)));
+                // After publishing: whoever gets an answer finds what it wrote.
+                for (responder, outcome) in answers.drain(..) {
+                    let responder: openraft::storage::ApplyResponder<Types> = responder;
+                    responder.send(outcome);
+                }
+                n_pending = 0;
+            }
+            let Some((entry, responder)) = next else { return Ok(()) };
+            let index = entry.log_id.index;
+            position.last_applied = Some(entry.log_id);
+            let outcome = match entry.payload {
+                Payload::Normal(proposal) => {
+                    let applied = store.apply(index, &proposal.0);
+                    touched.0.extend(applied.touched.0.iter().cloned());
+                    Outcome(Some(applied))
+                }
+                // The state's index follows the log's also where no command stands.
+                Payload::Blank => {
+                    store.apply(index, &Command::Noop);
+                    Outcome(None)
+                }
+                Payload::Membership(membership) => {
+                    store.apply(index, &Command::Noop);
+                    position.membership = StoredMembership::new(Some(entry.log_id), membership);
+                    Outcome(None)
+                }
+            };
+            n_pending += 1;
+            answers.extend(responder.map(|responder| (responder, outcome)));
+        }
+    }
+
+    async fn try_create_snapshot_builder(&mut self, _force: bool) -> Option<Builder> {
+        Some(self.get_snapshot_builder().await)
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        let position = self.shared.position().clone();
+        let meta = SnapshotMeta { last_log_id: position.last_applied, last_membership: position.membership };
+        Builder { view: self.view(), meta, shared: self.shared.clone() }
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotFile) -> Result<(), io::Error> {
+        let (shared, meta) = (self.shared.clone(), meta.clone());
+        blocking(move || shared.install(&meta, &snapshot)).await
+    }
+
+    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<crate::types::LeaderId, u64, crate::types::ServerNode, SnapshotFile>>, io::Error> {
+        Ok(self.shared.snapshots.newest().map(|(meta, snapshot)| Snapshot { meta, snapshot }))
+    }
+}
+
+/// Writes one snapshot of a view, beside whatever is applied meanwhile.
+pub struct Builder {
+    view: View,
+    meta: SnapshotMeta,
+    shared: Arc<Shared>,
+}
+
+impl RaftSnapshotBuilder<Types> for Builder {
+    type SnapshotData = SnapshotFile;
+
+    async fn build_snapshot(&mut self) -> Result<Snapshot<crate::types::LeaderId, u64, crate::types::ServerNode, SnapshotFile>, io::Error> {
+        let (view, meta, shared) = (self.view.clone(), self.meta.clone(), self.shared.clone());
+        let build = move || shared.snapshots.build(&meta, view.snapshot_records());
+        let snapshot = blocking(build).await?;
+        Ok(Snapshot { meta: self.meta.clone(), snapshot })
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, io::Error> {
+    let result = tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?;
+    result.map_err(io::Error::from)
+}

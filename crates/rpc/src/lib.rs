@@ -1,0 +1,7 @@
+//! Framed, versioned messages and the one routing decision.
+
+pub mod caller;
+pub mod message;
+pub mod route;
+pub mod transport;
+pub mod typed;

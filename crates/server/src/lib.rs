@@ -1,0 +1,31 @@
+//! A region server: the raft replica, the requests it answers, what it does while it leads, and the gossip socket.
+//!
+//! The loops here join brains (`scheduler`, `control`, `deployment`, `multiregion`, `gossip`) to hands (`raftstore`, `rpc`); they decide
+//! nothing themselves. It does not know HTTP, nor how tasks run.
+//!
+//! * [`Server::start`]: assembly.
+//! * `forward`: a call comes in; it is answered here, or passed on once.
+//! * `read`, `write`, `node`, `rollout`: the answers.
+//! * `leader`: the scope that leadership opens and closes; `schedule`, `reconcile` and the others live in it.
+//! * `members`: how servers of a region find each other and found their raft group.
+//! * `pool`: the gossip socket.
+
+mod admit;
+mod agent_calls;
+mod core;
+mod forward;
+mod leader;
+mod members;
+mod node;
+mod plan;
+pub mod pool;
+mod read;
+mod reconcile;
+mod rollout;
+mod schedule;
+mod start;
+mod transport;
+mod watches;
+mod write;
+
+pub use start::{Config, Error, Server};

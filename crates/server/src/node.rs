@@ -1,0 +1,149 @@
+//! What nodes ask of their region.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use model::{AllocUpdate, Node, NodeEvent, NodeId, NodeStatus, Time, Uuid};
+use rpc::message::{Failure, NodeAllocs, NodeReply, NodeRequest};
+use state::{Command, View, Watch};
+
+use crate::core::{Core, now};
+use crate::forward::{WAIT_MAX, done, region_servers};
+
+pub async fn answer(core: &Core, request: NodeRequest) -> Result<NodeReply, Failure> {
+    match request {
+        NodeRequest::Register(node) => register(core, node).await,
+        NodeRequest::Heartbeat { node_id, secret } => heartbeat(core, node_id, secret).await,
+        NodeRequest::PullAllocs { node_id, secret, min_index, wait } => pull(core, node_id, secret, min_index, wait).await,
+        NodeRequest::UpdateAllocs { node_id, secret, updates } => update(core, node_id, secret, updates).await,
+        NodeRequest::EmitEvents { node_id, secret, events } => {
+            known(&core.view(), node_id, secret)?;
+            let applied = core.execute(Command::AddNodeEvents { id: node_id, events }).await?;
+            Ok(done(applied.index))
+        }
+    }
+}
+
+/// An event of a node, by the region.
+pub fn event(message: &str, time: i64) -> NodeEvent {
+    NodeEvent { message: message.to_owned(), subsystem: "Cluster".to_owned(), timestamp: Time(time), ..Default::default() }
+}
+
+fn known(view: &View, id: NodeId, secret: Uuid) -> Result<Arc<Node>, Failure> {
+    let Some(node) = view.node(id) else { return Err(Failure::not_found("node not found")) };
+    if node.secret_id != secret {
+        return Err(Failure::new(403, format!("the secret of node {id} does not match")));
+    }
+    Ok(Arc::clone(node))
+}
+
+async fn register(core: &Core, node: Arc<Node>) -> Result<NodeReply, Failure> {
+    if node.id.is_nil() || node.secret_id.is_nil() {
+        return Err(Failure::bad_request("a node needs an id and a secret"));
+    }
+    if node.node_pool == model::ALL_NODE_POOL {
+        return Err(Failure::bad_request("a node cannot be in the node pool \"all\", which stands for all nodes: choose another name"));
+    }
+    let view = core.view();
+    let time = now();
+    let mut node = (*node).clone();
+    node.status = NodeStatus::Ready;
+    let old = view.node(node.id);
+    let unchanged = old.is_some_and(|old| {
+        let as_known = Node {
+            scheduling_eligibility: old.scheduling_eligibility,
+            drain_strategy: old.drain_strategy.clone(),
+            last_drain: old.last_drain.clone(),
+            events: old.events.clone(),
+            computed_class: old.computed_class.clone(),
+            status_updated_at: old.status_updated_at,
+            create_index: old.create_index,
+            modify_index: old.modify_index,
+            ..node.clone()
+        };
+        as_known == **old
+    });
+    if !unchanged {
+        let message = if old.is_some() { "Node re-registered" } else { "Node registered" };
+        let returned = old.is_some_and(|old| old.status != NodeStatus::Ready);
+        let evals = if returned { control::node_evals(&view, node.id, &mut core.ids()) } else { Vec::new() };
+        let id = node.id;
+        core.execute(Command::RegisterNode { node: Arc::new(node.clone()), event: Some(event(message, time)), evals, time }).await?;
+        tracing::info!(node = %id, name = %node.name, "{}", message.to_lowercase());
+        core.signals.capacity.notify_one();
+    }
+    Ok(beat(core, node.id))
+}
+
+async fn heartbeat(core: &Core, id: NodeId, secret: Uuid) -> Result<NodeReply, Failure> {
+    let view = core.view();
+    let node = match known(&view, id, secret) {
+        Ok(node) => node,
+        Err(failure) if failure.code == 404 => {
+            return Ok(NodeReply::Heartbeat { known: false, ttl: 0, servers: region_servers(core), index: view.index() });
+        }
+        Err(failure) => return Err(failure),
+    };
+    if node.status != NodeStatus::Ready {
+        let time = now();
+        let evals = control::node_evals(&view, id, &mut core.ids());
+        let event = Some(event("Node reregistered by heartbeat", time));
+        core.execute(Command::SetNodeStatus { id, status: NodeStatus::Ready, event, evals, time }).await?;
+        tracing::info!(node = %id, name = %node.name, "node is back");
+        core.signals.capacity.notify_one();
+    }
+    Ok(beat(core, id))
+}
+
+/// Expects the next heartbeat, and says when.
+fn beat(core: &Core, id: NodeId) -> NodeReply {
+    let timing = &core.config.timing;
+    let view = core.view();
+    let ttl = timing.ttl(view.n_nodes(), rand::random());
+    if let Some(leading) = core.leading().as_mut() {
+        leading.heartbeats.expect(id, now().saturating_add(ttl).saturating_add(timing.grace));
+    }
+    NodeReply::Heartbeat { known: true, ttl, servers: region_servers(core), index: view.index() }
+}
+
+async fn pull(core: &Core, id: NodeId, secret: Uuid, min_index: u64, wait: i64) -> Result<NodeReply, Failure> {
+    known(&core.view(), id, secret)?;
+    let wait = if wait <= 0 { WAIT_MAX } else { wait.min(WAIT_MAX) };
+    let deadline = tokio::time::Instant::now() + Duration::from_nanos(wait as u64);
+    let watch = Watch::NodeAllocs(id);
+    loop {
+        let place = core.watches.place(&watch);
+        let woken = place.notify().notified();
+        tokio::pin!(woken);
+        woken.as_mut().enable();
+        let view = core.view();
+        let mut allocs = NodeAllocs { index: view.watch_index(&watch), ..Default::default() };
+        for alloc in view.node_allocs(id) {
+            allocs.all.push((alloc.id, alloc.alloc_modify_index));
+            if alloc.alloc_modify_index > min_index {
+                allocs.changed.push(Arc::clone(alloc));
+            }
+        }
+        // What the node itself reported wakes this up too; it is no news to the node.
+        if min_index == 0 || !allocs.changed.is_empty() || tokio::time::Instant::now() >= deadline {
+            return Ok(NodeReply::Allocs(allocs));
+        }
+        let _ = tokio::time::timeout_at(deadline, woken).await;
+    }
+}
+
+async fn update(core: &Core, id: NodeId, secret: Uuid, updates: Vec<AllocUpdate>) -> Result<NodeReply, Failure> {
+    let view = core.view();
+    known(&view, id, secret)?;
+    if let Some(foreign) = updates.iter().find(|update| view.alloc(update.id).is_some_and(|alloc| alloc.node_id != id)) {
+        return Err(Failure::new(403, format!("allocation {} does not belong to node {id}", foreign.id)));
+    }
+    let time = now();
+    let evals = control::failed_alloc_evals(&view, &updates, &mut core.ids());
+    let frees = updates.iter().any(|update| update.client_status.is_terminal());
+    let applied = core.execute(Command::UpdateAllocs { updates, evals, time }).await?;
+    if frees {
+        core.signals.capacity.notify_one();
+    }
+    Ok(done(applied.index))
+}

@@ -1,0 +1,57 @@
+//! The dry run: what registering a job would do.
+
+use std::sync::Arc;
+
+use model::{EvalTrigger, Job};
+use rpc::message::{Failure, JobPlan};
+use state::{Command, RegisterJob};
+
+use crate::admit;
+use crate::core::{Core, now};
+
+/// Registers the job in a copy of the state and schedules it there.
+pub async fn plan(core: &Core, job: &Arc<Job>) -> Result<JobPlan, Failure> {
+    let effective = effective(core, job)?;
+    let view = core.view();
+    let findings = admit::check(&view, &effective);
+    if !findings.errors.is_empty() {
+        return Err(Failure::internal(findings.error_text()));
+    }
+    let old = view.job(&effective.key()).cloned();
+    let seed = core.ids().next_u64();
+    let planned = tokio::task::spawn_blocking(move || {
+        let time = now();
+        let mut trial = (*view).clone();
+        let mut ids = model::IdSource::new(seed);
+        let mut eval = control::job_eval(&effective, EvalTrigger::JobRegister, &mut ids);
+        eval.annotate_plan = true;
+        let register = RegisterJob { job: Arc::new(effective), submission: None, enforce_index: None, eval: Some(eval.clone()), time };
+        trial.apply(view.index() + 1, &Command::RegisterJob(Box::new(register)));
+        let eval = trial.eval(eval.id).map(|eval| (**eval).clone()).unwrap_or(eval);
+        let decision = scheduler::schedule(&trial, &eval, time, ids.next_u64());
+        let new = trial.job(&eval.job_key()).cloned();
+        (decision, eval, new)
+    });
+    let (decision, eval, new) = planned.await.map_err(|error| Failure::internal(format!("the dry run failed: {error}")))?;
+    let finished = decision.plan.evals.iter().find(|other| other.id == eval.id).cloned().unwrap_or_default();
+    Ok(JobPlan {
+        job_modify_index: old.as_ref().map_or(0, |old| old.job_modify_index),
+        old,
+        new: new.unwrap_or_else(|| Arc::clone(job)),
+        desired_updates: decision.desired_updates,
+        failed_tg_allocs: finished.failed_tg_allocs,
+        created_evals: decision.plan.evals.into_iter().filter(|other| other.id != eval.id).collect(),
+        warnings: findings.warning_text(),
+    })
+}
+
+/// This region's copy of a multi-region job; any other job as it is.
+pub fn effective(core: &Core, job: &Arc<Job>) -> Result<Job, Failure> {
+    if !job.is_multiregion() {
+        return Ok(Job { region: core.config.region.clone(), ..(**job).clone() });
+    }
+    multiregion::effective_job(job, &core.region).ok_or_else(|| {
+        let listed: Vec<String> = multiregion::submission::listed(job).iter().map(ToString::to_string).collect();
+        Failure::bad_request(format!("region {:?} is not in the job's list: {}", core.region.as_str(), listed.join(", ")))
+    })
+}

@@ -1,0 +1,481 @@
+//! The gossip socket: brings datagrams, syncs and timers to the `gossip` machine and does what it says.
+//!
+//! Others talk to it through [`PoolHandle`]; what it knows (members, records of other regions) is published and read without asking.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use gossip::{Gossip, Input, Member, MemberMeta, Memory, Output, Record, SyncRequest, SyncResponse};
+use model::codec::{self, Kind};
+use model::{RegionName, RegionRecord};
+use multiregion::Records;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
+
+/// Version of the bytes of a record's body.
+const RECORD_VERSION: u16 = 1;
+/// A sync that takes longer has failed.
+const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
+/// Syncs answered at once; more are turned away, they are repeated anyway.
+const SYNCS_MAX: usize = 64;
+
+/// What the rest of the server knows of the pool, and asks of it.
+#[derive(Clone)]
+pub struct PoolHandle {
+    asks: mpsc::Sender<Ask>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    own_address: SocketAddr,
+    members: ArcSwap<Vec<Member>>,
+    records: Mutex<Heard>,
+    members_changed: Notify,
+    records_changed: Notify,
+}
+
+/// The records of other regions, and when each arrived.
+#[derive(Default)]
+struct Heard {
+    records: Records,
+    at: HashMap<(model::RolloutId, RegionName), Instant>,
+}
+
+enum Ask {
+    Publish(Vec<RegionRecord>),
+    Join { addresses: Vec<SocketAddr>, answer: oneshot::Sender<Vec<(SocketAddr, Result<String, String>)>> },
+    ForceLeave { name: String, prune: bool, answer: oneshot::Sender<Result<(), String>> },
+    Describe(Box<MemberMeta>),
+    Leave { answer: oneshot::Sender<()> },
+}
+
+impl PoolHandle {
+    /// Every member that is shown, this server included, by region and name.
+    pub fn members(&self) -> Arc<Vec<Member>> {
+        self.shared.members.load_full()
+    }
+
+    /// Names of the regions with a member that takes part, sorted.
+    pub fn regions(&self) -> Vec<RegionName> {
+        let mut regions: Vec<RegionName> =
+            self.members().iter().filter(|member| member.status.is_active()).map(|member| member.meta.region.clone()).collect();
+        regions.sort();
+        regions.dedup();
+        regions
+    }
+
+    /// rpc addresses of the members of a region that take part.
+    pub fn servers_of(&self, region: &RegionName) -> Vec<SocketAddr> {
+        self.members()
+            .iter()
+            .filter(|member| member.status.is_active() && member.meta.region == *region)
+            .map(|member| member.meta.rpc_address)
+            .collect()
+    }
+
+    /// The gossip address that others are told.
+    pub fn own_address(&self) -> SocketAddr {
+        self.shared.own_address
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        self.shared.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy of what other regions published.
+    pub fn records(&self) -> Records {
+        self.heard().records.clone()
+    }
+
+    /// Nanoseconds since the record arrived here.
+    pub fn age(&self, record: &RegionRecord) -> i64 {
+        let key = (record.rollout.clone(), record.region.name.clone());
+        self.heard().at.get(&key).map_or(0, |at| i64::try_from(at.elapsed().as_nanos()).unwrap_or(i64::MAX))
+    }
+
+    pub async fn members_changed(&self) {
+        self.shared.members_changed.notified().await;
+    }
+
+    pub async fn records_changed(&self) {
+        self.shared.records_changed.notified().await;
+    }
+
+    /// Says what this region has to say; what is known already is not said again.
+    pub async fn publish(&self, records: Vec<RegionRecord>) {
+        if !records.is_empty() {
+            let _ = self.asks.send(Ask::Publish(records)).await;
+        }
+    }
+
+    pub async fn join(&self, addresses: Vec<SocketAddr>) -> Vec<(SocketAddr, Result<String, String>)> {
+        let (answer, answered) = oneshot::channel();
+        if self.asks.send(Ask::Join { addresses, answer }).await.is_err() {
+            return Vec::new();
+        }
+        answered.await.unwrap_or_default()
+    }
+
+    pub async fn force_leave(&self, name: String, prune: bool) -> Result<(), String> {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.asks.send(Ask::ForceLeave { name, prune, answer }).await;
+        answered.await.unwrap_or_else(|_| Err("the server is shutting down".to_owned()))
+    }
+
+    /// Says something new about this server.
+    pub async fn describe(&self, meta: MemberMeta) {
+        let _ = self.asks.send(Ask::Describe(Box::new(meta))).await;
+    }
+
+    /// Tells the others that this server goes; returns when they have been told.
+    pub async fn leave(&self) {
+        let (answer, answered) = oneshot::channel();
+        if self.asks.send(Ask::Leave { answer }).await.is_ok() {
+            let _ = answered.await;
+        }
+    }
+}
+
+/// Where the member list is kept over restarts.
+pub trait Memo: Send + Sync + 'static {
+    fn load(&self) -> Option<Memory>;
+    fn store(&self, memory: &Memory);
+}
+
+/// The sockets at the gossip address, UDP and TCP on one port.
+pub struct Sockets {
+    pub udp: UdpSocket,
+    pub tcp: TcpListener,
+}
+
+impl Sockets {
+    /// Binds both; port 0 takes one that is free for both.
+    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
+        let mut last = None;
+        for _ in 0..32 {
+            let tcp = TcpListener::bind(address).await?;
+            match UdpSocket::bind(tcp.local_addr()?).await {
+                Ok(udp) => return Ok(Self { udp, tcp }),
+                Err(error) if address.port() == 0 => last = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| io::Error::other("no port is free for both UDP and TCP")))
+    }
+}
+
+/// Starts the loop; it ends with `shutdown`.
+pub fn start(machine: Gossip, sockets: Sockets, memo: Arc<dyn Memo>, shutdown: CancellationToken, tasks: &TaskTracker) -> PoolHandle {
+    let (asks, asked) = mpsc::channel(256);
+    let shared = Arc::new(Shared {
+        own_address: machine.identity().address,
+        members: ArcSwap::from_pointee(machine.members()),
+        records: Mutex::default(),
+        members_changed: Notify::new(),
+        records_changed: Notify::new(),
+    });
+    let (events, happened) = mpsc::channel(256);
+    let shell = Shell {
+        own: machine.meta().region,
+        machine,
+        udp: Arc::new(sockets.udp),
+        events: events.clone(),
+        memo,
+        shared: Arc::clone(&shared),
+        started: Instant::now(),
+        joins: Vec::new(),
+        leaving: Vec::new(),
+        tasks: tasks.clone(),
+    };
+    tasks.spawn(shell.run(asked, happened, shutdown.clone()));
+    tasks.spawn(answer_syncs(sockets.tcp, events, shutdown, tasks.clone()));
+    PoolHandle { asks, shared }
+}
+
+/// What other tasks bring to the loop.
+enum Event {
+    Asked { request: Box<SyncRequest>, answer: oneshot::Sender<SyncResponse> },
+    Answered { peer: SocketAddr, result: Result<Box<SyncResponse>, String> },
+}
+
+struct Shell {
+    own: RegionName,
+    machine: Gossip,
+    udp: Arc<UdpSocket>,
+    events: mpsc::Sender<Event>,
+    memo: Arc<dyn Memo>,
+    shared: Arc<Shared>,
+    started: Instant,
+    joins: Vec<Joining>,
+    leaving: Vec<oneshot::Sender<()>>,
+    tasks: TaskTracker,
+}
+
+struct Joining {
+    open: Vec<SocketAddr>,
+    done: Vec<(SocketAddr, Result<String, String>)>,
+    answer: oneshot::Sender<Vec<(SocketAddr, Result<String, String>)>>,
+}
+
+impl Shell {
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    async fn run(mut self, mut asked: mpsc::Receiver<Ask>, mut happened: mpsc::Receiver<Event>, shutdown: CancellationToken) {
+        if let Some(memory) = self.memo.load() {
+            let now = self.now();
+            self.machine.handle(now, Input::Remembered(memory.members));
+        }
+        self.drain().await;
+        let udp = Arc::clone(&self.udp);
+        let mut buffer = vec![0; 65_536];
+        loop {
+            let timer = self.machine.next_timer().map(|at| self.started + at);
+            let sleep = async {
+                match timer {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                () = sleep => {
+                    let now = self.now();
+                    self.machine.handle(now, Input::Tick);
+                }
+                received = udp.recv_from(&mut buffer) => match received {
+                    Ok((length, from)) => {
+                        let now = self.now();
+                        self.machine.handle(now, Input::Datagram { from, bytes: buffer[..length].to_vec() });
+                    }
+                    // An unreachable peer shows as an error of the next receive; nothing to do.
+                    Err(error) => debug!(%error, "gossip socket"),
+                },
+                Some(event) = happened.recv() => self.event(event),
+                Some(ask) = asked.recv() => self.ask(ask),
+            }
+            self.drain().await;
+        }
+        let _ = self.machine.poll();
+    }
+
+    fn event(&mut self, event: Event) {
+        let now = self.now();
+        match event {
+            Event::Asked { request, answer } => {
+                let _ = answer.send(self.machine.handle_sync_request(now, *request));
+            }
+            Event::Answered { peer, result: Ok(response) } => self.machine.handle(now, Input::SyncAnswered { peer, response: *response }),
+            Event::Answered { peer, result: Err(reason) } => self.machine.handle(now, Input::SyncFailed { peer, reason }),
+        }
+    }
+
+    fn ask(&mut self, ask: Ask) {
+        let now = self.now();
+        match ask {
+            Ask::Publish(records) => {
+                for record in records {
+                    self.publish(now, &record);
+                }
+            }
+            Ask::Join { addresses, answer } => {
+                if addresses.is_empty() {
+                    let _ = answer.send(Vec::new());
+                    return;
+                }
+                self.joins.push(Joining { open: addresses.clone(), done: Vec::new(), answer });
+                self.machine.handle(now, Input::Join { addresses });
+            }
+            Ask::ForceLeave { name, prune, answer } => {
+                let _ = answer.send(self.machine.force_leave(now, &name, prune).map_err(|error| error.to_string()));
+            }
+            Ask::Describe(meta) => {
+                if let Err(error) = self.machine.update_meta(now, *meta) {
+                    warn!(%error, "this server's description was not published");
+                }
+            }
+            Ask::Leave { answer } => {
+                self.leaving.push(answer);
+                self.machine.handle(now, Input::Leave);
+            }
+        }
+    }
+
+    fn publish(&mut self, now: Duration, record: &RegionRecord) {
+        let body = match codec::encode(Kind::GossipRecord, RECORD_VERSION, record) {
+            Ok(body) => body,
+            Err(error) => return warn!(%error, "a rollout record cannot be encoded"),
+        };
+        let record = Record { author: record.region.clone(), key: key(record), incarnation: record.incarnation, seq: record.seq, body };
+        if let Err(error) = self.machine.publish(now, record) {
+            warn!(%error, "a rollout record was not published");
+        }
+    }
+
+    async fn drain(&mut self) {
+        let mut members_changed = false;
+        while let Some(output) = self.machine.poll() {
+            match output {
+                Output::Send { to, bytes } => {
+                    if let Err(error) = self.udp.send_to(&bytes, to).await {
+                        debug!(%to, %error, "datagram not sent");
+                    }
+                }
+                Output::Sync { to, request } => self.sync(to, *request),
+                Output::Joined { address, result } => self.joined(address, result),
+                Output::MemberChanged(member) => {
+                    info!(member = %member.full_name(), status = %member.status.as_str(), "member");
+                    members_changed = true;
+                }
+                Output::MemberRemoved(member) => {
+                    info!(member = %member.full_name(), "member removed");
+                    members_changed = true;
+                }
+                Output::RecordChanged(record) => self.heard(&record),
+                Output::RecordForgotten { .. } => {}
+                Output::Refused { who, reason } => warn!(%who, %reason, "kept out of the pool"),
+                Output::Notice(text) => info!(notice = %text, "gossip"),
+                Output::Remember(memory) => self.memo.store(&memory),
+                Output::Left => {
+                    for answer in self.leaving.drain(..) {
+                        let _ = answer.send(());
+                    }
+                }
+                Output::Defunct => warn!("the pool holds this server for dead: restart it"),
+            }
+        }
+        if members_changed {
+            self.shared.members.store(Arc::new(self.machine.members()));
+            self.shared.members_changed.notify_waiters();
+            self.shared.members_changed.notify_one();
+        }
+    }
+
+    fn heard(&self, record: &Record) {
+        if record.author.name == self.own {
+            return;
+        }
+        let record: RegionRecord = match codec::decode(Kind::GossipRecord, RECORD_VERSION, &record.body) {
+            Ok(record) => record,
+            Err(error) => return warn!(author = %record.author.name, %error, "a record cannot be read"),
+        };
+        debug!(region = %record.region.name, rollout = %record.rollout, phase = %record.phase, "record");
+        let mut heard = self.shared.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (record.rollout.clone(), record.region.name.clone());
+        if heard.records.put(record) {
+            heard.at.insert(place, Instant::now());
+            drop(heard);
+            self.shared.records_changed.notify_waiters();
+            self.shared.records_changed.notify_one();
+        }
+    }
+
+    fn joined(&mut self, address: SocketAddr, result: Result<String, String>) {
+        for joining in &mut self.joins {
+            if let Some(at) = joining.open.iter().position(|open| *open == address) {
+                joining.open.remove(at);
+                joining.done.push((address, result.clone()));
+            }
+        }
+        let (done, open): (Vec<_>, Vec<_>) = std::mem::take(&mut self.joins).into_iter().partition(|joining| joining.open.is_empty());
+        self.joins = open;
+        for joining in done {
+            let _ = joining.answer.send(joining.done);
+        }
+    }
+
+    fn sync(&self, to: SocketAddr, request: SyncRequest) {
+        let events = self.events.clone();
+        self.tasks.spawn(async move {
+            let result = match tokio::time::timeout(SYNC_TIMEOUT, ask_sync(to, &request)).await {
+                Ok(result) => result.map(Box::new),
+                Err(_) => Err(format!("no answer within {} s", SYNC_TIMEOUT.as_secs())),
+            };
+            let _ = events.send(Event::Answered { peer: to, result }).await;
+        });
+    }
+}
+
+/// Names the rollout within its author's records: a hash of nothing, the id itself is short enough.
+fn key(record: &RegionRecord) -> Vec<u8> {
+    let mut key = record.rollout.lamport.to_be_bytes().to_vec();
+    key.extend_from_slice(record.rollout.uuid.as_bytes());
+    key
+}
+
+async fn ask_sync(to: SocketAddr, request: &SyncRequest) -> Result<SyncResponse, String> {
+    let bytes = request.encode().map_err(|error| error.to_string())?;
+    let mut stream = TcpStream::connect(to).await.map_err(|error| format!("cannot connect: {error}"))?;
+    write_frame(&mut stream, &bytes).await.map_err(|error| error.to_string())?;
+    let answer = read_frame(&mut stream).await.map_err(|error| format!("no answer: {error}"))?;
+    SyncResponse::decode(&answer).map_err(|error| error.to_string())
+}
+
+async fn answer_syncs(tcp: TcpListener, events: mpsc::Sender<Event>, shutdown: CancellationToken, tasks: TaskTracker) {
+    let places = Arc::new(tokio::sync::Semaphore::new(SYNCS_MAX));
+    loop {
+        let accepted = tokio::select! {
+            () = shutdown.cancelled() => return,
+            accepted = tcp.accept() => accepted,
+        };
+        let Ok((stream, peer)) = accepted else {
+            // Out of file descriptors, most likely: let others go on.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
+        let events = events.clone();
+        tasks.spawn(async move {
+            if let Err(error) = tokio::time::timeout(SYNC_TIMEOUT, answer_sync(stream, events)).await.unwrap_or(Ok(())) {
+                debug!(%peer, %error, "sync");
+            }
+            drop(place);
+        });
+    }
+}
+
+async fn answer_sync(mut stream: TcpStream, events: mpsc::Sender<Event>) -> io::Result<()> {
+    let bytes = read_frame(&mut stream).await?;
+    let response = match SyncRequest::decode(&bytes) {
+        Ok(request) => {
+            let (answer, answered) = oneshot::channel();
+            if events.send(Event::Asked { request: Box::new(request), answer }).await.is_err() {
+                return Ok(());
+            }
+            answered.await.unwrap_or_else(|_| SyncResponse::refusal("the server is shutting down"))
+        }
+        Err(error) => SyncResponse::refusal(error.to_string()),
+    };
+    let bytes = response.encode().map_err(io::Error::other)?;
+    write_frame(&mut stream, &bytes).await
+}
+
+async fn write_frame(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+    let mut frame = u32::try_from(bytes.len()).map_err(io::Error::other)?.to_le_bytes().to_vec();
+    frame.extend_from_slice(bytes);
+    stream.write_all(&frame).await?;
+    stream.flush().await
+}
+
+async fn read_frame(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
+    let length = stream.read_u32_le().await? as usize;
+    if length > gossip::MAX_SYNC_BYTES {
+        return Err(io::Error::other(format!("a sync of {length} bytes is larger than {}", gossip::MAX_SYNC_BYTES)));
+    }
+    let mut bytes = Vec::new();
+    stream.take(length as u64).read_to_end(&mut bytes).await?;
+    if bytes.len() < length {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,344 @@
+//! Assembly: from a configuration to a running server, and back.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use control::{Thresholds, Timing};
+use gossip::{Gossip, MemberMeta, Memory, ServerIdentity};
+use model::{RegionName, Uuid};
+use raftstore::{Change, DataDir, Expect, Kind, Published, Publisher, Replica, ReplicaOptions};
+use rpc::caller::Caller;
+use rpc::transport::{Identity, Limits, Pool, serve};
+use state::{Table, Touched, Watch};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::core::{Core, Signals};
+use crate::forward::Front as ForwardFront;
+use crate::pool::{self, Memo, Sockets};
+use crate::transport::{Carrier, Front};
+use crate::watches::Watches;
+use crate::{agent_calls, leader, members};
+
+/// What commands, records and requests this build understands.
+pub const FEATURE_LEVEL: u32 = 1;
+
+/// All that a server needs to know. Durations of [`Timing`] and [`Thresholds`] are in nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Unique in the region, without the region's name.
+    pub name: String,
+    pub region: String,
+    pub datacenter: String,
+    /// Of the server alone; created if missing.
+    pub data_dir: PathBuf,
+    /// Port 0 takes a free one.
+    pub rpc_bind: SocketAddr,
+    /// What others are told; the bound address when `None`.
+    pub rpc_advertise: Option<SocketAddr>,
+    pub gossip_bind: SocketAddr,
+    pub gossip_advertise: Option<SocketAddr>,
+    /// Where the HTTP interface of this agent is reached.
+    pub http_advertise: SocketAddr,
+    /// The region's raft group is founded when so many servers are there; 0: this server waits to be taken in.
+    pub bootstrap_expect: u32,
+    /// Gossip addresses, tried once.
+    pub start_join: Vec<String>,
+    /// Gossip addresses, tried until one answers.
+    pub retry_join: Vec<String>,
+    pub retry_interval: Duration,
+    /// 0: without end.
+    pub retry_max: u64,
+    pub timing: Timing,
+    pub gc: Thresholds,
+    pub gc_interval: Duration,
+    /// The version of the program.
+    pub build: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{0}")]
+    Storage(#[from] raftstore::Error),
+    #[error("cannot listen on {what} address {address}: {source}")]
+    Bind { what: &'static str, address: SocketAddr, source: std::io::Error },
+    #[error("gossip: {0}")]
+    Gossip(String),
+}
+
+/// A running server.
+pub struct Server {
+    core: Arc<Core>,
+    data_dir: Arc<DataDir>,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+    rpc_address: SocketAddr,
+    gossip_address: SocketAddr,
+}
+
+impl Server {
+    /// Opens the data directory, starts raft, gossip and the rpc port. Founding or joining the region's raft group goes on in the background.
+    pub async fn start(config: Config) -> Result<Self, Error> {
+        let expect = Expect { kind: Kind::Server, region: config.region.clone(), new_node_id: Uuid::new_v4().as_u128() };
+        let data_dir = Arc::new(DataDir::open(&config.data_dir, expect)?);
+        let header = data_dir.header();
+        let server_id = Uuid::from_u128(header.node_id);
+        let cluster = header.cluster.map(Uuid::from_u128).unwrap_or_default();
+        let region = RegionName::from(config.region.as_str());
+
+        let identity = Identity::new(server_id, region.clone(), FEATURE_LEVEL);
+        identity.set_cluster(cluster);
+        let bind = |what, address| move |source| Error::Bind { what, address, source };
+        let listener = TcpListener::bind(config.rpc_bind).await.map_err(bind("rpc", config.rpc_bind))?;
+        let rpc_address = listener.local_addr().map_err(bind("rpc", config.rpc_bind))?;
+        let rpc_advertise = config.rpc_advertise.unwrap_or(rpc_address);
+        let sockets = Sockets::bind(config.gossip_bind).await.map_err(bind("gossip", config.gossip_bind))?;
+        let gossip_address = sockets.udp.local_addr().map_err(bind("gossip", config.gossip_bind))?;
+        let gossip_advertise = config.gossip_advertise.unwrap_or(gossip_address);
+
+        let rpc = Pool::new(identity.clone(), Limits::default());
+        let (watches, signals) = (Arc::new(Watches::default()), Arc::new(Signals::default()));
+        let raft_id = raftstore::raft_id(header.node_id);
+        let folder = data_dir.folder("raft")?;
+        let carrier = Arc::new(Carrier { pool: rpc.clone() });
+        let publisher = publisher(Arc::clone(&watches), Arc::clone(&signals));
+        let options = replica_options(config.bootstrap_expect);
+        let replica = Replica::open(&folder, raft_id, options, carrier, publisher).await?;
+
+        let memo = Arc::new(FileMemo { path: config.data_dir.join("members") });
+        let stored = memo.load().map_or(0, |memory| memory.generation).max(header.gossip_generation);
+        let unix_millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
+        let meta = MemberMeta {
+            name: config.name.clone(),
+            region: region.clone(),
+            cluster_id: cluster,
+            datacenter: config.datacenter.clone(),
+            server_id: raft_id,
+            rpc_address: rpc_advertise,
+            http_address: config.http_advertise,
+            gossip_address: gossip_advertise,
+            bootstrap_expect: config.bootstrap_expect,
+            build: config.build.clone(),
+            protocol: 1,
+            feature_level: FEATURE_LEVEL,
+            tags: Default::default(),
+        };
+        let gossip_identity =
+            ServerIdentity { node: server_id, address: gossip_advertise, region: region.clone(), generation: unix_millis.max(stored + 1) };
+        // On one machine nothing needs the patience of a wide network.
+        let gossip_config = if gossip_advertise.ip().is_loopback() { gossip::Config::fast() } else { gossip::Config::default() };
+        let machine =
+            Gossip::new(gossip_config, gossip_identity, meta.clone(), rand::random()).map_err(|error| Error::Gossip(error.to_string()))?;
+
+        let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let pool = pool::start(machine, sockets, memo, shutdown.clone(), &tasks);
+        let core = Arc::new(Core::new(config, identity.clone(), replica, rpc, pool, watches, signals));
+        let server = Self { core, data_dir, shutdown, tasks, rpc_address, gossip_address };
+        server.spawn(listener, identity, meta);
+        Ok(server)
+    }
+
+    fn spawn(&self, listener: TcpListener, identity: Identity, meta: MemberMeta) {
+        let core = &self.core;
+        let front = Arc::new(Front { core: Arc::clone(core), caller: self.caller() });
+        self.tasks.spawn(serve(listener, identity, front, self.shutdown.clone()));
+        self.tasks.spawn(leader::run(Arc::clone(core), self.shutdown.clone()));
+        self.until_shutdown(members::found(Arc::clone(core)));
+        self.until_shutdown(join(Arc::clone(core)));
+        self.until_shutdown(learn_identity(Arc::clone(core), Arc::clone(&self.data_dir), meta));
+    }
+
+    fn until_shutdown(&self, future: impl Future<Output = ()> + Send + 'static) {
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = future => {}
+            }
+        });
+    }
+
+    /// Answers calls, here or by passing them on.
+    pub fn caller(&self) -> Arc<dyn Caller> {
+        Arc::new(ForwardFront(Arc::clone(&self.core)))
+    }
+
+    pub fn rpc_address(&self) -> SocketAddr {
+        self.rpc_address
+    }
+
+    pub fn gossip_address(&self) -> SocketAddr {
+        self.gossip_address
+    }
+
+    /// Returns when raft has stopped for good, with the reason: the process must then end.
+    pub async fn fatal(&self) -> String {
+        self.core.replica.watch_fatal().await
+    }
+
+    /// Tells the pool that this server goes for good; a leader hands over first. The region takes it out of its raft group.
+    pub async fn leave(&self) {
+        if self.core.is_leader() {
+            let own = self.core.replica.id();
+            let heir = self.core.replica.status().members.into_iter().find(|member| member.voter && member.id != own);
+            if let Some(heir) = heir
+                && let Err(error) = self.core.replica.transfer_leadership(heir.id, Duration::from_secs(5)).await
+            {
+                warn!(%error, "leadership was not handed over");
+            }
+        }
+        self.core.pool.leave().await;
+    }
+
+    /// Stops; everything acknowledged is on disk.
+    pub async fn shutdown(self) {
+        self.shutdown.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(Duration::from_secs(10), self.tasks.wait()).await.is_err() {
+            warn!("some tasks did not end in time");
+        }
+        self.core.rpc.close().await;
+        self.core.replica.shutdown().await;
+        info!("server stopped");
+    }
+}
+
+fn replica_options(bootstrap_expect: u32) -> ReplicaOptions {
+    let mut options = ReplicaOptions::default();
+    if bootstrap_expect == 1 {
+        // Nobody to wait for.
+        options.election_timeout = (Duration::from_millis(150), Duration::from_millis(300));
+        options.heartbeat = Duration::from_millis(50);
+    }
+    options
+}
+
+/// Tells readers and the leader's tasks what changed, in the order of the log.
+fn publisher(watches: Arc<Watches>, signals: Arc<Signals>) -> Publisher {
+    Arc::new(move |published: Published| match &published.change {
+        Change::Applied(touched) => {
+            signal(&signals, touched);
+            watches.wake(touched);
+        }
+        Change::Restored => {
+            signals.reconcile.notify_one();
+            signals.publish.notify_one();
+            watches.wake_all();
+        }
+    })
+}
+
+fn signal(signals: &Signals, touched: &Touched) {
+    let (mut reconcile, mut publish) = (false, false);
+    let evals = signals.evals.lock().unwrap_or_else(PoisonError::into_inner);
+    for watch in &touched.0 {
+        match watch {
+            Watch::Eval(id) => {
+                if let Some(broker) = evals.as_ref() {
+                    let _ = broker.send(*id);
+                }
+                reconcile = true;
+            }
+            Watch::Table(Table::Deployments | Table::Rollouts) => (reconcile, publish) = (true, true),
+            Watch::Table(Table::Jobs | Table::Allocs) => reconcile = true,
+            _ => {}
+        }
+    }
+    drop(evals);
+    if reconcile {
+        signals.reconcile.notify_one();
+    }
+    if publish {
+        signals.publish.notify_one();
+    }
+}
+
+/// Joins the pool as configured.
+async fn join(core: Arc<Core>) {
+    let config = &core.config;
+    if !config.start_join.is_empty() {
+        try_join(&core, &config.start_join).await;
+    }
+    let mut tried = 0;
+    while !config.retry_join.is_empty() && (config.retry_max == 0 || tried < config.retry_max) {
+        if try_join(&core, &config.retry_join).await {
+            return;
+        }
+        tried += 1;
+        tokio::time::sleep(config.retry_interval).await;
+    }
+}
+
+async fn try_join(core: &Core, addresses: &[String]) -> bool {
+    let mut resolved = Vec::new();
+    for address in addresses {
+        match agent_calls::resolve(address).await {
+            // A server may find itself in a list that all of them share.
+            Ok(found) if found == core.pool.own_address() => {}
+            Ok(found) => resolved.push(found),
+            Err(error) => warn!(%error, "join"),
+        }
+    }
+    if resolved.is_empty() {
+        return true;
+    }
+    let mut joined = false;
+    for (address, result) in core.pool.join(resolved).await {
+        match result {
+            Ok(name) => {
+                info!(server = %name, "joined");
+                joined = true;
+            }
+            Err(reason) => info!(%address, %reason, "not joined yet"),
+        }
+    }
+    joined
+}
+
+/// Makes the cluster's uuid known, on disk and to others, once the log says it.
+async fn learn_identity(core: Arc<Core>, data_dir: Arc<DataDir>, meta: MemberMeta) {
+    loop {
+        let cluster = core.view().identity().cluster;
+        if !cluster.is_nil() {
+            if core.identity.cluster() != Some(cluster) {
+                core.identity.set_cluster(cluster);
+            }
+            let stored = tokio::task::spawn_blocking(move || data_dir.update(|header| header.cluster = Some(cluster.as_u128())));
+            if let Ok(Err(error)) = stored.await {
+                warn!(%error, "the cluster's uuid was not stored");
+            }
+            core.pool.describe(MemberMeta { cluster_id: cluster, ..meta }).await;
+            core.signals.publish.notify_one();
+            return;
+        }
+        // Before the first leader nothing can be heard of it.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The member list in a file; losing it costs nothing but a join.
+struct FileMemo {
+    path: PathBuf,
+}
+
+impl Memo for FileMemo {
+    fn load(&self) -> Option<Memory> {
+        let bytes = std::fs::read(&self.path).ok()?;
+        Memory::decode(&bytes).inspect_err(|error| warn!(%error, "the remembered member list cannot be read and is not used")).ok()
+    }
+
+    fn store(&self, memory: &Memory) {
+        let new = self.path.with_extension("new");
+        let written = memory.encode().map_err(std::io::Error::other).and_then(|bytes| {
+            std::fs::write(&new, bytes)?;
+            std::fs::rename(&new, &self.path)
+        });
+        if let Err(error) = written {
+            warn!(%error, "the member list was not stored");
+        }
+    }
+}

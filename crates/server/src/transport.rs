@@ -1,0 +1,92 @@
+//! Raft's messages and everything else over one rpc port.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::{BufMut, Bytes, BytesMut};
+use raftstore::{Lane, RaftTransport, TransportError};
+use rpc::caller::Caller;
+use rpc::transport::{CallContext, CallError, Class, Handler, Peer, Pool, Reply};
+use rpc::typed::METHOD_RAFT;
+
+use crate::core::Core;
+
+/// Asks a server whether it takes part in founding the raft group: body is the asker's raft id; the answer one byte.
+pub const METHOD_FOUND: u16 = 3;
+
+/// Carries raft's requests to the other servers of the region.
+pub struct Carrier {
+    pub pool: Pool,
+}
+
+impl RaftTransport for Carrier {
+    async fn call(&self, call: raftstore::Call) -> Result<Bytes, TransportError> {
+        let class = match call.lane {
+            Lane::Replication | Lane::Heartbeat => Class::Raft,
+            Lane::Snapshot => Class::Bulk,
+        };
+        let mut body = BytesMut::with_capacity(8 + call.body.len());
+        body.put_u64_le(call.target);
+        body.put_slice(&call.body);
+        let method = METHOD_RAFT + u16::from(call.kind);
+        match self.pool.call(&call.node.rpc_addr, class, method, body.freeze(), call.timeout).await {
+            Ok(answer) => Ok(answer),
+            Err(CallError::Timeout { .. }) => Err(TransportError::Timeout),
+            Err(error) => Err(TransportError::Unreachable(error.to_string())),
+        }
+    }
+}
+
+/// Answers what arrives on the rpc port.
+pub struct Front {
+    pub core: Arc<Core>,
+    pub caller: Arc<dyn Caller>,
+}
+
+#[async_trait]
+impl Handler for Front {
+    async fn handle(&self, peer: &Arc<Peer>, method: u16, body: Bytes, _context: CallContext) -> Reply {
+        match method {
+            METHOD_FOUND => self.found(peer, &body),
+            METHOD_RAFT.. => self.raft(peer, method, &body).await,
+            _ => rpc::typed::answer(&self.caller, method, &body).await,
+        }
+    }
+}
+
+impl Front {
+    async fn raft(&self, peer: &Peer, method: u16, body: &[u8]) -> Reply {
+        if peer.region != self.core.region {
+            return Reply::error(
+                400,
+                format!("a server of region {:?} does not take part in the raft group of {:?}", peer.region, self.core.region),
+            );
+        }
+        let Some((target, body)) = body.split_first_chunk::<8>() else {
+            return Reply::error(400, "a raft message without its target");
+        };
+        let target = u64::from_le_bytes(*target);
+        if target != self.core.replica.id() {
+            return Reply::error(410, format!("this is the server with raft id {}, not {target}", self.core.replica.id()));
+        }
+        let Ok(kind) = u8::try_from(method - METHOD_RAFT) else { return Reply::error(404, "unknown raft message") };
+        match self.core.replica.handle(kind, body).await {
+            Ok(answer) => Reply::Message(answer),
+            Err(error) => Reply::error(500, error.to_string()),
+        }
+    }
+
+    /// Every server promises itself to one founder at most, so that two founders who see different servers cannot both succeed.
+    fn found(&self, peer: &Peer, body: &[u8]) -> Reply {
+        let Ok(founder) = <[u8; 8]>::try_from(body).map(u64::from_le_bytes) else { return Reply::error(400, "not a raft id") };
+        if peer.region != self.core.region {
+            return Reply::error(400, "another region");
+        }
+        let mut promised = self.core.promised.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let free = promised.is_none_or(|other| other == founder) && !self.core.replica.status().members.iter().any(|member| member.voter);
+        if free {
+            *promised = Some(founder);
+        }
+        Reply::Message(Bytes::from(vec![u8::from(free)]))
+    }
+}

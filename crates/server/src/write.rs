@@ -1,0 +1,391 @@
+//! Writes, on the leader: admitted against a view, stamped with time and ids, put into the log.
+
+use std::sync::Arc;
+
+use model::{
+    AllocId, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, EvalTrigger, Evaluation, Job, JobKey, NodeId, Phase,
+    RegionName, Rollout,
+};
+use rpc::message::{Failure, RegisterJob, Write, WriteReply, WriteValue};
+use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
+
+use crate::core::{Core, now};
+use crate::{admit, leader, node, plan, rollout};
+
+pub async fn write(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
+    match what {
+        Write::RegisterJob(register) => register_job(core, *register).await,
+        Write::PlanJob { job, diff: _ } => {
+            let plan = plan::plan(core, &job).await?;
+            Ok(WriteReply { index: core.view().index(), value: WriteValue::Plan(Box::new(plan)) })
+        }
+        Write::DeregisterJob { key, purge, global, eval_priority, no_shutdown_delay } => {
+            deregister_job(core, key, purge, global, eval_priority, no_shutdown_delay).await
+        }
+        Write::EvaluateJob { key, force_reschedule } => evaluate_job(core, &key, force_reschedule).await,
+        Write::RevertJob { key, version, enforce_prior_version } => revert_job(core, &key, version, enforce_prior_version).await,
+        Write::SetJobStability { key, version, stable } => {
+            let applied = core.execute(Command::SetJobStability { key, version, stable }).await?;
+            Ok(reply(&applied, WriteValue::Done))
+        }
+        Write::ScaleJob { key, group, count, message } => scale_job(core, &key, &group, count, &message).await,
+        Write::StopAlloc { id, no_shutdown_delay } => stop_alloc(core, id, no_shutdown_delay).await,
+        Write::FailDeployment { id } => fail_deployment(core, id).await,
+        Write::PauseDeployment { id, pause } => pause_deployment(core, id, pause).await,
+        Write::PromoteDeployment { id, groups } => {
+            let active = active_deployment(&core.view(), id)?;
+            let eval = deployment_eval(core, &active)?;
+            let eval_id = eval.id;
+            let applied = core.execute(Command::PromoteDeployment { id, groups, eval: Some(Box::new(eval)), time: now() }).await?;
+            Ok(deployment_reply(&applied, eval_id, None))
+        }
+        Write::SetAllocHealth { id, healthy, unhealthy } => {
+            let active = active_deployment(&core.view(), id)?;
+            let eval = deployment_eval(core, &active)?;
+            let eval_id = eval.id;
+            let command = Command::SetAllocHealth { id, healthy, unhealthy, eval: Some(Box::new(eval)), time: now() };
+            let applied = core.execute(command).await?;
+            Ok(deployment_reply(&applied, eval_id, None))
+        }
+        Write::UnblockDeployment { id } => unblock_deployment(core, id).await,
+        Write::SetNodeEligibility { id, eligible } => set_node_eligibility(core, id, eligible).await,
+        Write::EvaluateNode { id } => {
+            let evals = node_evals(core, id)?;
+            let eval_ids = evals.iter().map(|eval| eval.id).collect();
+            let applied = core.execute(Command::UpsertEvals { evals, time: now() }).await?;
+            Ok(reply(&applied, WriteValue::Node { eval_ids, node_modify_index: applied.index }))
+        }
+        Write::PurgeNode { id } => purge_node(core, id).await,
+        Write::CollectGarbage => {
+            leader::collect(core, &control::Thresholds::NOW).await?;
+            Ok(WriteReply { index: core.view().index(), value: WriteValue::Done })
+        }
+        Write::ReconcileSummaries => {
+            let applied = core.execute(Command::ReconcileSummaries).await?;
+            Ok(reply(&applied, WriteValue::Done))
+        }
+    }
+}
+
+fn reply(applied: &Applied, value: WriteValue) -> WriteReply {
+    WriteReply { index: applied.index, value }
+}
+
+fn deployment_reply(applied: &Applied, eval_id: model::EvalId, reverted_job_version: Option<u64>) -> WriteReply {
+    reply(applied, WriteValue::Deployment { eval_id, deployment_modify_index: applied.index, reverted_job_version })
+}
+
+fn known_job(view: &View, key: &JobKey) -> Result<Arc<Job>, Failure> {
+    view.job(key).cloned().ok_or_else(|| Failure::not_found("job not found"))
+}
+
+/// The answer to a write that made an evaluation of a job.
+fn job_reply(applied: &Applied, eval: &Evaluation, warnings: String) -> WriteReply {
+    let job_modify_index = match applied.outcome {
+        Outcome::Registered { job_modify_index, .. } => job_modify_index,
+        _ => applied.index,
+    };
+    reply(applied, WriteValue::Job { eval_id: eval.id, job_modify_index, warnings, unreached: Vec::new() })
+}
+
+// ---- jobs
+
+async fn register_job(core: &Arc<Core>, register: RegisterJob) -> Result<WriteReply, Failure> {
+    if register.job.is_multiregion() {
+        return rollout::submit(core, register).await;
+    }
+    let view = core.view();
+    let mut job = plan::effective(core, &register.job)?;
+    if register.preserve_counts
+        && let Some(present) = view.job(&job.key())
+    {
+        for group in &mut job.task_groups {
+            if let Some(before) = present.group(&group.name) {
+                group.count = before.count;
+            }
+        }
+    }
+    let findings = admit::check(&view, &job);
+    if !findings.errors.is_empty() {
+        return Err(Failure::internal(findings.error_text()));
+    }
+    refuse_during_rollout(&view, &job.key(), "registering it in one region only")?;
+    let mut eval = control::job_eval(&job, EvalTrigger::JobRegister, &mut core.ids());
+    if register.eval_priority > 0 {
+        eval.priority = register.eval_priority;
+    }
+    put_job(core, job, register.submission, register.enforce_index, eval, findings.warning_text()).await
+}
+
+async fn put_job(
+    core: &Core,
+    job: Job,
+    submission: Option<model::JobSubmission>,
+    enforce_index: Option<u64>,
+    eval: Evaluation,
+    warnings: String,
+) -> Result<WriteReply, Failure> {
+    let command = state::RegisterJob { job: Arc::new(job), submission, enforce_index, eval: Some(eval.clone()), time: now() };
+    let applied = core.execute(Command::RegisterJob(Box::new(command))).await?;
+    Ok(job_reply(&applied, &eval, warnings))
+}
+
+/// Local acts on a job wait until its rollout is at its end here, or held for a person.
+fn refuse_during_rollout(view: &View, key: &JobKey, what: &str) -> Result<(), Failure> {
+    let open = view.rollout_staged(key).or_else(|| view.rollout_head(key)).filter(|rollout| !rollout.phase.is_terminal());
+    match open {
+        Some(rollout) if rollout.phase != Phase::Held => Err(Failure::bad_request(format!(
+            "job {:?} has a multi-region rollout that is {} here: {what} has to wait until it ends, is aborted, or is held",
+            key.id, rollout.phase
+        ))),
+        _ => Ok(()),
+    }
+}
+
+async fn deregister_job(
+    core: &Arc<Core>,
+    key: JobKey,
+    purge: bool,
+    global: bool,
+    eval_priority: i64,
+    no_shutdown_delay: bool,
+) -> Result<WriteReply, Failure> {
+    let view = core.view();
+    let job = known_job(&view, &key)?;
+    if global && let Some(head) = view.rollout_head(&key) {
+        return rollout::stop_everywhere(core, head, purge).await;
+    }
+    let mut eval = control::job_eval(&job, EvalTrigger::JobDeregister, &mut core.ids());
+    if eval_priority > 0 {
+        eval.priority = eval_priority;
+    }
+    if no_shutdown_delay {
+        let transition = DesiredTransition { no_shutdown_delay: Some(true), ..Default::default() };
+        let transitions = view.job_allocs(&key).filter(|alloc| !alloc.is_terminal()).map(|alloc| (alloc.id, transition.clone())).collect();
+        core.execute(Command::SetTransitions { transitions, evals: Vec::new(), time: now() }).await?;
+    }
+    let command = Command::DeregisterJob { key, purge, eval: Some(Box::new(eval.clone())), time: now() };
+    let applied = core.execute(command).await?;
+    Ok(job_reply(&applied, &eval, String::new()))
+}
+
+async fn evaluate_job(core: &Core, key: &JobKey, force_reschedule: bool) -> Result<WriteReply, Failure> {
+    let view = core.view();
+    let job = known_job(&view, key)?;
+    let eval = control::job_eval(&job, EvalTrigger::JobRegister, &mut core.ids());
+    let mut transitions = Vec::new();
+    if force_reschedule {
+        let transition = DesiredTransition { force_reschedule: Some(true), ..Default::default() };
+        let failed = view.job_allocs(key).filter(|alloc| {
+            alloc.client_status == model::ClientStatus::Failed && alloc.next_allocation.is_nil() && !alloc.server_terminal()
+        });
+        transitions.extend(failed.map(|alloc| (alloc.id, transition.clone())));
+    }
+    let applied = core.execute(Command::SetTransitions { transitions, evals: vec![eval.clone()], time: now() }).await?;
+    let value =
+        WriteValue::Job { eval_id: eval.id, job_modify_index: job.job_modify_index, warnings: String::new(), unreached: Vec::new() };
+    Ok(reply(&applied, value))
+}
+
+async fn revert_job(core: &Core, key: &JobKey, version: u64, enforce_prior_version: Option<u64>) -> Result<WriteReply, Failure> {
+    let view = core.view();
+    let present = known_job(&view, key)?;
+    if let Some(wanted) = enforce_prior_version.filter(|wanted| *wanted != present.version) {
+        return Err(Failure::internal(format!("Current job has version {}; enforcing version {wanted}", present.version)));
+    }
+    if version == present.version {
+        return Err(Failure::internal(format!("can't revert to current version {version}")));
+    }
+    let Some(earlier) = view.job_version(key, version) else {
+        let known: Vec<String> = view.job_versions(key).iter().map(|job| job.version.to_string()).collect();
+        return Err(Failure::not_found(format!("job {:?} has no version {version}; kept: {}", key.id, known.join(", "))));
+    };
+    refuse_during_rollout(&view, key, "reverting it in one region")?;
+    let job = Job { stop: false, ..(**earlier).clone() };
+    let eval = control::job_eval(&job, EvalTrigger::JobRegister, &mut core.ids());
+    let submission = view.job_submission(key, version).map(|submission| (**submission).clone());
+    put_job(core, job, submission, None, eval, String::new()).await
+}
+
+async fn scale_job(core: &Core, key: &JobKey, group: &str, count: Option<i64>, message: &str) -> Result<WriteReply, Failure> {
+    let view = core.view();
+    let present = known_job(&view, key)?;
+    let Some(count) = count else {
+        return Err(Failure::new(501, format!("recording a scaling event without a count is not supported yet (message {message:?})")));
+    };
+    if count < 0 {
+        return Err(Failure::bad_request("scaling action count can't be negative"));
+    }
+    let mut job = (*present).clone();
+    let Some(scaled) = job.task_groups.iter_mut().find(|known| known.name == group) else {
+        let known: Vec<&str> = present.task_groups.iter().map(|group| group.name.as_str()).collect();
+        return Err(Failure::bad_request(format!(
+            "task group {group:?} specified for scaling does not exist in job; known: {}",
+            known.join(", ")
+        )));
+    };
+    if view.latest_deployment(key).is_some_and(|deployment| deployment.is_active() && deployment.job_version == present.version) {
+        return Err(Failure::bad_request("job scaling blocked due to active deployment"));
+    }
+    refuse_during_rollout(&view, key, "scaling it in one region")?;
+    scaled.count = count;
+    let eval = control::job_eval(&job, EvalTrigger::JobScaling, &mut core.ids());
+    put_job(core, job, None, Some(present.job_modify_index), eval, String::new()).await
+}
+
+async fn stop_alloc(core: &Core, id: AllocId, no_shutdown_delay: bool) -> Result<WriteReply, Failure> {
+    let view = core.view();
+    let Some(alloc) = view.alloc(id) else { return Err(Failure::not_found("allocation not found")) };
+    let job = view.job(&alloc.job_key()).or(alloc.job.as_ref()).cloned().ok_or_else(|| Failure::not_found("job not found"))?;
+    let eval = control::job_eval(&job, EvalTrigger::AllocStop, &mut core.ids());
+    let transition = DesiredTransition { migrate: Some(true), no_shutdown_delay: no_shutdown_delay.then_some(true), ..Default::default() };
+    let command = Command::SetTransitions { transitions: vec![(id, transition)], evals: vec![eval.clone()], time: now() };
+    let applied = core.execute(command).await?;
+    Ok(reply(&applied, WriteValue::Evals(vec![eval.id])))
+}
+
+// ---- deployments
+
+fn known_deployment(view: &View, id: DeploymentId) -> Result<Arc<Deployment>, Failure> {
+    view.deployment(id).cloned().ok_or_else(|| Failure::not_found("deployment not found"))
+}
+
+fn active_deployment(view: &View, id: DeploymentId) -> Result<Arc<Deployment>, Failure> {
+    let deployment = known_deployment(view, id)?;
+    if deployment.is_active() {
+        Ok(deployment)
+    } else {
+        Err(Failure::bad_request(format!("deployment {id} is {}: that can no longer be changed", deployment.status)))
+    }
+}
+
+fn deployment_eval(core: &Core, deployment: &Deployment) -> Result<Evaluation, Failure> {
+    let job = known_job(&core.view(), &deployment.job_key())?;
+    Ok(deployment::new_eval(&job, deployment, EvalTrigger::DeploymentWatcher, &mut core.ids()))
+}
+
+async fn fail_deployment(core: &Core, id: DeploymentId) -> Result<WriteReply, Failure> {
+    let view = core.view();
+    let deployment = active_deployment(&view, id)?;
+    let wanted = deployment.task_groups.values().any(|state| state.auto_revert);
+    let revert = deployment::revert(&view, &deployment, wanted);
+    let eval = deployment_eval(core, &deployment)?;
+    let eval_id = eval.id;
+    let description = format!("Deployment marked as failed{}", revert.suffix);
+    let command = match view.rollout_of_deployment(id).filter(|rollout| !rollout.phase.is_terminal()) {
+        Some(rollout) => Command::SetRolloutPhase(Box::new(PhaseChange {
+            revert_to: revert.version,
+            eval: Some(eval),
+            ..forced(rollout, Phase::Failed, &description)
+        })),
+        None => Command::SetDeploymentStatus(Box::new(DeploymentChange {
+            update: DeploymentUpdate { id, status: DeploymentStatus::Failed, description },
+            from: deployment.status,
+            revert_to: revert.version,
+            eval: Some(eval),
+            time: now(),
+        })),
+    };
+    let applied = core.execute(command).await?;
+    Ok(deployment_reply(&applied, eval_id, revert.version))
+}
+
+async fn pause_deployment(core: &Core, id: DeploymentId, pause: bool) -> Result<WriteReply, Failure> {
+    let view = core.view();
+    let deployment = active_deployment(&view, id)?;
+    let eval = deployment_eval(core, &deployment)?;
+    let eval_id = eval.id;
+    let command = match view.rollout_of_deployment(id).filter(|rollout| !rollout.phase.is_terminal()) {
+        Some(rollout) => {
+            let to = match (pause, rollout.phase) {
+                (true, Phase::Running | Phase::Adopted) => Phase::Paused,
+                (false, Phase::Paused) => rollout.resume_to.unwrap_or(Phase::Adopted),
+                (true, phase) => return Err(Failure::bad_request(format!("a deployment that is {phase} cannot be paused"))),
+                (false, phase) => return Err(Failure::bad_request(format!("the deployment is {phase}, not paused"))),
+            };
+            Command::SetRolloutPhase(Box::new(PhaseChange { eval: Some(eval), ..forced(rollout, to, "") }))
+        }
+        None => {
+            let (status, description) = match (pause, deployment.status) {
+                (true, DeploymentStatus::Running) => (DeploymentStatus::Paused, "Deployment is paused"),
+                (false, DeploymentStatus::Paused) => (DeploymentStatus::Running, "Deployment is running"),
+                (true, status) => return Err(Failure::bad_request(format!("a deployment that is {status} cannot be paused"))),
+                (false, status) => return Err(Failure::bad_request(format!("the deployment is {status}, not paused"))),
+            };
+            Command::SetDeploymentStatus(Box::new(DeploymentChange {
+                update: DeploymentUpdate { id, status, description: description.to_owned() },
+                from: deployment.status,
+                revert_to: None,
+                eval: Some(eval),
+                time: now(),
+            }))
+        }
+    };
+    let applied = core.execute(command).await?;
+    Ok(deployment_reply(&applied, eval_id, None))
+}
+
+async fn unblock_deployment(core: &Core, id: DeploymentId) -> Result<WriteReply, Failure> {
+    let view = core.view();
+    let deployment = known_deployment(&view, id)?;
+    let Some(rollout) = view.rollout_of_deployment(id) else {
+        return Err(Failure::bad_request(format!("deployment {id} is not part of a multi-region rollout")));
+    };
+    if !matches!(rollout.phase, Phase::Blocked | Phase::Held | Phase::Unblocking) {
+        return Err(Failure::bad_request(format!("can't unblock deployment {id}: it is {}, not blocked", deployment.status)));
+    }
+    let eval = deployment_eval(core, &deployment)?;
+    let eval_id = eval.id;
+    let change = PhaseChange { forced: true, eval: Some(eval), ..forced(rollout, Phase::Successful, "Deployment completed successfully") };
+    let applied = core.execute(Command::SetRolloutPhase(Box::new(change))).await?;
+    Ok(deployment_reply(&applied, eval_id, None))
+}
+
+/// A step of the rollout that an operator asked for.
+fn forced(rollout: &Rollout, to: Phase, cause: &str) -> PhaseChange {
+    PhaseChange {
+        id: rollout.header.id.clone(),
+        from: rollout.phase,
+        to,
+        cause: cause.to_owned(),
+        cause_region: RegionName::default(),
+        forced: false,
+        revert_to: None,
+        stop_job: false,
+        eval: None,
+        time: now(),
+    }
+}
+
+// ---- nodes
+
+fn node_evals(core: &Core, id: NodeId) -> Result<Vec<Evaluation>, Failure> {
+    let view = core.view();
+    if view.node(id).is_none() {
+        return Err(Failure::not_found("node not found"));
+    }
+    Ok(control::node_evals(&view, id, &mut core.ids()))
+}
+
+async fn set_node_eligibility(core: &Core, id: NodeId, eligible: bool) -> Result<WriteReply, Failure> {
+    let evals = if eligible { node_evals(core, id)? } else { Vec::new() };
+    let eval_ids = evals.iter().map(|eval| eval.id).collect();
+    let (eligibility, message) = if eligible {
+        (model::Eligibility::Eligible, "Node marked as eligible for scheduling")
+    } else {
+        (model::Eligibility::Ineligible, "Node marked as ineligible for scheduling")
+    };
+    let time = now();
+    let event = Some(node::event(message, time));
+    let applied = core.execute(Command::SetNodeEligibility { id, eligibility, event, evals, time }).await?;
+    core.signals.capacity.notify_one();
+    Ok(reply(&applied, WriteValue::Node { eval_ids, node_modify_index: applied.index }))
+}
+
+async fn purge_node(core: &Core, id: NodeId) -> Result<WriteReply, Failure> {
+    let evals = node_evals(core, id)?;
+    let eval_ids = evals.iter().map(|eval| eval.id).collect();
+    core.execute(Command::Reap(Box::new(Reap { nodes: vec![id], ..Default::default() }))).await?;
+    let applied = core.execute(Command::UpsertEvals { evals, time: now() }).await?;
+    Ok(reply(&applied, WriteValue::Node { eval_ids, node_modify_index: applied.index }))
+}
