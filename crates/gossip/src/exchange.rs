@@ -15,8 +15,9 @@ use rand::seq::IteratorRandom;
 use crate::broadcast::Broadcast;
 use crate::hash;
 use crate::identity::ServerIdentity;
+use crate::io::Output;
 use crate::knowledge::Knowledge;
-use crate::machine::{Gossip, Output, Phase};
+use crate::machine::{Gossip, Phase};
 use crate::member::Status;
 use crate::record::Freshness;
 use crate::sync::{Answer, Body, CONTENT_BUDGET, Digests, Hello, MAX_OUTLINE_LINES, MemberLine, SyncRequest, SyncResponse, Wanted};
@@ -45,6 +46,9 @@ impl Gossip {
     /// Answers another member's request. Everything that follows from it comes out of [`Gossip::poll`].
     pub fn handle_sync_request(&mut self, now: Duration, request: SyncRequest) -> SyncResponse {
         self.advance(now);
+        if self.phase != Phase::Running {
+            return SyncResponse(Answer::Leaving(format!("{} is leaving the pool: join another server", self.own_words())));
+        }
         let SyncRequest { hello, body } = request;
         let answer = match self.greet(&hello, false) {
             Ok(Greeting::Other) => {
@@ -101,8 +105,8 @@ impl Gossip {
         }
         let (hello, body) = match response.0 {
             Answer::Accepted { hello, body } => (hello, body),
-            // That somebody who leaves takes part no more is no news.
-            Answer::Refused(_) if !exchange.join && self.is_going(peer) => return,
+            Answer::Leaving(_) if !exchange.join => return,
+            Answer::Leaving(reason) => return self.not_exchanged(peer, &exchange, reason),
             Answer::Refused(reason) => return self.not_exchanged(peer, &exchange, format!("{peer} refuses: {reason}")),
             Answer::Yourself => {
                 self.seeds.remove(&peer);
@@ -137,15 +141,16 @@ impl Gossip {
         }
     }
 
+    /// This server leaves; nobody shall wait for its joins.
+    pub(crate) fn give_up_exchanges(&mut self) {
+        let peers: Vec<SocketAddr> = self.exchanges.keys().copied().collect();
+        peers.into_iter().for_each(|peer| self.sync_failed(peer, "this server is leaving the pool"));
+    }
+
     pub(crate) fn drop_unanswered(&mut self) {
         let late = |exchange: &Exchange| self.now.saturating_sub(exchange.asked) >= NO_ANSWER;
         let late: Vec<SocketAddr> = self.exchanges.iter().filter(|(_, exchange)| late(exchange)).map(|(peer, _)| *peer).collect();
         late.into_iter().for_each(|peer| self.sync_failed(peer, "no answer"));
-    }
-
-    fn is_going(&self, address: SocketAddr) -> bool {
-        let going = |member: &crate::Member| member.identity.address == address && matches!(member.status, Status::Leaving | Status::Left);
-        self.shown.values().any(going)
     }
 
     fn joined(&mut self, address: SocketAddr, result: Result<String, String>) {
@@ -168,9 +173,6 @@ impl Gossip {
     /// Lets the other side in, or says in words why not.
     fn greet(&mut self, hello: &Hello, answering: bool) -> Result<Greeting, String> {
         let ours = self.own_words();
-        if self.phase != Phase::Running {
-            return Err(format!("{ours} is leaving the pool: join another server"));
-        }
         if hello.pool != self.config.pool {
             let reason = format!("{ours} is in pool {:?}, not in {:?}: use one pool label on both sides", self.config.pool, hello.pool);
             self.notice(format!("refused {}: {reason}", hello.identity.address));

@@ -8,21 +8,27 @@
 //! Deliberately does not know what a record means (its key and body are bytes), what a region's state is, and nothing of sockets, disks,
 //! clocks or encryption. It is the only crate that knows foca.
 //!
-//! Start reading at [`Gossip`], then [`Input`] and [`Output`]; `exchange` holds the anti-entropy, `knowledge` what is merged and how.
+//! Start reading at [`Gossip`], then [`Input`] and [`Output`]; `exchange` holds the anti-entropy, `knowledge` what is merged and how, and
+//! `tests/sockets.rs` is the loop that joins the machine to real sockets.
 
 mod broadcast;
 mod config;
 mod error;
 mod exchange;
+#[cfg(test)]
+mod golden;
 mod hash;
 mod identity;
+mod io;
 mod knowledge;
+mod leave;
 mod machine;
 mod member;
 mod memory;
 mod packet;
 mod pool;
 mod record;
+mod seeds;
 mod swim;
 mod sync;
 mod table;
@@ -31,7 +37,8 @@ mod timers;
 pub use config::Config;
 pub use error::Error;
 pub use identity::{ServerIdentity, check_region_name};
-pub use machine::{Counters, Gossip, Input, Output};
+pub use io::{Counters, Input, Output};
+pub use machine::Gossip;
 pub use member::{Member, MemberMeta, MetaVersion, Status};
 pub use memory::Memory;
 pub use record::{Freshness, Record};

@@ -16,91 +16,26 @@ use crate::config::Config;
 use crate::error::{Error, who};
 use crate::exchange::Exchange;
 use crate::identity::ServerIdentity;
+use crate::io::{Counters, Input, Output};
 use crate::knowledge::Knowledge;
-use crate::member::{Farewell, Member, MemberMeta, MetaRecord, MetaVersion, Status};
+use crate::member::{Farewell, Member, MemberMeta, MetaRecord, MetaVersion};
 use crate::memory::Memory;
 use crate::packet::{self, Content, Packet};
 use crate::pool::{Doubt, Presence};
 use crate::record::{Item, MAX_KEY, Record};
 use crate::swim::{Effects, SwimCodec};
-use crate::sync::{SyncRequest, SyncResponse};
 use crate::table::Digest;
 use crate::timers::Timers;
 
 /// How often things that need no haste are looked at.
 const MAINTENANCE: Duration = Duration::from_secs(1);
-/// The remembered members are written at most this often.
-const REMEMBER_DELAY: Duration = Duration::from_millis(500);
 /// The same complaint about the same server is told once in this time.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 const MAX_TOLD: usize = 1000;
-/// Seeds that one attempt of a lonely server announces itself to.
-const ANNOUNCES: usize = 3;
-const MAX_SEEDS: usize = 256;
 /// With more news than this waiting to be gossiped, the rest is left to the digests.
 const MAX_BACKLOG: usize = 512;
 /// Other regions that a record is sent to at once.
 const MAX_DIRECT: usize = 64;
-
-/// What happens to the machine.
-#[derive(Debug)]
-pub enum Input {
-    /// The time of [`Gossip::next_timer`] has come.
-    Tick,
-    /// Arrived on the gossip socket.
-    Datagram { from: SocketAddr, bytes: Vec<u8> },
-    /// Join the pools of these servers. Each is answered by [`Output::Joined`].
-    Join { addresses: Vec<SocketAddr> },
-    /// Tell the others and go. Ends with [`Output::Left`], until then go on as before.
-    Leave,
-    /// From [`Memory::members`], after a start.
-    Remembered(Vec<ServerIdentity>),
-    /// The answer to [`Output::Sync`].
-    SyncAnswered { peer: SocketAddr, response: SyncResponse },
-    /// There was none, and why.
-    SyncFailed { peer: SocketAddr, reason: String },
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub enum Output {
-    /// Send a datagram from the gossip socket.
-    Send { to: SocketAddr, bytes: Vec<u8> },
-    /// Send the request over a reliable connection (TCP to the gossip address), then hand in [`Input::SyncAnswered`] or
-    /// [`Input::SyncFailed`]. Do not wait for it in the loop; give up after a few seconds.
-    Sync { to: SocketAddr, request: Box<SyncRequest> },
-    /// The end of a join: the name of the server there, or why it did not work, in words.
-    Joined { address: SocketAddr, result: Result<String, String> },
-    /// A member is new, or its status or description is.
-    MemberChanged(Box<Member>),
-    /// A member is not shown any more; this is how it was last shown.
-    MemberRemoved(Box<Member>),
-    /// A record is new or newer, own ones included.
-    RecordChanged(Record),
-    /// A record is gone, because the others have forgotten it or because its author's name belongs to another cluster.
-    RecordForgotten { author: RegionId, key: Vec<u8> },
-    /// Somebody is kept out. For the operator.
-    Refused { who: String, reason: String },
-    /// Something is odd and goes on. For the operator.
-    Notice(String),
-    /// Store this, replacing what was stored before.
-    Remember(Memory),
-    /// The others have been told; the machine does nothing more.
-    Left,
-    /// The pool holds this server for dead and it cannot return. Start it again with a higher generation.
-    Defunct,
-}
-
-/// How often something went wrong that is not worth a line each time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Datagrams that could not be read.
-    pub malformed: u64,
-    /// Datagrams of another pool or of a refused server.
-    pub turned_away: u64,
-    /// Timers that came so late that the process cannot have run.
-    pub pauses: u64,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -144,7 +79,7 @@ pub struct Gossip {
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) agenda: Agenda,
     pool_hash: u64,
-    timers: Timers,
+    pub(crate) timers: Timers,
     /// Others as SWIM sees them.
     pub(crate) presence: BTreeMap<Uuid, Presence>,
     /// As last told by `MemberChanged`.
@@ -161,9 +96,9 @@ pub struct Gossip {
     pub(crate) last_sync: BTreeMap<Uuid, Duration>,
     pub(crate) sync_round: u64,
     pub(crate) seeds: BTreeSet<SocketAddr>,
-    seed_attempts: u32,
+    pub(crate) seed_attempts: u32,
     told: BTreeMap<String, Duration>,
-    remembered: Memory,
+    pub(crate) remembered: Memory,
     sized_for: usize,
     counters: Counters,
 }
@@ -559,104 +494,6 @@ impl Gossip {
         }
     }
 
-    fn remembered(&mut self, members: Vec<ServerIdentity>) {
-        let own = self.foca.identity().clone();
-        let others =
-            members.into_iter().filter(|member| member.node != own.node && member.address != own.address && member.check().is_ok());
-        let room = MAX_SEEDS.saturating_sub(self.seeds.len());
-        self.seeds.extend(others.map(|member| member.address).take(room));
-        self.agenda.seeds = Some(self.now);
-    }
-
-    pub(crate) fn add_seed(&mut self, address: SocketAddr) {
-        if self.seeds.len() < MAX_SEEDS {
-            self.seeds.insert(address);
-        }
-        if self.agenda.seeds.is_none() {
-            self.agenda.seeds = Some(self.now.saturating_add(self.config.lost_seed_interval));
-        }
-    }
-
-    fn try_seeds_soon(&mut self) {
-        self.seed_attempts = 0;
-        self.agenda.seeds = Some(self.now.saturating_add(self.config.seed_retry));
-    }
-
-    /// foca sends an announce once; on a bad link that is not enough, so a lonely server tries until it is not. One with company tries
-    /// seeds that are not among it now and then: they may be the rest of a pool that was split while this server was down.
-    fn try_seeds(&mut self) {
-        let alone = self.foca.num_members() == 0;
-        if alone {
-            let failed = self.shown.values().filter(|member| member.status == Status::Failed).map(|member| member.identity.address);
-            let candidates: BTreeSet<SocketAddr> = self.seeds.iter().copied().chain(failed).collect();
-            let addresses: Vec<SocketAddr> = candidates.into_iter().sample(&mut self.rng, ANNOUNCES);
-            for address in &addresses {
-                let seed = ServerIdentity::whoever_answers_at(*address);
-                self.swim(|foca, effects| foca.announce(seed, effects));
-            }
-            if let Some(address) = addresses.first() {
-                self.begin_exchange(*address, false, true);
-            }
-            self.seed_attempts += 1;
-            let wait = self.config.seed_retry * 2_u32.pow(self.seed_attempts.saturating_sub(2).min(4));
-            self.agenda.seeds = (!addresses.is_empty()).then(|| self.now.saturating_add(wait));
-            return;
-        }
-        let present: BTreeSet<SocketAddr> =
-            self.presence.values().filter(|presence| presence.active).map(|presence| presence.identity.address).collect();
-        let lost = self.seeds.iter().filter(|address| !present.contains(address)).copied().choose(&mut self.rng);
-        if let Some(address) = lost {
-            self.begin_exchange(address, false, true);
-        }
-        self.agenda.seeds = Some(self.now.saturating_add(self.config.lost_seed_interval));
-    }
-
-    fn leave(&mut self) {
-        if self.phase != Phase::Running {
-            return;
-        }
-        let alone = self.foca.num_members() == 0;
-        let linger = if alone { Duration::ZERO } else { self.config.leave_linger };
-        self.phase = Phase::Leaving { depart: self.now + linger / 2, end: self.now + linger };
-        self.agenda.leave = Some(self.now);
-        self.dirty.insert(self.own_node());
-        let farewell = self.own_farewell();
-        self.spread(Broadcast::Farewell { node: self.own_node(), farewell }, true);
-        self.tell_farewell();
-        self.gossip_now();
-    }
-
-    pub(crate) fn own_farewell(&self) -> Farewell {
-        Farewell { generation: self.foca.identity().generation, prune: false }
-    }
-
-    /// First as a member that still answers, because nobody listens to the dead; then as one that is gone.
-    fn leave_step(&mut self) {
-        self.agenda.leave = Some(self.now.saturating_add(self.config.gossip_interval));
-        match self.phase {
-            Phase::Leaving { depart, end } if self.now >= depart => {
-                // Once more, also because the generation may have changed since.
-                let farewell = self.own_farewell();
-                self.spread(Broadcast::Farewell { node: self.own_node(), farewell }, true);
-                self.swim(|foca, effects| foca.leave_cluster(effects));
-                self.phase = Phase::Departed { end };
-                self.agenda.leave = Some(end.min(self.now.saturating_add(self.config.gossip_interval)));
-            }
-            // foca goes on by itself while there is news.
-            Phase::Leaving { .. } => {}
-            Phase::Departed { end } if self.now < end => self.gossip_now(),
-            Phase::Departed { .. } => {
-                self.phase = Phase::Left;
-                self.agenda.leave = None;
-                self.timers.clear();
-                self.dirty.insert(self.own_node());
-                self.settle();
-                self.outputs.push_back(Output::Left);
-            }
-            Phase::Running | Phase::Left => self.agenda.leave = None,
-        }
-    }
-
     fn run_due(&mut self) {
         while let Some(timer) = self.timers.pop_due(self.now) {
             self.swim(|foca, effects| foca.handle_timer(timer, effects));
@@ -712,21 +549,6 @@ impl Gossip {
         self.last_sync.retain(|node, _| present.contains(node));
         if self.told.len() > MAX_TOLD {
             self.told.clear();
-        }
-    }
-
-    pub(crate) fn remember_soon(&mut self) {
-        self.agenda.remember.get_or_insert(self.now.saturating_add(REMEMBER_DELAY));
-    }
-
-    fn remember(&mut self) {
-        let own = self.own_node();
-        let stays = |member: &&Member| member.identity.node != own && member.status != Status::Left;
-        let members = self.shown.values().filter(stays).map(|member| member.identity.clone()).collect();
-        let memory = Memory { generation: self.foca.identity().generation, members };
-        if memory != self.remembered {
-            self.remembered = memory.clone();
-            self.outputs.push_back(Output::Remember(memory));
         }
     }
 

@@ -9,7 +9,8 @@ use model::Uuid;
 
 use crate::hash;
 use crate::identity::ServerIdentity;
-use crate::machine::{Gossip, Output, Phase};
+use crate::io::Output;
+use crate::machine::{Gossip, Phase};
 use crate::member::{Member, Status};
 use crate::sync::{MAX_MEMBER_LINES, MemberLine};
 

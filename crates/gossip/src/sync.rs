@@ -161,6 +161,8 @@ pub(crate) enum Answer {
     Refused(String),
     /// The request came from the server that answers it.
     Yourself,
+    /// The server goes, and takes nobody with it; in words for people who wanted to join it.
+    Leaving(String),
 }
 
 impl SyncResponse {
@@ -186,7 +188,7 @@ impl SyncResponse {
     /// Why the other side refused, if it did.
     pub fn refused(&self) -> Option<&str> {
         match &self.0 {
-            Answer::Refused(reason) => Some(reason),
+            Answer::Refused(reason) | Answer::Leaving(reason) => Some(reason),
             Answer::Accepted { .. } | Answer::Yourself => None,
         }
     }

@@ -3,7 +3,7 @@
 //! The loops here join brains (`scheduler`, `control`, `deployment`, `multiregion`, `gossip`) to hands (`raftstore`, `rpc`); they decide
 //! nothing themselves. It does not know HTTP, nor how tasks run.
 //!
-//! * [`Server::start`]: assembly.
+//! * `start`: assembly, by [`Server::start`].
 //! * `forward`: a call comes in; it is answered here, or passed on once.
 //! * `read`, `write`, `node`, `rollout`: the answers.
 //! * `leader`: the scope that leadership opens and closes; `schedule`, `reconcile` and the others live in it.

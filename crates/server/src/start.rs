@@ -202,7 +202,9 @@ impl Server {
             warn!("some tasks did not end in time");
         }
         self.core.rpc.close().await;
-        self.core.replica.shutdown().await;
+        if let Err(error) = self.core.replica.shutdown().await {
+            warn!(%error, "raft did not stop in order");
+        }
         info!("server stopped");
     }
 }

@@ -77,16 +77,16 @@ mod tests {
     async fn waking() {
         let watches = Watches::default();
         let (web, db) = (Watch::Job(JobKey::new("default", "web")), Watch::Job(JobKey::new("default", "db")));
-        let (at_web, at_db) = (watches.place(&web), watches.place(&db));
-        let (web_wakes, db_wakes) = (at_web.notify().notified(), at_db.notify().notified());
-        tokio::pin!(web_wakes, db_wakes);
-        web_wakes.as_mut().enable();
-        db_wakes.as_mut().enable();
-        watches.wake(&Touched(vec![web.clone()]));
-        web_wakes.await;
-        assert!(futures::poll!(db_wakes).is_pending());
-        drop(at_db);
-        drop(at_web);
+        {
+            let (at_web, at_db) = (watches.place(&web), watches.place(&db));
+            let (web_wakes, db_wakes) = (at_web.notify().notified(), at_db.notify().notified());
+            tokio::pin!(web_wakes, db_wakes);
+            web_wakes.as_mut().enable();
+            db_wakes.as_mut().enable();
+            watches.wake(&Touched(vec![web.clone()]));
+            web_wakes.await;
+            assert!(futures::poll!(db_wakes).is_pending());
+        }
         assert!(watches.waiting().is_empty());
     }
 }

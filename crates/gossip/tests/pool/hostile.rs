@@ -5,7 +5,7 @@ use model::codec::{HEADER, Kind, wrap};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::sim::{Network, SECOND, seconds};
+use crate::sim::{Captured, Network, SECOND, seconds};
 
 /// Random bytes, and real datagrams with bytes changed, cut and repaired, change nothing.
 #[test]
@@ -105,14 +105,14 @@ fn later_versions() {
 }
 
 /// Datagrams that server 1 sends in a while.
-fn capture(network: &mut Network) -> Vec<Vec<u8>> {
+fn capture(network: &mut Network) -> Captured {
     network.tap = Some(Vec::new());
     network.publish(1, "captured", 1, 1).unwrap();
     network.run(seconds(5));
     network.tap.take().unwrap()
 }
 
-fn capture_syncs(network: &mut Network) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+fn capture_syncs(network: &mut Network) -> (Captured, Captured) {
     network.sync_tap = Some((Vec::new(), Vec::new()));
     network.publish(1, "captured", 1, 2).unwrap();
     network.crash(1);

@@ -99,6 +99,25 @@ fn leave_alone() {
     assert!(network.servers[0].left);
 }
 
+/// Whoever waits for a join of a server that leaves is told; so is whoever wants to join one.
+#[test]
+fn joins_and_leaving() {
+    let mut network = Network::of(1, 3, &Config::fast());
+    network.join(1, 0);
+    network.run(seconds(2));
+    network.input(0, Input::Leave);
+    network.join(2, 0);
+    network.join(0, 2);
+    network.run(Duration::from_millis(300));
+    let words = |index: usize| network.servers[index].joined[0].1.clone().unwrap_err();
+    assert_eq!(words(2), "server-1.west (10.0.0.1:4648) is leaving the pool: join another server");
+    assert_eq!(words(0), "this server is leaving the pool");
+    let mut network = Network::of(1, 2, &Config::fast());
+    network.join(0, 1);
+    network.input(0, Input::Leave);
+    assert_eq!(network.servers[0].joined[0].1.clone().unwrap_err(), "10.0.0.2:4648: this server is leaving the pool");
+}
+
 /// An operator's force-leave turns failed into left everywhere, with prune into nothing; unknown and own names are refused in words.
 #[test]
 fn force_leave() {
@@ -337,6 +356,19 @@ fn deterministic() {
     };
     assert_eq!(history(3), history(3));
     assert_ne!(history(3), history(4));
+}
+
+/// A hundred servers of three regions find each other within a minute, through one that all know, over links that lose one in twenty.
+#[test]
+#[ignore = "takes half a minute"]
+fn hundred_servers() {
+    let mut network = Network::of(18, 100, &Config::default());
+    network.loss = 0.05;
+    network.join_all(seconds(60));
+    network.publish(50, "rollout-1", 1, 1).unwrap();
+    network.run_until(seconds(20), "all have the record", |network| network.all_agree());
+    network.crash(77);
+    network.run_until(seconds(60), "all see the crash", |network| network.all_show(77, Some(Status::Failed)));
 }
 
 /// An idle pool is quiet: less than 400 bytes a second from each of nine members, syncs included.

@@ -59,6 +59,9 @@ enum Event {
     Failed { from: usize, peer: SocketAddr },
 }
 
+/// Encoded messages.
+pub type Captured = Vec<Vec<u8>>;
+
 pub struct Network {
     pub now: Duration,
     pub servers: Vec<Server>,
@@ -66,9 +69,9 @@ pub struct Network {
     /// Pairs of servers that cannot reach each other.
     pub cut: Box<dyn Fn(usize, usize) -> bool>,
     /// Collects datagrams, if set.
-    pub tap: Option<Vec<Vec<u8>>>,
+    pub tap: Option<Captured>,
     /// Collects requests and responses, if set.
-    pub sync_tap: Option<(Vec<Vec<u8>>, Vec<Vec<u8>>)>,
+    pub sync_tap: Option<(Captured, Captured)>,
     queue: BinaryHeap<Reverse<(Duration, u64)>>,
     events: BTreeMap<u64, Event>,
     sequence: u64,

@@ -200,7 +200,8 @@ impl Channel {
     /// Nobody waits for the answer any more.
     pub fn abandon(&self, id: u64) {
         if self.close(id).is_some() {
-            }
+            self.outbox.cancel(id);
+        }
     }
 
     /// The connection is over: everybody who waits is told.

@@ -467,6 +467,7 @@ mod tests {
         let mut arises = std::pin::pin!(objection_arises(&ours, &peer));
         assert!(futures::poll!(&mut arises).is_pending());
         ours.set_cluster(Uuid::from_u128(9));
-        assert!(arises.await.contains("two clusters"));
+        let text = tokio::time::timeout(std::time::Duration::from_secs(30), arises).await.unwrap();
+        assert!(text.contains("two clusters"));
     }
 }

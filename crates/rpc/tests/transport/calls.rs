@@ -6,6 +6,7 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use rpc::transport::*;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
 
 #[tokio::test]
 async fn an_answer_belongs_to_its_request_and_the_handler_knows_who_asks() {
@@ -118,6 +119,19 @@ async fn a_deadline_ends_the_waiting_on_both_sides() {
         assert_eq!(error, CallError::Timeout { address: server.address.clone(), after });
     }
     server.seen.cancelled.reaches(1).await;
+    server.seen.dropped.reaches(1).await;
+}
+
+#[tokio::test]
+async fn a_deadline_counts_also_for_a_caller_that_does_not_cancel() {
+    // By hand: the handler is cancelled and dropped, and the error names the deadline as its origin.
+    let server = TestServer::start().await;
+    let mut stream = server.raw_greeted().await;
+    let mut payload = 30u32.to_le_bytes().to_vec();
+    payload.extend([STUBBORN as u8, 0, 0]);
+    stream.write_all(&raw_frame(1, 1, &payload)).await.unwrap();
+    let (id, kind, payload) = read_raw_frame(&mut stream).await;
+    assert_eq!((id, kind, payload[0]), (1, 3, 3));
     server.seen.dropped.reaches(1).await;
 }
 

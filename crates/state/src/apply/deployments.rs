@@ -132,7 +132,7 @@ impl Change<'_> {
         };
         let all = healthy.iter().map(|id| (id, true)).chain(unhealthy.iter().map(|id| (id, false)));
         for (alloc_id, _) in all.clone() {
-            if !self.store.allocs.get(alloc_id).is_some_and(|alloc| alloc.deployment_id == id) {
+            if self.store.allocs.get(alloc_id).is_none_or(|alloc| alloc.deployment_id != id) {
                 return Outcome::Refused(format!("allocation {alloc_id} is not part of deployment {id}"));
             }
         }

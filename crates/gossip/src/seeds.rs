@@ -1,0 +1,88 @@
+//! How a server finds the pool again: addresses it was told, or remembers from before it stopped.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rand::seq::IteratorRandom;
+
+use crate::identity::ServerIdentity;
+use crate::io::Output;
+use crate::machine::Gossip;
+use crate::member::{Member, Status};
+use crate::memory::Memory;
+
+/// The remembered members are written at most this often.
+const REMEMBER_DELAY: Duration = Duration::from_millis(500);
+/// Seeds that one attempt of a lonely server announces itself to.
+const ANNOUNCES: usize = 3;
+const MAX_SEEDS: usize = 256;
+
+impl Gossip {
+    pub(crate) fn remembered(&mut self, members: Vec<ServerIdentity>) {
+        let own = self.foca.identity().clone();
+        let others =
+            members.into_iter().filter(|member| member.node != own.node && member.address != own.address && member.check().is_ok());
+        let room = MAX_SEEDS.saturating_sub(self.seeds.len());
+        self.seeds.extend(others.map(|member| member.address).take(room));
+        self.agenda.seeds = Some(self.now);
+    }
+
+    pub(crate) fn add_seed(&mut self, address: SocketAddr) {
+        if self.seeds.len() < MAX_SEEDS {
+            self.seeds.insert(address);
+        }
+        if self.agenda.seeds.is_none() {
+            self.agenda.seeds = Some(self.now.saturating_add(self.config.lost_seed_interval));
+        }
+    }
+
+    pub(crate) fn try_seeds_soon(&mut self) {
+        self.seed_attempts = 0;
+        self.agenda.seeds = Some(self.now.saturating_add(self.config.seed_retry));
+    }
+
+    /// foca sends an announce once; on a bad link that is not enough, so a lonely server tries until it is not. One with company tries
+    /// seeds that are not among it now and then: they may be the rest of a pool that was split while this server was down.
+    pub(crate) fn try_seeds(&mut self) {
+        let alone = self.foca.num_members() == 0;
+        if alone {
+            let failed = self.shown.values().filter(|member| member.status == Status::Failed).map(|member| member.identity.address);
+            let candidates: BTreeSet<SocketAddr> = self.seeds.iter().copied().chain(failed).collect();
+            let addresses: Vec<SocketAddr> = candidates.into_iter().sample(&mut self.rng, ANNOUNCES);
+            for address in &addresses {
+                let seed = ServerIdentity::whoever_answers_at(*address);
+                self.swim(|foca, effects| foca.announce(seed, effects));
+            }
+            if let Some(address) = addresses.first() {
+                self.begin_exchange(*address, false, true);
+            }
+            self.seed_attempts += 1;
+            let wait = self.config.seed_retry * 2_u32.pow(self.seed_attempts.saturating_sub(2).min(4));
+            self.agenda.seeds = (!addresses.is_empty()).then(|| self.now.saturating_add(wait));
+            return;
+        }
+        let present: BTreeSet<SocketAddr> =
+            self.presence.values().filter(|presence| presence.active).map(|presence| presence.identity.address).collect();
+        let lost = self.seeds.iter().filter(|address| !present.contains(address)).copied().choose(&mut self.rng);
+        if let Some(address) = lost {
+            self.begin_exchange(address, false, true);
+        }
+        self.agenda.seeds = Some(self.now.saturating_add(self.config.lost_seed_interval));
+    }
+
+    pub(crate) fn remember_soon(&mut self) {
+        self.agenda.remember.get_or_insert(self.now.saturating_add(REMEMBER_DELAY));
+    }
+
+    pub(crate) fn remember(&mut self) {
+        let own = self.own_node();
+        let stays = |member: &&Member| member.identity.node != own && member.status != Status::Left;
+        let members = self.shown.values().filter(stays).map(|member| member.identity.clone()).collect();
+        let memory = Memory { generation: self.foca.identity().generation, members };
+        if memory != self.remembered {
+            self.remembered = memory.clone();
+            self.outputs.push_back(Output::Remember(memory));
+        }
+    }
+}
