@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{OnFailure, Phase, RegionName, RolloutHeader};
+use model::{OnFailure, Phase, RegionName, RolloutHeader, RolloutKind};
 
 /// What is known of the regions of one rollout: the own phase as committed here, the others' as they published it. A region of which nothing
 /// is known is missing.
@@ -67,6 +67,10 @@ pub fn next(header: &RolloutHeader, me: &RegionName, own: Phase, phases: &Phases
 /// The origin's own record is the decision.
 fn decided(header: &RolloutHeader, me: &RegionName, phases: &Phases) -> Option<Move> {
     let origin = &header.id.origin;
+    if header.kind == RolloutKind::Stop {
+        // A stop has no barrier: whoever has heard of it does it.
+        return Some(Move::Adopt);
+    }
     if origin == me {
         // The origin decides when it has all votes, in the request that submitted it.
         return None;
@@ -128,7 +132,7 @@ fn has_voted(phase: Phase) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{MultiregionStrategy, RolloutId, RolloutKind, Uuid};
+    use model::{MultiregionStrategy, RolloutId, Uuid};
 
     fn header(max_parallel: i64, on_failure: OnFailure) -> RolloutHeader {
         RolloutHeader {

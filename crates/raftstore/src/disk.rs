@@ -110,13 +110,8 @@ impl DataDir {
                 header
             }
             None => {
-                let header = Header {
-                    kind: expect.kind,
-                    region: expect.region,
-                    node_id: expect.new_node_id,
-                    cluster: None,
-                    gossip_generation: 0,
-                };
+                let header =
+                    Header { kind: expect.kind, region: expect.region, node_id: expect.new_node_id, cluster: None, gossip_generation: 0 };
                 files::replace(&path.join(HEADER), render(&header).as_bytes())?;
                 header
             }
@@ -241,12 +236,8 @@ fn check(path: &Path, header: &Header, expect: &Expect) -> Result<(), Error> {
 }
 
 fn render(header: &Header) -> String {
-    let mut text = format!(
-        "{TITLE}\nformat: {FORMAT}\nkind: {}\nregion: {:?}\nnode: {}\n",
-        header.kind,
-        header.region,
-        uuid_text(header.node_id)
-    );
+    let mut text =
+        format!("{TITLE}\nformat: {FORMAT}\nkind: {}\nregion: {:?}\nnode: {}\n", header.kind, header.region, uuid_text(header.node_id));
     if let Some(cluster) = header.cluster {
         text.push_str(&format!("cluster: {}\n", uuid_text(cluster)));
     }
@@ -291,9 +282,7 @@ fn parse(file: &Path, directory: &Path, text: &str) -> Result<Header, Error> {
         region: unquote(region).ok_or_else(|| damaged("its region is not a quoted name".to_owned()))?,
         node_id: uuid("node", field("node")?)?,
         cluster: fields.get("cluster").map(|value| uuid("cluster", value)).transpose()?,
-        gossip_generation: field("gossip generation")?
-            .parse()
-            .map_err(|_| damaged("its gossip generation is not a number".to_owned()))?,
+        gossip_generation: field("gossip generation")?.parse().map_err(|_| damaged("its gossip generation is not a number".to_owned()))?,
     })
 }
 
@@ -367,8 +356,7 @@ mod tests {
                 .expect("update");
             let written = first.header();
             drop(first);
-            let again =
-                DataDir::open(&path, Expect { new_node_id: 8, ..expect(Kind::Server, region) }).expect("existing directory");
+            let again = DataDir::open(&path, Expect { new_node_id: 8, ..expect(Kind::Server, region) }).expect("existing directory");
             assert_eq!(again.header(), written);
             assert_eq!((written.node_id, written.cluster, written.gossip_generation), (7, Some(99), 1));
             assert!(again.update(|header| header.node_id = 9).is_err());
@@ -383,13 +371,7 @@ mod tests {
         let rows: &[(&str, Spoil, Kind, &str, &[&str])] = &[
             ("region", |_| (), Kind::Server, "east", &["\"west\"", "\"east\"", "another data_dir"]),
             ("kind", |_| (), Kind::Client, "west", &["server of region", "client of region", "of its own"]),
-            (
-                "newer",
-                |p| rewrite(p, "format: 1", "format: 2"),
-                Kind::Server,
-                "west",
-                &["format 2", "reads format 1", "newer version"],
-            ),
+            ("newer", |p| rewrite(p, "format: 1", "format: 2"), Kind::Server, "west", &["format 2", "reads format 1", "newer version"]),
             ("older", |p| rewrite(p, "format: 1", "format: 0"), Kind::Server, "west", &["format 0", "older version"]),
             ("flip", |p| rewrite(p, "region: \"west\"", "region: \"weSt\""), Kind::Server, "west", &["checksum", "new id"]),
             ("empty", |p| fs::write(p.join(HEADER), "").expect("write"), Kind::Server, "west", &["does not begin with"]),
@@ -442,10 +424,7 @@ mod tests {
         let text = format!("{text}checksum: {:08x}\n", crc32fast::hash(text.as_bytes()));
         let header = parse(Path::new("header"), Path::new("."), &text).expect("golden header");
         assert_eq!(render(&header), text);
-        assert_eq!(
-            header,
-            Header { kind: Kind::Server, region: "west".to_owned(), node_id: 42, cluster: Some(1), gossip_generation: 3 }
-        );
+        assert_eq!(header, Header { kind: Kind::Server, region: "west".to_owned(), node_id: 42, cluster: Some(1), gossip_generation: 3 });
     }
 
     fn rewrite(directory: &Path, from: &str, to: &str) {

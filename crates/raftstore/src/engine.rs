@@ -4,6 +4,10 @@
 //! length, so `flush` alone loses acknowledged data when the power fails. An fsync covers an inode whoever opened it: the engine keeps a
 //! handle of its own on `db` and calls `fdatasync` after each `flush`. sled moves large pages to files that it never syncs, so a value
 //! above [`CHUNK`] is cut into pieces that keep every page far below that size.
+//!
+//! What this cannot give: between two barriers sled reuses segments of its file without one of its own, so a disk that reorders writes may
+//! in a rare power cut leave a file that does not open or has a bad checksum. That is noticed, never served: the server's directory is set
+//! aside and it joins again under a new id, with the state from its peers.
 
 use std::fs::{File, OpenOptions};
 use std::panic::{AssertUnwindSafe, catch_unwind};

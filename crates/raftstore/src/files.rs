@@ -35,12 +35,8 @@ pub(crate) fn create_directory(directory: &Path) -> Result<(), Error> {
 /// Replaces the file at `path` by `content`: after a crash at any moment it holds either the old or the new content.
 pub(crate) fn replace(path: &Path, content: &[u8]) -> Result<(), Error> {
     let temporary = path.with_extension("tmp");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&temporary)
-        .map_err(|e| Error::io("create", &temporary, e))?;
+    let mut file =
+        OpenOptions::new().write(true).create(true).truncate(true).open(&temporary).map_err(|e| Error::io("create", &temporary, e))?;
     file.write_all(content).map_err(|e| Error::io("write", &temporary, e))?;
     file.sync_all().map_err(|e| Error::io("sync", &temporary, e))?;
     rename(&temporary, path)

@@ -11,8 +11,8 @@ use model::codec::{self, Kind};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use state::{COMMAND_VERSION, Command};
 use crate::types::{Entry, LogId, Membership, Payload, Proposal, ServerNode, SnapshotMeta, StoredMembership, Vote};
+use state::{COMMAND_VERSION, Command};
 
 pub(crate) type Result<T> = std::result::Result<T, Malformed>;
 
@@ -70,7 +70,10 @@ pub(crate) struct MetaV1 {
 pub(crate) enum PayloadV1 {
     Blank,
     /// A command in the state's own shape of that version.
-    Command { version: u16, body: Bytes },
+    Command {
+        version: u16,
+        body: Bytes,
+    },
     Membership(MembershipV1),
 }
 
@@ -187,12 +190,8 @@ impl TryFrom<MembershipV1> for Membership {
     type Error = Malformed;
 
     fn try_from(membership: MembershipV1) -> Result<Membership> {
-        let node = |node: NodeV1| ServerNode {
-            name: node.name,
-            rpc_addr: node.rpc_addr,
-            http_addr: node.http_addr,
-            server_id: node.server_id,
-        };
+        let node =
+            |node: NodeV1| ServerNode { name: node.name, rpc_addr: node.rpc_addr, http_addr: node.http_addr, server_id: node.server_id };
         let nodes: BTreeMap<u64, ServerNode> = membership.nodes.into_iter().map(|(id, stored)| (id, node(stored))).collect();
         Membership::new(membership.configs, nodes).map_err(|e| Malformed::Membership(e.to_string()))
     }
@@ -217,4 +216,70 @@ impl TryFrom<MetaV1> for SnapshotMeta {
             last_membership: StoredMembership::new(meta.membership_at.map(LogId::from), meta.membership.try_into()?),
         })
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::LeaderId;
+
+    fn id(term: u64, node_id: u64, index: u64) -> LogId {
+        LogId::new(LeaderId { term, node_id }, index)
+    }
+
+    fn members() -> Membership {
+        let node =
+            |n: u128| ServerNode { name: format!("s{n}"), rpc_addr: format!("h{n}:4647"), http_addr: format!("h{n}:4646"), server_id: n };
+        let nodes: BTreeMap<u64, ServerNode> = [(1, node(1)), (2, node(2)), (9, node(9))].into();
+        Membership::new(vec![BTreeSet::from([1]), BTreeSet::from([1, 2])], nodes).expect("membership")
+    }
+
+    fn entry(payload: Payload) -> Entry {
+        Entry { log_id: id(3, 1, 300), payload }
+    }
+
+    /// The bytes in hexadecimal, without the checksum, which follows from the rest.
+    fn check<T: PartialEq + std::fmt::Debug>(value: &T, bytes: &[u8], decode: impl Fn(&[u8]) -> Result<T>, golden: &str) {
+        let hex: String = bytes.iter().enumerate().filter(|(at, _)| !(9..13).contains(at)).map(|(_, byte)| format!("{byte:02x}")).collect();
+        assert_eq!(hex, golden, "a stored shape has changed: give it a new version instead");
+        assert_eq!(&decode(bytes).expect("decoded"), value);
+        for at in 0..bytes.len() {
+            assert!(decode(&bytes[..at]).is_err(), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn stored_shapes_of_version_1_stay_as_they_are() {
+        // Golden bytes of everything that lies on disk: envelope (magic, kind, version, length), then the body.
+        let command = entry(Payload::Normal(Proposal(Arc::new(Command::Noop))));
+        check(&entry(Payload::Blank), &encode_entry(&entry(Payload::Blank)).expect("encoded"), decode_entry, GOLDEN[0]);
+        check(&command, &encode_entry(&command).expect("encoded"), decode_entry, GOLDEN[1]);
+        let membership = entry(Payload::Membership(members()));
+        check(&membership, &encode_entry(&membership).expect("encoded"), decode_entry, GOLDEN[2]);
+        let vote = Vote::new_committed(7, 2);
+        check(&vote, &encode_vote(&vote).expect("encoded"), decode_vote, GOLDEN[3]);
+        let mark = Some(id(3, 1, 299));
+        check(&mark, &encode_mark(mark).expect("encoded"), decode_mark, GOLDEN[4]);
+        let meta = SnapshotMeta { last_log_id: mark, last_membership: StoredMembership::new(Some(id(1, 1, 0)), members()) };
+        let decode = |bytes: &[u8]| SnapshotMeta::try_from(decode_snapshot_meta::<MetaV1>(bytes)?);
+        check(&meta, &encode_snapshot_meta(&MetaV1::from(&meta)).expect("encoded"), decode, GOLDEN[5]);
+    }
+
+    #[test]
+    fn a_newer_command_stops_the_reader() {
+        // Skipping what is not known would make this server's state differ from the others'.
+        let payload = PayloadV1::Command { version: COMMAND_VERSION + 1, body: Bytes::from_static(&[0]) };
+        let bytes = codec::encode(Kind::LogEntry, V1, &EntryV1 { id: id(1, 1, 1).into(), payload }).expect("encoded");
+        let refused = decode_entry(&bytes).expect_err("newer").to_string();
+        assert!(refused.contains("upgrade"), "{refused}");
+    }
+
+    const GOLDEN: [&str; 6] = [
+        "5e01000100060000000301fb2c0100",
+        "5e01000100090000000301fb2c0101010100",
+        "5e010001004c0000000301fb2c010202010102010203010273310768313a343634370768313a3436343601020273320768323a343634370768323a3436343602090273390768393a343634370768393a3436343609",
+        "5e0600010003000000070201",
+        "5e0b00010006000000010301fb2b01",
+        "5e0a00010050000000010301fb2b010101010002010102010203010273310768313a343634370768313a3436343601020273320768323a343634370768323a3436343602090273390768393a343634370768393a3436343609",
+    ];
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::{Batch, Engine, Tree, sled_error};
 use crate::error::Error;
+use crate::task::blocking;
 use crate::value;
 
 /// Pages held in memory, bytes. A node agent's state is small.
@@ -41,6 +42,9 @@ impl Change {
         Change { key: key.into(), value: None }
     }
 }
+
+/// A key and its value.
+pub type Pair = value::Pair;
 
 type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
 
@@ -122,7 +126,7 @@ impl LocalStore {
     /// # Errors
     ///
     /// The stored bytes are damaged or cannot be read.
-    pub fn scan(&self, tree: &str, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub fn scan(&self, tree: &str, prefix: &[u8]) -> Result<Vec<Pair>, Error> {
         self.inner.with_engine(|engine| {
             let (main, chunks) = trees(engine, tree)?;
             let mut found = Vec::new();
@@ -215,7 +219,7 @@ impl AsyncStore {
     /// As there.
     pub async fn get(&self, tree: &'static str, key: Vec<u8>) -> Result<Option<Vec<u8>>, Error> {
         let store = self.store.clone();
-        tokio::task::spawn_blocking(move || store.get(tree, &key)).await.map_err(|_| Error::Closed)?
+        blocking(move || store.get(tree, &key)).await
     }
 
     /// See [`LocalStore::scan`].
@@ -223,9 +227,9 @@ impl AsyncStore {
     /// # Errors
     ///
     /// As there.
-    pub async fn scan(&self, tree: &'static str, prefix: Vec<u8>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub async fn scan(&self, tree: &'static str, prefix: Vec<u8>) -> Result<Vec<Pair>, Error> {
         let store = self.store.clone();
-        tokio::task::spawn_blocking(move || store.scan(tree, &prefix)).await.map_err(|_| Error::Closed)?
+        blocking(move || store.scan(tree, &prefix)).await
     }
 
     /// See [`LocalStore::put_durable`].

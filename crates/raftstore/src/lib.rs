@@ -21,20 +21,19 @@ mod machine;
 mod network;
 mod replica;
 mod snapshot;
+mod task;
 mod types;
 mod value;
 pub mod wire;
 
 pub use disk::{DataDir, Expect, FORMAT, Header, Kind};
 pub use error::Error;
-pub use kv::{AsyncStore, Change as KeyChange, LocalStore};
+pub use kv::{AsyncStore, Change as KeyChange, LocalStore, Pair};
 pub use log::{LogOptions, LogStats, LogStore};
 pub use machine::{Change, Machine, Published, Publisher};
 pub use network::{Call, Lane, RaftTransport, TransportError};
 pub use openraft::ChangeMembers;
-pub use replica::{
-    Freshness, Leader, Leadership, Member, ProposeError, ReadError, Replica, ReplicaOptions, Role, Status,
-};
+pub use replica::{Freshness, Leader, Leadership, Member, ProposeError, ReadError, Replica, ReplicaOptions, Role, Status};
 pub use snapshot::{Incoming, SnapshotDue, SnapshotFile, SnapshotPolicy, SnapshotReceiver, SnapshotStats};
 pub use types::{
     Entry, LeaderId, LogId, Membership, Metrics, Outcome, Payload, Proposal, ServerNode, SnapshotMeta, StoredMembership, Types, Vote,

@@ -8,14 +8,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use futures::{Stream, TryStreamExt};
+use openraft::OptionalSend;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
-use openraft::{OptionalSend, Snapshot};
 use state::snapshot::Restoring;
 use state::{Command, Store, Touched, View};
 
 use crate::error::Error;
 use crate::snapshot::{SnapshotFile, SnapshotStats, SnapshotStore};
-use crate::types::{LogId, Outcome, Payload, SnapshotMeta, StoredMembership, Types};
+use crate::task::blocking;
+use crate::types::{LogId, Outcome, Payload, SnapshotMeta, SnapshotWithBody, StoredMembership, Types};
 
 /// Entries that are applied between two publications at most, so that watchers see progress while a server catches up.
 const PUBLISH_EVERY: usize = 256;
@@ -65,12 +66,8 @@ struct Position {
 
 impl Machine {
     pub(crate) fn new(snapshots: SnapshotStore, publisher: Publisher) -> Machine {
-        let shared = Shared {
-            view: ArcSwap::from_pointee(Store::default()),
-            position: Mutex::new(Position::default()),
-            snapshots,
-            publisher,
-        };
+        let shared =
+            Shared { view: ArcSwap::from_pointee(Store::default()), position: Mutex::new(Position::default()), snapshots, publisher };
         Machine { shared: Arc::new(shared) }
     }
 
@@ -186,11 +183,11 @@ impl RaftStateMachine<Types> for Machine {
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotFile) -> Result<(), io::Error> {
         let (shared, meta) = (self.shared.clone(), meta.clone());
-        blocking(move || shared.install(&meta, &snapshot)).await
+        Ok(blocking(move || shared.install(&meta, &snapshot)).await?)
     }
 
-    async fn get_current_snapshot(&mut self) -> Result<Option<Snapshot<crate::types::LeaderId, u64, crate::types::ServerNode, SnapshotFile>>, io::Error> {
-        Ok(self.shared.snapshots.newest().map(|(meta, snapshot)| Snapshot { meta, snapshot }))
+    async fn get_current_snapshot(&mut self) -> Result<Option<SnapshotWithBody>, io::Error> {
+        Ok(self.shared.snapshots.newest().map(|(meta, snapshot)| SnapshotWithBody { meta, snapshot }))
     }
 }
 
@@ -204,15 +201,9 @@ pub struct Builder {
 impl RaftSnapshotBuilder<Types> for Builder {
     type SnapshotData = SnapshotFile;
 
-    async fn build_snapshot(&mut self) -> Result<Snapshot<crate::types::LeaderId, u64, crate::types::ServerNode, SnapshotFile>, io::Error> {
+    async fn build_snapshot(&mut self) -> Result<SnapshotWithBody, io::Error> {
         let (view, meta, shared) = (self.view.clone(), self.meta.clone(), self.shared.clone());
-        let build = move || shared.snapshots.build(&meta, view.snapshot_records());
-        let snapshot = blocking(build).await?;
-        Ok(Snapshot { meta: self.meta.clone(), snapshot })
+        let snapshot = blocking(move || shared.snapshots.build(&meta, view.snapshot_records())).await?;
+        Ok(SnapshotWithBody { meta: self.meta.clone(), snapshot })
     }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, io::Error> {
-    let result = tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?;
-    result.map_err(io::Error::from)
 }

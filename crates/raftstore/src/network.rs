@@ -9,11 +9,11 @@ use bytes::Bytes;
 use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable};
 use openraft::network::{RPCOption, RPCTypes};
 use openraft::raft::{SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse};
-use openraft::{OptionalSend, RaftNetworkFactory, RaftNetworkV2, Snapshot};
+use openraft::{OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 
 use crate::format::{self, Malformed, MetaV1};
 use crate::snapshot::SnapshotFile;
-use crate::types::{LeaderId, ServerNode, Types, Vote};
+use crate::types::{ServerNode, SnapshotWithBody, Types, Vote};
 use crate::wire::{self, AppendRequest, AppendResponse, BeginV1, ChunkV1, InstallV1, InstalledV1, ProgressV1, kind};
 
 /// Streams between two servers that must not wait for each other: give each a connection (or a substream) of its own.
@@ -79,14 +79,7 @@ pub(crate) struct Network<T> {
 
 impl<T: RaftTransport> Network<T> {
     fn client(&self, target: u64, node: &ServerNode, lane: Lane) -> Client<T> {
-        Client {
-            id: self.id,
-            target,
-            node: node.clone(),
-            lane,
-            transport: self.transport.clone(),
-            options: self.options.clone(),
-        }
+        Client { id: self.id, target, node: node.clone(), lane, transport: self.transport.clone(), options: self.options.clone() }
     }
 }
 
@@ -140,15 +133,13 @@ impl<T: RaftTransport> Client<T> {
         let body = body.map_err(|e| RPCError::Unreachable(unreachable(e)))?;
         match self.call(kind, body, timeout).await {
             Ok(answer) => decode(&answer).map_err(|e| RPCError::Unreachable(unreachable(e))),
-            Err(TransportError::Timeout) => {
-                Err(RPCError::Timeout(Timeout { action: what, id: self.id, target: self.target, timeout }))
-            }
+            Err(TransportError::Timeout) => Err(RPCError::Timeout(Timeout { action: what, id: self.id, target: self.target, timeout })),
             Err(error) => Err(RPCError::Unreachable(unreachable(error))),
         }
     }
 
     /// Sends the body piece by piece from where the receiver already is, then lets it install.
-    async fn send_snapshot(&self, vote: Vote, snapshot: &Snapshot<LeaderId, u64, ServerNode, SnapshotFile>) -> Result<Vote, String> {
+    async fn send_snapshot(&self, vote: Vote, snapshot: &SnapshotWithBody) -> Result<Vote, String> {
         let body = &snapshot.snapshot;
         let begin = BeginV1 { vote: vote.into(), blake3: body.blake3, length: body.length };
         let mut progress: ProgressV1 = self.exchange(kind::SNAPSHOT_BEGIN, &begin, self.options.chunk_timeout).await?;
@@ -218,7 +209,7 @@ impl<T: RaftTransport> RaftNetworkV2<Types> for Client<T> {
     async fn full_snapshot(
         &mut self,
         vote: Vote,
-        snapshot: Snapshot<LeaderId, u64, ServerNode, SnapshotFile>,
+        snapshot: SnapshotWithBody,
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {

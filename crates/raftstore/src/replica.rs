@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -21,7 +20,8 @@ use crate::log::{LogOptions, LogStats, LogStore};
 use crate::machine::{Machine, Publisher};
 use crate::network::{Network, NetworkOptions, RaftTransport};
 use crate::snapshot::{SnapshotFile, SnapshotPolicy, SnapshotReceiver, SnapshotStats, SnapshotStore};
-use crate::types::{Metrics, Outcome, Proposal, ServerNode, SnapshotMeta};
+use crate::task::blocking;
+use crate::types::{LogId, Metrics, Outcome, Proposal, ServerNode, SnapshotMeta, Types};
 use crate::wire::Handler;
 
 /// Times and limits of a replica. The defaults suit servers of one region, near each other, on machines that are busy with other things.
@@ -251,14 +251,14 @@ impl Replica {
     ) -> Result<Replica, Error> {
         let config = Arc::new(options.raft_config()?);
         let (directory, log_options) = (directory.to_path_buf(), options.log.clone());
-        let parts = tokio::task::spawn_blocking(move || {
+        let (log, snapshots, receiver) = blocking(move || {
             files::create_directory(&directory)?;
             let log = LogStore::open(directory.join("log"), &log_options)?;
             let snapshots = SnapshotStore::open(&directory.join("snapshots"), log.clone())?;
             let receiver = SnapshotReceiver::open(directory.join("receiving"))?;
-            Ok::<_, Error>((log, snapshots, receiver))
-        });
-        let (log, snapshots, receiver) = parts.await.map_err(|_| Error::Closed)??;
+            Ok((log, snapshots, receiver))
+        })
+        .await?;
         let machine = Machine::new(snapshots, publisher);
         let network = Network {
             id,
@@ -487,7 +487,7 @@ impl Replica {
         let membership = metrics.membership_config.membership();
         let voters: BTreeSet<u64> = membership.voter_ids().collect();
         let members = membership.nodes().map(|(id, node)| Member { id: *id, node: node.clone(), voter: voters.contains(id) }).collect();
-        let index = |id: &Option<crate::types::LogId>| id.map_or(0, |id| id.index);
+        let index = |id: &Option<LogId>| id.map_or(0, |id| id.index);
         Status {
             id: self.inner.id,
             leadership: leadership_of(&metrics),
@@ -559,7 +559,7 @@ impl Drop for Inner {
 }
 
 async fn close(log: LogStore) -> Result<(), Error> {
-    tokio::task::spawn_blocking(move || log.close()).await.map_err(|_| Error::Closed)?
+    blocking(move || log.close()).await
 }
 
 fn leadership_of(metrics: &Metrics) -> Leadership {
@@ -595,7 +595,7 @@ async fn watch_leadership(raft: Raft, known: watch::Sender<Leadership>) {
 
 /// Looks regularly whether the log has grown enough to be cut.
 async fn cut_log(raft: Raft, log: LogStore, machine: Machine, policy: SnapshotPolicy, interval: Duration) {
-    let bytes_at_snapshot = AtomicU64::new(0);
+    let mut bytes_at_snapshot = 0;
     let mut index_at_snapshot = 0;
     let mut ticks = tokio::time::interval(interval.max(Duration::from_millis(10)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -605,10 +605,10 @@ async fn cut_log(raft: Raft, log: LogStore, machine: Machine, policy: SnapshotPo
         let newest = machine.snapshot_stats().newest_index;
         if newest != index_at_snapshot {
             index_at_snapshot = newest;
-            bytes_at_snapshot.store(n_bytes, Ordering::Relaxed);
+            bytes_at_snapshot = n_bytes;
         }
         let applied = raft.metrics().borrow_watched().last_applied.map_or(0, |id| id.index);
-        let n_bytes_since = n_bytes.saturating_sub(bytes_at_snapshot.load(Ordering::Relaxed));
+        let n_bytes_since = n_bytes.saturating_sub(bytes_at_snapshot);
         let Some(due) = policy.should_snapshot(applied.saturating_sub(newest), n_bytes_since) else { continue };
         tracing::info!(?due, applied, newest, "cutting the raft log");
         if raft.trigger().snapshot().await.is_err() {
@@ -617,7 +617,7 @@ async fn cut_log(raft: Raft, log: LogStore, machine: Machine, policy: SnapshotPo
     }
 }
 
-fn leader_of(forward: ForwardToLeader<crate::types::Types>) -> Option<Leader> {
+fn leader_of(forward: ForwardToLeader<Types>) -> Option<Leader> {
     Some(Leader { id: forward.leader_id?, node: forward.leader_node? })
 }
 
@@ -625,14 +625,14 @@ fn answer(outcome: Outcome) -> Result<Applied, ProposeError> {
     outcome.0.ok_or_else(|| ProposeError::Fatal("a command was answered like an entry without one".to_owned()))
 }
 
-fn write_error(error: RaftError<crate::types::Types, ClientWriteError<crate::types::Types>>) -> ProposeError {
+fn write_error(error: RaftError<Types, ClientWriteError<Types>>) -> ProposeError {
     match error {
         RaftError::APIError(error) => client_error(error),
         RaftError::Fatal(fatal) => fatal_write(fatal),
     }
 }
 
-fn client_error(error: ClientWriteError<crate::types::Types>) -> ProposeError {
+fn client_error(error: ClientWriteError<Types>) -> ProposeError {
     match error {
         ClientWriteError::ForwardToLeader(forward) => ProposeError::NotLeader { leader: leader_of(forward) },
         ClientWriteError::LogEntryDiscarded(_) => ProposeError::Unknown,
@@ -641,7 +641,7 @@ fn client_error(error: ClientWriteError<crate::types::Types>) -> ProposeError {
     }
 }
 
-fn fatal_write(fatal: Fatal<crate::types::Types>) -> ProposeError {
+fn fatal_write(fatal: Fatal<Types>) -> ProposeError {
     ProposeError::Fatal(fatal.to_string())
 }
 

@@ -35,6 +35,8 @@ pub type Membership = openraft::Membership<u64, ServerNode>;
 pub type StoredMembership = openraft::alias::StoredMembershipOf<Types>;
 /// What a snapshot covers: the last entry and the membership in it.
 pub type SnapshotMeta = openraft::alias::SnapshotMetaOf<Types>;
+/// A snapshot: what it covers, and its body.
+pub type SnapshotWithBody = openraft::alias::SnapshotOf<Types, crate::snapshot::SnapshotFile>;
 /// openraft's figures about itself.
 pub type Metrics = openraft::RaftMetrics<Types>;
 

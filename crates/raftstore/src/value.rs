@@ -12,6 +12,9 @@
 use crate::engine::{Batch, CHUNK, Tree, sled_error};
 use crate::error::Error;
 
+/// A key and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
 const INLINE: u8 = 0;
 const CHUNKED: u8 = 1;
 const PREFIX: usize = 5;

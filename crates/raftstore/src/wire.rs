@@ -3,7 +3,6 @@
 //! A transport carries a kind (one byte), a body, and the answer's body; it need not understand any of them.
 
 use bytes::Bytes;
-use openraft::Snapshot;
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderError, TransferLeaderRequest, TransferLeaderResponse,
     VoteRequest, VoteResponse,
@@ -16,7 +15,8 @@ use crate::error::Error;
 use crate::files;
 use crate::format::{self, LogIdV1, Malformed, MetaV1, VoteV1};
 use crate::snapshot::{Incoming, SnapshotReceiver};
-use crate::types::{LogId, SnapshotMeta, Types, Vote};
+use crate::task::blocking;
+use crate::types::{LogId, SnapshotMeta, SnapshotWithBody, Types, Vote};
 
 /// Kinds of raft messages. Numbers are never reused.
 pub mod kind {
@@ -205,7 +205,7 @@ impl Handler {
             });
         }
         let path = body.path.clone();
-        let installed = self.raft.install_full_snapshot(vote, Snapshot { meta, snapshot: body }).await.map_err(fatal);
+        let installed = self.raft.install_full_snapshot(vote, SnapshotWithBody { meta, snapshot: body }).await.map_err(fatal);
         // Installing moved the file away; it is still there if the snapshot was not wanted (any more).
         blocking(move || files::remove(&path)).await?;
         installed
@@ -214,10 +214,6 @@ impl Handler {
 
 fn fatal(error: impl std::fmt::Display) -> Error {
     Error::Fatal(error.to_string())
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Closed)?
 }
 
 fn ids(id: Option<LogId>) -> Option<LogIdV1> {
@@ -281,11 +277,7 @@ fn decode_vote(body: &[u8]) -> Result<VoteRequest<Types>, Malformed> {
 }
 
 fn encode_vote_answer(response: &VoteResponse<Types>) -> Result<Bytes, Malformed> {
-    format::encode_message(&VoteAnswerV1 {
-        vote: response.vote.into(),
-        granted: response.vote_granted,
-        last: ids(response.last_log_id),
-    })
+    format::encode_message(&VoteAnswerV1 { vote: response.vote.into(), granted: response.vote_granted, last: ids(response.last_log_id) })
 }
 
 pub(crate) fn decode_vote_answer(body: &[u8]) -> Result<VoteResponse<Types>, Malformed> {
@@ -333,4 +325,56 @@ pub(crate) fn decode_transfer_answer(body: &[u8]) -> Result<TransferLeaderRespon
 /// The answer to a message that this crate's own types describe.
 pub(crate) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
     format::decode_message(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use openraft::EntryPayload;
+
+    use super::*;
+    use crate::types::{Entry, LeaderId};
+
+    fn id(index: u64) -> LogId {
+        LogId::new(LeaderId { term: 5, node_id: 2 }, index)
+    }
+
+    /// What one side encodes, the other decodes to the same; bytes that are cut or changed anywhere are refused.
+    fn check<T: Debug>(value: &T, encode: impl Fn(&T) -> Result<Bytes, Malformed>, decode: impl Fn(&[u8]) -> Result<T, Malformed>) {
+        let bytes = encode(value).expect("encoded");
+        assert_eq!(format!("{:?}", decode(&bytes).expect("decoded")), format!("{value:?}"));
+        for at in 0..bytes.len() {
+            let mut changed = bytes.to_vec();
+            changed[at] ^= 0x10;
+            assert!(decode(&changed).is_err(), "changed at {at} of {value:?}");
+            assert!(decode(&bytes[..at]).is_err(), "cut at {at} of {value:?}");
+        }
+    }
+
+    #[test]
+    fn messages_arrive_as_they_were_sent_or_not_at_all() {
+        // Every message of raft, with and without its optional parts.
+        let (vote, higher) = (Vote::new_committed(5, 2), Vote::new(6, 3));
+        let entries = vec![Entry { log_id: id(8), payload: EntryPayload::Blank }];
+        for (prev_log_id, leader_commit, entries) in [(None, None, vec![]), (Some(id(7)), Some(id(6)), entries)] {
+            check(&AppendRequest { vote, prev_log_id, leader_commit, entries }, encode_append, decode_append);
+        }
+        use AppendEntriesResponse::{Conflict, HigherVote, PartialSuccess, Success};
+        for answer in [Success, PartialSuccess(None), PartialSuccess(Some(id(3))), Conflict, HigherVote(higher)] {
+            check(&answer, encode_append_answer, decode_append_answer);
+        }
+        for (last_log_id, leadership_transfer) in [(None, false), (Some(id(1)), true)] {
+            check(&VoteRequest { vote, last_log_id, leadership_transfer }, encode_vote, decode_vote);
+            check(&VoteResponse { vote, vote_granted: leadership_transfer, last_log_id }, encode_vote_answer, decode_vote_answer);
+            check(&TransferLeaderRequest::new(vote, 3, last_log_id), encode_transfer, decode_transfer);
+        }
+        for answer in [
+            Ok(()),
+            Err(TransferLeaderError::VoteChanged { expected: vote, actual: higher }),
+            Err(TransferLeaderError::LogNotFlushed { expected: Some(id(1)), actual: None }),
+        ] {
+            check(&answer, encode_transfer_answer, decode_transfer_answer);
+        }
+    }
 }

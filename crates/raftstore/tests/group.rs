@@ -192,3 +192,131 @@ async fn each_new_state_is_published_before_its_command_is_answered() {
     assert!(matches!(replica.propose(marker(201, 100)).await, Ok(applied) if applied.index > covered));
     replica.shutdown().await.expect("clean end");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_cut_off_leader_wrote_alone_vanishes() {
+    // The leader is cut off and takes commands that it cannot commit; the others go on without it; it comes back and drops them.
+    let home = tempfile::tempdir().expect("temporary directory");
+    let cable = Arc::new(Cable::default());
+    let mut replicas = found(&cable, home.path(), &quick()).await;
+    propose(&replicas, marker(0, 100)).await;
+    let old = replicas.remove(leader(&replicas).await);
+    cable.cut(old.id());
+    let before = old.status().last_index;
+    let alone: Vec<_> = (100..110)
+        .map(|n| {
+            let old = old.clone();
+            tokio::spawn(async move { old.propose(marker(n, 100)).await })
+        })
+        .collect();
+    eventually("the cut-off leader has them in its log", || old.status().last_index >= before + 10).await;
+    for n in 1..20 {
+        propose(&replicas, marker(n, 100)).await;
+    }
+    cable.heal(old.id());
+    for answer in alone {
+        match answer.await.expect("an answer") {
+            Err(ProposeError::Unknown | ProposeError::NotLeader { .. }) => {}
+            other => panic!("a command that was not committed was answered with {other:?}"),
+        }
+    }
+    let markers: Vec<u64> = (0..20).collect();
+    let old_id = old.id();
+    all_have(std::slice::from_ref(&old), &markers).await;
+    assert_eq!(n_markers(&old.view()), 20);
+    stop(&cable, old).await;
+    let old = start(&cable, home.path(), old_id, quick()).await;
+    all_have(std::slice::from_ref(&old), &markers).await;
+    assert_eq!(n_markers(&old.view()), 20);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_happens_all_servers_agree_and_nothing_acknowledged_is_lost() {
+    // Writers, while servers are cut off, stopped and started at random and logs are cut all the time; in the end all states are equal.
+    let home = tempfile::tempdir().expect("temporary directory");
+    let options = ReplicaOptions {
+        snapshot: SnapshotPolicy { n_entries_max: 25, n_bytes_max: u64::MAX },
+        n_entries_kept: 10,
+        chunk_bytes: 1_000,
+        ..quick()
+    };
+    let cable = Arc::new(Cable::default());
+    let replicas = Arc::new(Mutex::new(found(&cable, home.path(), &options).await));
+    let acknowledged: Arc<Mutex<BTreeSet<u64>>> = Arc::default();
+    let ended = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let writers: Vec<_> = (0..4u64)
+        .map(|writer| {
+            let (replicas, acknowledged, ended) = (replicas.clone(), acknowledged.clone(), ended.clone());
+            tokio::spawn(async move {
+                for n in 0.. {
+                    if ended.load(std::sync::atomic::Ordering::Relaxed) {
+                        return;
+                    }
+                    let known = replicas.lock().expect("lock").clone();
+                    let marked = writer * 1_000_000 + n;
+                    for replica in known {
+                        let proposed = tokio::time::timeout(Duration::from_millis(300), replica.propose(marker(marked, 100))).await;
+                        if matches!(proposed, Ok(Ok(_))) {
+                            acknowledged.lock().expect("lock").insert(marked);
+                            break;
+                        }
+                    }
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            })
+        })
+        .collect();
+
+    let mut dice = 2_463_534_242u64;
+    let mut roll = |sides: u64| {
+        dice ^= dice << 13;
+        dice ^= dice >> 7;
+        dice ^= dice << 17;
+        dice % sides
+    };
+    for _ in 0..12 {
+        tokio::time::sleep(Duration::from_millis(150 + roll(250))).await;
+        let victim = 1 + roll(3);
+        if roll(2) == 0 {
+            cable.cut(victim);
+            tokio::time::sleep(Duration::from_millis(roll(700))).await;
+            cable.heal(victim);
+        } else {
+            let stopped = {
+                let mut replicas = replicas.lock().expect("lock");
+                let at = replicas.iter().position(|replica| replica.id() == victim).expect("a server");
+                replicas.remove(at)
+            };
+            stop(&cable, stopped).await;
+            tokio::time::sleep(Duration::from_millis(roll(400))).await;
+            let started = start(&cable, home.path(), victim, options.clone()).await;
+            replicas.lock().expect("lock").push(started);
+        }
+    }
+    ended.store(true, std::sync::atomic::Ordering::Relaxed);
+    for writer in writers {
+        writer.await.expect("writer");
+    }
+
+    let replicas = replicas.lock().expect("lock").clone();
+    let last = propose(&replicas, marker(u64::from(u32::MAX), 100)).await;
+    let mut states = Vec::new();
+    for replica in &replicas {
+        replica.wait_applied(last, Duration::from_secs(30)).await.expect("caught up");
+    }
+    // The same index everywhere: a leader's own entries may follow the last command.
+    eventually("all at the same index", || {
+        let indexes: BTreeSet<u64> = replicas.iter().map(|replica| replica.view().index()).collect();
+        indexes.len() == 1
+    })
+    .await;
+    for replica in &replicas {
+        let view = replica.view();
+        let lost: Vec<u64> = acknowledged.lock().expect("lock").iter().copied().filter(|n| !has(&view, *n, 100)).collect();
+        assert!(lost.is_empty(), "server {} lost {lost:?}", replica.id());
+        states.push(view.snapshot_records().collect::<Result<Vec<_>, _>>().expect("records"));
+    }
+    assert!(states.windows(2).all(|pair| pair[0] == pair[1]), "the servers' states differ");
+    let n_acknowledged = acknowledged.lock().expect("lock").len();
+    assert!(n_acknowledged > 100, "only {n_acknowledged} writes were acknowledged");
+}

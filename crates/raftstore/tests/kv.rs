@@ -32,7 +32,11 @@ fn what_was_put_is_found_again_after_a_crash() {
     copy_directory(&home.path().join("store"), &copy);
     let copy = LocalStore::open(copy).expect("copy");
     for (name, store) in [("running", &store), ("copy", &copy)] {
-        assert_eq!(pairs(store.scan("allocs", b"a/").expect("scan")), [("a/1".to_owned(), 3), ("a/2".to_owned(), 300_000), ("a/3".to_owned(), 5)], "{name}");
+        assert_eq!(
+            pairs(store.scan("allocs", b"a/").expect("scan")),
+            [("a/1".to_owned(), 3), ("a/2".to_owned(), 300_000), ("a/3".to_owned(), 5)],
+            "{name}"
+        );
         assert_eq!(store.get("other", b"a/1").expect("get").as_deref(), Some(b"other tree".as_slice()), "{name}");
         assert_eq!(store.get("other", b"a/2").expect("get"), None, "{name}");
         let sizes = pairs(store.scan("sizes", b"").expect("scan"));

@@ -50,11 +50,24 @@ struct Heard {
 }
 
 enum Ask {
-    Publish(Vec<RegionRecord>),
-    Join { addresses: Vec<SocketAddr>, answer: oneshot::Sender<Vec<(SocketAddr, Result<String, String>)>> },
-    ForceLeave { name: String, prune: bool, answer: oneshot::Sender<Result<(), String>> },
+    /// Answered by those that could not be published, to be tried again.
+    Publish {
+        records: Vec<RegionRecord>,
+        answer: oneshot::Sender<Vec<RegionRecord>>,
+    },
+    Join {
+        addresses: Vec<SocketAddr>,
+        answer: oneshot::Sender<Vec<(SocketAddr, Result<String, String>)>>,
+    },
+    ForceLeave {
+        name: String,
+        prune: bool,
+        answer: oneshot::Sender<Result<(), String>>,
+    },
     Describe(Box<MemberMeta>),
-    Leave { answer: oneshot::Sender<()> },
+    Leave {
+        answer: oneshot::Sender<()>,
+    },
 }
 
 impl PoolHandle {
@@ -109,11 +122,14 @@ impl PoolHandle {
         self.shared.records_changed.notified().await;
     }
 
-    /// Says what this region has to say; what is known already is not said again.
-    pub async fn publish(&self, records: Vec<RegionRecord>) {
-        if !records.is_empty() {
-            let _ = self.asks.send(Ask::Publish(records)).await;
+    /// Says what this region has to say; what is known already is not said again. Returns what could not be published, to be tried again.
+    pub async fn publish(&self, records: Vec<RegionRecord>) -> Vec<RegionRecord> {
+        if records.is_empty() {
+            return records;
         }
+        let (answer, answered) = oneshot::channel();
+        let _ = self.asks.send(Ask::Publish { records, answer }).await;
+        answered.await.unwrap_or_default()
     }
 
     pub async fn join(&self, addresses: Vec<SocketAddr>) -> Vec<(SocketAddr, Result<String, String>)> {
@@ -283,10 +299,9 @@ impl Shell {
     fn ask(&mut self, ask: Ask) {
         let now = self.now();
         match ask {
-            Ask::Publish(records) => {
-                for record in records {
-                    self.publish(now, &record);
-                }
+            Ask::Publish { mut records, answer } => {
+                records.retain(|record| !self.publish(now, record));
+                let _ = answer.send(records);
             }
             Ask::Join { addresses, answer } => {
                 if addresses.is_empty() {
@@ -311,14 +326,27 @@ impl Shell {
         }
     }
 
-    fn publish(&mut self, now: Duration, record: &RegionRecord) {
+    /// Whether it is said, now or before.
+    fn publish(&mut self, now: Duration, record: &RegionRecord) -> bool {
         let body = match codec::encode(Kind::GossipRecord, RECORD_VERSION, record) {
             Ok(body) => body,
-            Err(error) => return warn!(%error, "a rollout record cannot be encoded"),
+            Err(error) => {
+                warn!(%error, "a rollout record cannot be encoded");
+                return true;
+            }
         };
         let record = Record { author: record.region.clone(), key: key(record), incarnation: record.incarnation, seq: record.seq, body };
-        if let Err(error) = self.machine.publish(now, record) {
-            warn!(%error, "a rollout record was not published");
+        match self.machine.publish(now, record) {
+            Ok(_) => true,
+            Err(error @ gossip::Error::NotBootstrapped { .. }) => {
+                // The uuid is known and on its way to the machine.
+                debug!(%error, "publishing later");
+                false
+            }
+            Err(error) => {
+                warn!(%error, "a rollout record was not published");
+                true
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{Phase, RegionRecord, RolloutId};
+use model::{Phase, RegionRecord, RolloutId, RolloutKind};
 use state::{Command, Outcome};
 use tracing::{debug, info, warn};
 
@@ -104,8 +104,15 @@ pub async fn publish(core: Arc<Core>) {
             said.insert(record.rollout.clone(), Said { phase: record.phase, seq: record.seq, at: Instant::now() });
             news.push(record);
         }
-        core.pool.publish(news).await;
-        let wait = if later { COUNTERS_EVERY } else { Duration::from_secs(30) };
+        let unsaid = core.pool.publish(news).await;
+        for record in &unsaid {
+            said.remove(&record.rollout);
+        }
+        let wait = match (unsaid.is_empty(), later) {
+            (false, _) => Duration::from_millis(100),
+            (true, true) => COUNTERS_EVERY,
+            (true, false) => Duration::from_secs(30),
+        };
         tokio::select! {
             () = core.signals.publish.notified() => {}
             () = tokio::time::sleep(wait) => {}

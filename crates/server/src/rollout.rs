@@ -326,7 +326,8 @@ async fn stop_here(core: &Core, header: &Arc<RolloutHeader>, purge: bool) -> Res
     let view = core.view();
     if let Some(staged) = view.rollout(&header.id).filter(|rollout| rollout.phase == Phase::Voted) {
         let command = multiregion::adopt(&view, staged, &core.region, now(), &mut core.ids());
-        core.execute(command).await?;
+        // The reconciler may have been faster: then this one is refused, and all is well.
+        core.propose(command).await?;
     }
     if purge {
         let view = core.view();

@@ -38,7 +38,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Port 0 takes a free one.
     pub rpc_bind: SocketAddr,
-    /// What others are told; the bound address when `None`.
+    /// What others are told; the bound address when `None`, the bound port when its port is 0.
     pub rpc_advertise: Option<SocketAddr>,
     pub gossip_bind: SocketAddr,
     pub gossip_advertise: Option<SocketAddr>,
@@ -95,10 +95,10 @@ impl Server {
         let bind = |what, address| move |source| Error::Bind { what, address, source };
         let listener = TcpListener::bind(config.rpc_bind).await.map_err(bind("rpc", config.rpc_bind))?;
         let rpc_address = listener.local_addr().map_err(bind("rpc", config.rpc_bind))?;
-        let rpc_advertise = config.rpc_advertise.unwrap_or(rpc_address);
+        let rpc_advertise = config.rpc_advertise.map_or(rpc_address, |told| with_port(told, rpc_address));
         let sockets = Sockets::bind(config.gossip_bind).await.map_err(bind("gossip", config.gossip_bind))?;
         let gossip_address = sockets.udp.local_addr().map_err(bind("gossip", config.gossip_bind))?;
-        let gossip_advertise = config.gossip_advertise.unwrap_or(gossip_address);
+        let gossip_advertise = config.gossip_advertise.map_or(gossip_address, |told| with_port(told, gossip_address));
 
         let rpc = Pool::new(identity.clone(), Limits::default());
         let (watches, signals) = (Arc::new(Watches::default()), Arc::new(Signals::default()));
@@ -207,6 +207,11 @@ impl Server {
         }
         info!("server stopped");
     }
+}
+
+/// Port 0 of an advertised address stands for the port that was bound.
+fn with_port(told: SocketAddr, bound: SocketAddr) -> SocketAddr {
+    if told.port() == 0 { SocketAddr::new(told.ip(), bound.port()) } else { told }
 }
 
 fn replica_options(bootstrap_expect: u32) -> ReplicaOptions {

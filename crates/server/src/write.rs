@@ -30,8 +30,8 @@ pub async fn write(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure>
         }
         Write::ScaleJob { key, group, count, message } => scale_job(core, &key, &group, count, &message).await,
         Write::StopAlloc { id, no_shutdown_delay } => stop_alloc(core, id, no_shutdown_delay).await,
-        Write::FailDeployment { id } => fail_deployment(core, id).await,
-        Write::PauseDeployment { id, pause } => pause_deployment(core, id, pause).await,
+        Write::FailDeployment { id } => act(core, id, Act::Fail).await,
+        Write::PauseDeployment { id, pause } => act(core, id, if pause { Act::Pause } else { Act::Resume }).await,
         Write::PromoteDeployment { id, groups } => {
             let active = active_deployment(&core.view(), id)?;
             let eval = deployment_eval(core, &active)?;
@@ -47,7 +47,7 @@ pub async fn write(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure>
             let applied = core.execute(command).await?;
             Ok(deployment_reply(&applied, eval_id, None))
         }
-        Write::UnblockDeployment { id } => unblock_deployment(core, id).await,
+        Write::UnblockDeployment { id } => act(core, id, Act::Unblock).await,
         Write::SetNodeEligibility { id, eligible } => set_node_eligibility(core, id, eligible).await,
         Write::EvaluateNode { id } => {
             let evals = node_evals(core, id)?;
@@ -245,6 +245,35 @@ async fn stop_alloc(core: &Core, id: AllocId, no_shutdown_delay: bool) -> Result
 }
 
 // ---- deployments
+
+/// What a person does to a deployment.
+#[derive(Clone, Copy)]
+enum Act {
+    Fail,
+    Pause,
+    Resume,
+    Unblock,
+}
+
+/// Decided on a view; when the rollout moved on before it was applied, it is decided again.
+async fn act(core: &Core, id: DeploymentId, act: Act) -> Result<WriteReply, Failure> {
+    const TRIES: usize = 5;
+    let mut tried = 1;
+    loop {
+        let before = core.view().index();
+        let answer = match act {
+            Act::Fail => fail_deployment(core, id).await,
+            Act::Pause => pause_deployment(core, id, true).await,
+            Act::Resume => pause_deployment(core, id, false).await,
+            Act::Unblock => unblock_deployment(core, id).await,
+        };
+        match answer {
+            // Refused on a view that is no longer the present one: what was true may have changed.
+            Err(failure) if tried < TRIES && failure.code == 500 && core.view().index() > before => tried += 1,
+            answer => return answer,
+        }
+    }
+}
 
 fn known_deployment(view: &View, id: DeploymentId) -> Result<Arc<Deployment>, Failure> {
     view.deployment(id).cloned().ok_or_else(|| Failure::not_found("deployment not found"))

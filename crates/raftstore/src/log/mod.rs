@@ -28,7 +28,9 @@ use self::writer::{Counters, Done, Shared, Write};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::format;
+use crate::task::blocking;
 use crate::types::{Entry, LogId, Types, Vote};
+use crate::value::Pair;
 
 /// Sizes that a server may want to change.
 #[derive(Debug, Clone)]
@@ -157,8 +159,8 @@ impl LogStore {
     }
 
     /// The records of snapshots, by key.
-    pub(crate) fn snapshot_records(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
-        let strip = |(key, value): (Vec<u8>, Vec<u8>)| (key.get(keys::SNAPSHOT_PREFIX.len()..).unwrap_or_default().to_vec(), value);
+    pub(crate) fn snapshot_records(&self) -> Result<Vec<Pair>, Error> {
+        let strip = |(key, value): Pair| (key.get(keys::SNAPSHOT_PREFIX.len()..).unwrap_or_default().to_vec(), value);
         let records = self.inner.shared.with_segments(|segments| segments.scan_meta(keys::SNAPSHOT_PREFIX))?;
         Ok(records.into_iter().map(strip).collect())
     }
@@ -214,13 +216,13 @@ impl LogStore {
     /// The entries `first..end` that are in the database, and their stored bytes. With `bytes_max` bytes or more it stopped there.
     async fn read_database(&self, first: u64, end: u64, bytes_max: usize) -> Result<(Vec<Entry>, usize), Error> {
         let inner = self.inner.clone();
-        let read = move || {
+        blocking(move || {
             let stored = inner.shared.with_segments(|segments| segments.read(first, end, bytes_max))?;
             let n_bytes = stored.iter().map(|entry| entry.bytes.len()).sum();
             let entries = stored.iter().map(|entry| decode(entry, &inner.path)).collect::<Result<Vec<Entry>, Error>>()?;
             Ok((entries, n_bytes))
-        };
-        tokio::task::spawn_blocking(read).await.map_err(|_| Error::Closed)?
+        })
+        .await
     }
 
     async fn write_and_wait(&self, write: impl FnOnce(Done) -> Write) -> Result<(), Error> {

@@ -7,7 +7,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use super::keys;
 use crate::engine::{Batch, Engine, Tree, sled_error};
 use crate::error::Error;
-use crate::value;
+use crate::value::{self, Pair};
 
 /// An entry in its stored bytes.
 pub(super) struct Encoded {
@@ -56,7 +56,7 @@ impl Segments {
     }
 
     /// All values of the meta tree whose key begins with `prefix`, in the keys' order.
-    pub(super) fn scan_meta(&self, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+    pub(super) fn scan_meta(&self, prefix: &[u8]) -> Result<Vec<Pair>, Error> {
         let mut found = Vec::new();
         for item in self.meta.scan_prefix(prefix) {
             let (key, stored) = item.map_err(|e| sled_error("read a mark", e))?;

@@ -71,11 +71,7 @@ where
 }
 
 /// Reads a body: what it covers, and each record in order.
-pub(crate) fn read(
-    body: impl Read,
-    path: &Path,
-    mut on_record: impl FnMut(&[u8]) -> Result<(), String>,
-) -> Result<SnapshotMeta, Error> {
+pub(crate) fn read(body: impl Read, path: &Path, mut on_record: impl FnMut(&[u8]) -> Result<(), String>) -> Result<SnapshotMeta, Error> {
     let damaged = |what: String| Error::corrupt(format!("the snapshot {}", path.display()), what);
     let failed = |e: io::Error| match e.kind() {
         io::ErrorKind::UnexpectedEof => damaged("it ends too early".to_owned()),
@@ -162,7 +158,10 @@ fn read_part(input: &mut impl Read, payload: &mut Vec<u8>) -> io::Result<Result<
     Ok(Ok(kind))
 }
 
-fn split_record(rest: &[u8]) -> Result<Option<(&[u8], &[u8])>, String> {
+/// The first record of a part and what follows it.
+type Split<'a> = (&'a [u8], &'a [u8]);
+
+fn split_record(rest: &[u8]) -> Result<Option<Split<'_>>, String> {
     if rest.is_empty() {
         return Ok(None);
     }

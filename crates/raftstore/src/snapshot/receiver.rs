@@ -66,11 +66,7 @@ impl SnapshotReceiver {
         }
         // A name of its own: the same snapshot may be on its way again while it is still being installed.
         let path = self.directory.join(format!("{}.part", self.n_begun.fetch_add(1, Ordering::Relaxed)));
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|e| Error::io("create", &path, e))?;
+        let file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(|e| Error::io("create", &path, e))?;
         *transfer = Some(Transfer { incoming, path, file, received: 0 });
         Ok(0)
     }

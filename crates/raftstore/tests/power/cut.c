@@ -6,6 +6,9 @@
  *
  * CUT_IMAGE holds `f<id>`, a file's content, and `d<id>`, a directory's names, one a line: kind (f or d), id, name. The root has the id 0.
  *
+ * With CUT_LEFTOVERS, a seed, about half of the blocks that were written but not synced are kept as well when the power fails: a disk is
+ * free to write them in any order.
+ *
  * CUT_IGNORE names a kind of sync that is to have no effect, to show that it is needed: fdatasync, or directory.
  */
 #define _GNU_SOURCE
@@ -32,6 +35,7 @@ struct inode {
     ino_t number;
     dev_t device;
     int id; /* -1: not below the root */
+    int descriptor; /* through which it was written last */
     int n_dirty, room;
     struct range *dirty;
 };
@@ -39,6 +43,7 @@ struct inode {
 #define INODES_MAX 8192
 static struct inode inodes[INODES_MAX];
 static int n_inodes, n_ids, n_syncs, cut_after;
+static unsigned leftovers;
 static char root[PATH_MAX], image[PATH_MAX];
 #define NAME_MAX_LENGTH (PATH_MAX + 32)
 static const char *ignored = "";
@@ -179,8 +184,34 @@ __attribute__((constructor)) static void begin(void) {
     if (!realpath(wanted, root) || !realpath(kept, image)) fail("CUT_ROOT or CUT_IMAGE");
     cut_after = after ? atoi(after) : 0;
     if (ignore) ignored = ignore;
+    if (getenv("CUT_LEFTOVERS")) leftovers = (unsigned)atoi(getenv("CUT_LEFTOVERS"));
     keep_all(root);
     active = 1;
+}
+
+/* Of what was written and not synced, some blocks reached the disk. */
+static void keep_leftovers(void) {
+    const off_t block = 4096;
+    static char buffer[4096];
+    for (int i = 0; i < n_inodes; i++) {
+        struct inode *inode = &inodes[i];
+        struct stat st;
+        char path[64], name[NAME_MAX_LENGTH];
+        if (inode->id < 0 || inode->n_dirty == 0 || fstat(inode->descriptor, &st) != 0 || st.st_ino != inode->number) continue;
+        snprintf(path, sizeof path, "/proc/self/fd/%d", inode->descriptor);
+        snprintf(name, sizeof name, "%s/f%d", image, inode->id);
+        int from = REAL(open)(path, O_RDONLY | O_CLOEXEC), to = REAL(open)(name, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        if (from < 0 || to < 0) fail(path);
+        for (int j = 0; j < inode->n_dirty; j++) {
+            off_t end = inode->dirty[j].end < st.st_size ? inode->dirty[j].end : st.st_size;
+            for (off_t at = inode->dirty[j].at / block * block; at < end; at += block) {
+                ssize_t n = rand_r(&leftovers) % 2 ? pread(from, buffer, block, at) : 0;
+                if (n > 0 && REAL(pwrite)(to, buffer, n, at) != n) fail("copy");
+            }
+        }
+        close(from);
+        close(to);
+    }
 }
 
 static void sync_of(int fd, const char *what) {
@@ -194,8 +225,13 @@ static void sync_of(int fd, const char *what) {
         if (S_ISDIR(st.st_mode)) {
             if (strcmp(ignored, "directory")) keep_directory(inode, path);
         } else {
-            if (strcmp(ignored, what)) keep_file(inode, path, st.st_size);
-            if (++n_syncs == cut_after) kill(getpid(), SIGKILL);
+            int cut = ++n_syncs == cut_after;
+            /* In the middle of the sync, or right after it. */
+            if (cut && leftovers)
+                keep_leftovers();
+            else if (strcmp(ignored, what))
+                keep_file(inode, path, st.st_size);
+            if (cut) kill(getpid(), SIGKILL);
         }
     }
     pthread_mutex_unlock(&lock);
@@ -222,6 +258,7 @@ static void wrote(int fd, off_t at, ssize_t n) {
     if (inode) {
         if (at < 0) at = lseek(fd, 0, SEEK_CUR) - n;
         mark(inode, at, at + n);
+        inode->descriptor = fd;
     }
     pthread_mutex_unlock(&lock);
     errno = before;

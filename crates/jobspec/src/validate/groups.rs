@@ -1,0 +1,135 @@
+//! Task groups.
+
+use model::{Job, JobType, TaskGroup};
+
+use super::{Report, constraints, policies, shown, tasks};
+
+/// Where nodes take dynamic ports from unless they are told otherwise.
+const DYNAMIC_PORTS: std::ops::RangeInclusive<i64> = 20_000..=32_000;
+const PORT_MAX: i64 = 65_535;
+/// MiB; below it not even logs fit.
+const EPHEMERAL_DISK_MIN: i64 = 10;
+
+pub(super) fn check(job: &Job, group: &TaskGroup, report: &mut Report<'_>) {
+    if group.name.is_empty() {
+        report.error("Name", "Missing task group name");
+    } else if group.name.contains('\0') {
+        report.error("Name", "the name contains a null character");
+    }
+    if group.count < 0 {
+        report.error("Count", format!("count must not be negative: {}", group.count));
+    }
+    super::meta(&group.meta, report);
+    constraints::check(&group.constraints, constraints::Owner::Group, report);
+    check_policies(job, group, report);
+    if let Some(delay) = group.shutdown_delay.filter(|delay| *delay < 0) {
+        report.error("ShutdownDelay", format!("shutdown_delay must not be negative: {}", shown(delay)));
+    }
+    check_disk(group, report);
+    check_networks(group, report);
+    check_tasks(job, group, report);
+}
+
+fn check_policies(job: &Job, group: &TaskGroup, report: &mut Report<'_>) {
+    match (&group.restart_policy, job.kind) {
+        (Some(policy), _) => policies::restart(policy, &mut report.part("RestartPolicy", "restart")),
+        (None, _) => report.error("RestartPolicy", "a restart policy is missing"),
+    }
+    if let Some(policy) = &group.reschedule_policy {
+        policies::reschedule(policy, &mut report.part("ReschedulePolicy", "reschedule"));
+    }
+    match &group.update {
+        Some(_) if job.kind == JobType::Batch => report.error("Update", "update is for service jobs only"),
+        Some(update) => policies::update(update, group.count, &mut report.part("Update", "update")),
+        None => {}
+    }
+    match &group.migrate {
+        Some(_) if job.kind != JobType::Service => report.error("Migrate", "migrate is for service jobs only"),
+        Some(migrate) => policies::migrate(migrate, &mut report.part("Migrate", "migrate")),
+        None => {}
+    }
+}
+
+fn check_disk(group: &TaskGroup, report: &mut Report<'_>) {
+    let Some(disk) = &group.ephemeral_disk else {
+        report.error("EphemeralDisk", "an ephemeral disk is missing");
+        return;
+    };
+    if disk.sticky || disk.migrate {
+        report.error("EphemeralDisk", "sticky and migrate of ephemeral_disk are not supported yet");
+    }
+    if disk.size_mb < EPHEMERAL_DISK_MIN {
+        report.error("EphemeralDisk.SizeMB", format!("ephemeral_disk must have at least {EPHEMERAL_DISK_MIN} MB, not {}", disk.size_mb));
+    }
+    // For each task by itself: existing jobs count on it that their defaults fit.
+    for (index, task) in group.tasks.iter().enumerate() {
+        let Some(logs) = task.log_config.as_ref().filter(|logs| !logs.disabled) else { continue };
+        let logged = logs.max_files.saturating_mul(logs.max_file_size_mb);
+        if logged >= disk.size_mb {
+            let text = format!("the logs of task {:?} may take {logged} MB, and ephemeral_disk has only {} MB", task.name, disk.size_mb);
+            report.error(&format!("Tasks[{index}].LogConfig"), text);
+        }
+    }
+}
+
+fn check_networks(group: &TaskGroup, report: &mut Report<'_>) {
+    if group.networks.len() > 1 {
+        report.error("Networks", "only one network block is supported in a group");
+    }
+    let mut labels = std::collections::BTreeSet::new();
+    let mut taken = std::collections::BTreeMap::new();
+    for (index, network) in group.networks.iter().enumerate() {
+        if !matches!(network.mode.as_str(), "" | "host") {
+            report.error(&format!("Networks[{index}].Mode"), format!("network mode {:?} is not supported yet", network.mode));
+        }
+        let reserved = network.reserved_ports.iter().enumerate().map(|(place, port)| ("ReservedPorts", place, port));
+        let dynamic = network.dynamic_ports.iter().enumerate().map(|(place, port)| ("DynamicPorts", place, port));
+        for (list, place, port) in reserved.chain(dynamic) {
+            let path = format!("Networks[{index}].{list}[{place}]");
+            let label = port.label.as_str();
+            if label.is_empty() || label.contains(|c: char| c.is_whitespace() || c == '\0') {
+                report.error(&path, format!("a port needs a label without spaces, not {label:?}"));
+            } else if !labels.insert(label) {
+                report.error(&path, format!("the port {label:?} is there twice"));
+            }
+            if !(-1..=PORT_MAX).contains(&port.to) {
+                report.error(&format!("{path}.To"), format!("port {label:?}: \"to\" must be between -1 and {PORT_MAX}, not {}", port.to));
+            }
+            if list == "DynamicPorts" {
+                continue;
+            }
+            if !(1..=PORT_MAX).contains(&port.value) {
+                report.error(
+                    &format!("{path}.Value"),
+                    format!("port {label:?}: \"static\" must be between 1 and {PORT_MAX}, not {}", port.value),
+                );
+            } else if let Some(other) = taken.insert(port.value, label) {
+                report.error(&format!("{path}.Value"), format!("the ports {other:?} and {label:?} both want {}", port.value));
+            } else if DYNAMIC_PORTS.contains(&port.value) {
+                let range = format!("{} to {}", DYNAMIC_PORTS.start(), DYNAMIC_PORTS.end());
+                report.warning(
+                    &format!("{path}.Value"),
+                    format!("port {label:?}: {} is in the range that nodes give to dynamic ports ({range})", port.value),
+                );
+            }
+        }
+    }
+}
+
+fn check_tasks(job: &Job, group: &TaskGroup, report: &mut Report<'_>) {
+    if group.tasks.is_empty() {
+        report.error("Tasks", "Missing tasks for task group");
+        return;
+    }
+    report.unique("task", "Tasks", "Name", group.tasks.iter().map(|task| task.name.as_str()));
+    if group.tasks.iter().all(|task| task.lifecycle.is_some()) {
+        report.error("Tasks", "one task must be without lifecycle: the main task");
+    }
+    let n_leaders = group.tasks.iter().filter(|task| task.leader).count();
+    if n_leaders > 1 {
+        report.error("Tasks", format!("only one task may be leader, not {n_leaders}"));
+    }
+    for (index, task) in group.tasks.iter().enumerate() {
+        tasks::check(job, group, task, &mut report.part(&format!("Tasks[{index}]"), &format!("task {:?}", task.name)));
+    }
+}

@@ -1,0 +1,110 @@
+//! Tasks.
+
+use model::{Job, JobType, LifecycleHook, Task, TaskGroup};
+use serde_json::Value as Json;
+
+use super::{Report, constraints, policies, shown};
+
+/// MiB below which no process starts.
+const MEMORY_MIN: i64 = 10;
+
+/// What the known drivers cannot do without.
+const REQUIRED_CONFIG: &[(&str, &str)] = &[("raw_exec", "command"), ("exec", "command"), ("docker", "image"), ("qemu", "image_path")];
+
+pub(super) fn check(job: &Job, group: &TaskGroup, task: &Task, report: &mut Report<'_>) {
+    match task.name.as_str() {
+        "" => report.error("Name", "Missing task name"),
+        "alloc" => report.error("Name", "the name \"alloc\" is taken by the directory that all tasks share"),
+        name if name.contains(['/', '\\', '\0']) => {
+            report.error("Name", "the name must not have slashes, backslashes or null characters in it")
+        }
+        _ => {}
+    }
+    if task.driver.is_empty() {
+        report.error("Driver", "Missing task driver");
+    }
+    check_config(task, report);
+    super::meta(&task.meta, report);
+    if task.env.keys().any(|name| name.is_empty() || name.contains(['\0', '='])) {
+        report.error("Env", "names in env must not be empty nor have = or null characters in them");
+    }
+    constraints::check(&task.constraints, constraints::Owner::Task, report);
+    // What a task took over from its group is the group's mistake.
+    if let Some(policy) = task.restart_policy.as_ref().filter(|policy| Some(*policy) != group.restart_policy.as_ref()) {
+        policies::restart(policy, &mut report.part("RestartPolicy", "restart"));
+    }
+    check_times(job, group, task, report);
+    check_resources(task, report);
+    if let Some(logs) = &task.log_config {
+        if logs.max_files < 1 {
+            report.error("LogConfig.MaxFiles", format!("logs need at least 1 file, not {}", logs.max_files));
+        }
+        if logs.max_file_size_mb < 1 {
+            report.error("LogConfig.MaxFileSizeMB", format!("log files need at least 1 MB, not {}", logs.max_file_size_mb));
+        }
+    }
+    check_lifecycle(task, report);
+}
+
+fn check_config(task: &Task, report: &mut Report<'_>) {
+    let Some((driver, wanted)) = REQUIRED_CONFIG.iter().find(|(driver, _)| *driver == task.driver) else { return };
+    match task.config.get(wanted) {
+        Some(Json::String(text)) if !text.is_empty() => {}
+        Some(Json::String(_)) | Some(Json::Null) | None => {
+            report.error("Config", format!("the driver {driver:?} needs {wanted:?} in the config block"))
+        }
+        Some(_) => report.error("Config", format!("{wanted:?} in the config block must be a string")),
+    }
+}
+
+fn check_times(job: &Job, group: &TaskGroup, task: &Task, report: &mut Report<'_>) {
+    if task.shutdown_delay < 0 {
+        report.error("ShutdownDelay", format!("shutdown_delay must not be negative: {}", shown(task.shutdown_delay)));
+    }
+    if task.kill_timeout < 0 {
+        report.error("KillTimeout", format!("kill_timeout must not be negative: {}", shown(task.kill_timeout)));
+    }
+    let rolling = group.rolling_update().filter(|update| job.kind == JobType::Service && update.progress_deadline > 0);
+    if let Some(update) = rolling.filter(|update| task.kill_timeout > update.progress_deadline) {
+        let (timeout, deadline) = (shown(task.kill_timeout), shown(update.progress_deadline));
+        report
+            .error("KillTimeout", format!("kill_timeout ({timeout}) must not be longer than progress_deadline of the update ({deadline})"));
+    }
+}
+
+fn check_resources(task: &Task, report: &mut Report<'_>) {
+    let Some(resources) = &task.resources else {
+        report.error("Resources", "Missing task resources");
+        return;
+    };
+    let mut report = report.part("Resources", "");
+    if resources.cpu < 1 {
+        report.error("CPU", format!("cpu must be at least 1 MHz, not {}", resources.cpu));
+    }
+    if resources.memory_mb < MEMORY_MIN {
+        report.error("MemoryMB", format!("memory must be at least {MEMORY_MIN} MB, not {}", resources.memory_mb));
+    }
+    let most = resources.memory_max_mb;
+    if most != 0 && most != -1 && most < resources.memory_mb {
+        report.error(
+            "MemoryMaxMB",
+            format!("memory_max ({most} MB) must be 0, -1 for no limit, or at least memory ({} MB)", resources.memory_mb),
+        );
+    }
+    if resources.disk_mb != 0 {
+        report.error("DiskMB", "disk of a task must be 0: use ephemeral_disk of the group");
+    }
+}
+
+fn check_lifecycle(task: &Task, report: &mut Report<'_>) {
+    let Some(lifecycle) = &task.lifecycle else { return };
+    if lifecycle.hook == LifecycleHook::Unset {
+        report.error("Lifecycle.Hook", "lifecycle needs a hook: prestart, poststart or poststop");
+    }
+    if lifecycle.hook == LifecycleHook::Poststop && lifecycle.sidecar {
+        report.warning("Lifecycle.Sidecar", "a poststop task is never a sidecar: sidecar is ignored");
+    }
+    if task.leader && lifecycle.hook == LifecycleHook::Poststop {
+        report.error("Leader", "a poststop task cannot be leader: it runs when all others have ended");
+    }
+}

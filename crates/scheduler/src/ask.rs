@@ -1,0 +1,249 @@
+//! What one allocation of a group asks of a node, and what it is given.
+
+use model::{
+    AllocatedCpuResources, AllocatedMemoryResources, AllocatedPortMapping, AllocatedResources, AllocatedSharedResources,
+    AllocatedTaskResources, NetworkResource, Node, Port, TaskGroup,
+};
+
+use crate::dice::Dice;
+use crate::fleet::Room;
+use crate::usage::{Phases, Usage};
+
+/// The address that ports get when they name no host network.
+const DEFAULT_HOST_NETWORK: &str = "default";
+
+/// Why a node that meets all constraints has no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lack {
+    Cpu,
+    Memory,
+    Disk,
+    Cores,
+    DynamicPorts,
+    /// Of `Ask::static_ports`.
+    StaticPort(u16),
+}
+
+/// What one allocation asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Ask {
+    /// Without tasks that reserve cores: what a core is worth differs between nodes.
+    usage: Usage,
+    n_cores: usize,
+    /// Label and port, for metrics.
+    static_ports: Vec<(String, i64)>,
+    networks: Vec<NetworkAsk>,
+    /// What is given on every node: everything but cores and ports.
+    given: AllocatedResources,
+    /// Cores asked for by task.
+    cores: Vec<(String, usize)>,
+}
+
+#[derive(Clone, Debug)]
+struct NetworkAsk {
+    /// `None`: shared by the tasks of the group.
+    task: Option<String>,
+    network: NetworkResource,
+}
+
+/// A host address of a node.
+pub(crate) struct Address<'a> {
+    pub device: &'a str,
+    pub ip: &'a str,
+}
+
+impl Ask {
+    pub(crate) fn new(group: &TaskGroup) -> Self {
+        let mut phases = Phases::default();
+        let mut given = AllocatedResources::default();
+        let mut networks: Vec<NetworkAsk> =
+            group.networks.iter().map(|network| NetworkAsk { task: None, network: network.clone() }).collect();
+        let mut cores = Vec::new();
+        for task in &group.tasks {
+            let wants = task.resources.clone().unwrap_or_default();
+            let n_cores = usize::try_from(wants.cores).unwrap_or(0);
+            // Less than nothing would make room that is not there.
+            let (cpu, memory_mb) = (wants.cpu.max(0), wants.memory_mb.max(0));
+            let cpu_shares = if n_cores > 0 { 0 } else { cpu };
+            if n_cores > 0 {
+                cores.push((task.name.clone(), n_cores));
+            }
+            phases.add(task.lifecycle.as_ref(), Usage { cpu: cpu_shares, memory: memory_mb, disk: 0 });
+            networks.extend(wants.networks.iter().map(|network| NetworkAsk { task: Some(task.name.clone()), network: network.clone() }));
+            let resources = AllocatedTaskResources {
+                cpu: AllocatedCpuResources { cpu_shares, reserved_cores: Vec::new() },
+                memory: AllocatedMemoryResources { memory_mb, memory_max_mb: wants.memory_max_mb },
+                ..Default::default()
+            };
+            given.tasks.insert(task.name.clone(), resources);
+            given.task_lifecycles.insert(task.name.clone(), task.lifecycle.clone());
+        }
+        let disk_mb = group.ephemeral_disk.as_ref().map_or(0, |disk| disk.size_mb.max(0));
+        given.shared = AllocatedSharedResources { disk_mb, ..Default::default() };
+        let static_ports =
+            networks.iter().flat_map(|ask| &ask.network.reserved_ports).map(|port| (port.label.clone(), port.value)).collect();
+        Self {
+            usage: phases.peak().plus(Usage { disk: disk_mb, ..Usage::default() }),
+            n_cores: cores.iter().map(|(_, n)| n).sum(),
+            static_ports,
+            networks,
+            given,
+            cores,
+        }
+    }
+
+    /// What it takes on a node with such cores; never less than what is given.
+    pub(crate) fn usage_on(&self, room: &Room) -> Usage {
+        let of_cores = room.mhz_per_core.saturating_mul(self.n_cores as i64);
+        self.usage.plus(Usage { cpu: of_cores, ..Usage::default() })
+    }
+
+    pub(crate) fn n_static_ports(&self) -> usize {
+        self.static_ports.len()
+    }
+
+    /// As shown in metrics.
+    pub(crate) fn dimension(&self, lack: Lack) -> String {
+        match lack {
+            Lack::Cpu => "cpu".to_owned(),
+            Lack::Memory => "memory".to_owned(),
+            Lack::Disk => "disk".to_owned(),
+            Lack::Cores => "cores".to_owned(),
+            Lack::DynamicPorts => "network: dynamic port selection failed".to_owned(),
+            Lack::StaticPort(position) => match self.static_ports.get(usize::from(position)) {
+                Some((label, port)) => format!("network: reserved port collision {label}={port}"),
+                None => "network: reserved port collision".to_owned(),
+            },
+        }
+    }
+
+    /// What is missing on the node; `None` when it has room.
+    pub(crate) fn lacks(&self, node: &Node, room: &Room) -> Option<Lack> {
+        let after = room.used.plus(self.usage_on(room));
+        if room.cores_free.len() < self.n_cores {
+            return Some(Lack::Cores);
+        }
+        if after.cpu > room.total.cpu {
+            return Some(Lack::Cpu);
+        }
+        if after.memory > room.total.memory {
+            return Some(Lack::Memory);
+        }
+        if after.disk > room.total.disk {
+            return Some(Lack::Disk);
+        }
+        self.lacks_ports(node, room)
+    }
+
+    fn lacks_ports(&self, node: &Node, room: &Room) -> Option<Lack> {
+        let mut n_dynamic: Vec<(&str, usize)> = Vec::new();
+        let mut taken: Vec<(&str, u16)> = Vec::new();
+        let mut position = 0;
+        for NetworkAsk { network, .. } in &self.networks {
+            for port in &network.reserved_ports {
+                let lack = Lack::StaticPort(position);
+                position += 1;
+                let Some(address) = host_address(node, &port.host_network) else { return Some(lack) };
+                let Ok(value) = u16::try_from(port.value) else { return Some(lack) };
+                let collides = !room.ports.is_free(address.ip, value) || taken.contains(&(address.ip, value));
+                if collides && !port.ignore_collision {
+                    return Some(lack);
+                }
+                taken.push((address.ip, value));
+            }
+            for port in &network.dynamic_ports {
+                let Some(address) = host_address(node, &port.host_network) else { return Some(Lack::DynamicPorts) };
+                match n_dynamic.iter_mut().find(|(ip, _)| *ip == address.ip) {
+                    Some((_, n)) => *n += 1,
+                    None => n_dynamic.push((address.ip, 1)),
+                }
+            }
+        }
+        // A static port of its own may lie in the dynamic range: counted as if it did.
+        let scarce = |(ip, n): &(&str, usize)| !room.ports.has_dynamic(ip, n + taken.iter().filter(|(at, _)| at == ip).count());
+        n_dynamic.iter().any(scarce).then_some(Lack::DynamicPorts)
+    }
+
+    /// What an allocation gets on a node that lacks nothing. `None` when ports ran out after all.
+    pub(crate) fn grant(&self, node: &Node, room: &Room, dice: &mut Dice) -> Option<AllocatedResources> {
+        let mut given = self.given.clone();
+        let mut cores = room.cores_free.iter().copied();
+        for (task, n) in &self.cores {
+            if let Some(resources) = given.tasks.get_mut(task) {
+                resources.cpu.reserved_cores = cores.by_ref().take(*n).collect();
+                resources.cpu.cpu_shares = room.mhz_per_core.saturating_mul(*n as i64);
+            }
+        }
+        let mut taken: Vec<(String, u16)> = Vec::new();
+        for ask in &self.networks {
+            // Static ports first: dynamic ones must keep away from them.
+            for port in &ask.network.reserved_ports {
+                let address = host_address(node, &port.host_network)?;
+                taken.push((address.ip.to_owned(), u16::try_from(port.value).ok()?));
+            }
+        }
+        for ask in &self.networks {
+            let address = host_address(node, DEFAULT_HOST_NETWORK);
+            let mut network = NetworkResource {
+                device: address.as_ref().map(|address| address.device.to_owned()).unwrap_or_default(),
+                ip: address.as_ref().map(|address| address.ip.to_owned()).unwrap_or_default(),
+                reserved_ports: Vec::with_capacity(ask.network.reserved_ports.len()),
+                dynamic_ports: Vec::with_capacity(ask.network.dynamic_ports.len()),
+                ..ask.network.clone()
+            };
+            let mut mappings = Vec::new();
+            let mut map = |port: &Port, value: i64, ip: &str| {
+                let to = if port.to == -1 { value } else { port.to };
+                mappings.push(AllocatedPortMapping {
+                    label: port.label.clone(),
+                    value,
+                    to,
+                    host_ip: ip.to_owned(),
+                    ignore_collision: port.ignore_collision,
+                });
+                Port { value, to, ..port.clone() }
+            };
+            for port in &ask.network.reserved_ports {
+                let address = host_address(node, &port.host_network)?;
+                network.reserved_ports.push(map(port, port.value, address.ip));
+            }
+            for port in &ask.network.dynamic_ports {
+                let address = host_address(node, &port.host_network)?;
+                let value = room.ports.pick_dynamic(address.ip, &taken, dice)?;
+                taken.push((address.ip.to_owned(), value));
+                network.dynamic_ports.push(map(port, i64::from(value), address.ip));
+            }
+            match &ask.task {
+                None => {
+                    given.shared.networks.push(network);
+                    given.shared.ports.extend(mappings);
+                }
+                Some(task) => {
+                    if let Some(resources) = given.tasks.get_mut(task) {
+                        resources.networks.push(network);
+                    }
+                }
+            }
+        }
+        Some(given)
+    }
+}
+
+/// The address of a host network; the default one when the name is empty.
+pub(crate) fn host_address<'a>(node: &'a Node, host_network: &str) -> Option<Address<'a>> {
+    let wanted = if host_network.is_empty() { DEFAULT_HOST_NETWORK } else { host_network };
+    let resources = node.node_resources.as_ref()?;
+    let aliased = resources.node_networks.iter().find_map(|network| {
+        let address = network.addresses.iter().find(|address| address.alias == wanted)?;
+        Some(Address { device: &network.device, ip: &address.address })
+    });
+    if aliased.is_some() || wanted != DEFAULT_HOST_NETWORK {
+        return aliased;
+    }
+    // Nodes that name no addresses: the first network, or what they found out about themselves.
+    let of_network = resources.networks.iter().find(|network| !network.ip.is_empty());
+    of_network.map(|network| Address { device: &network.device, ip: &network.ip }).or_else(|| {
+        let ip = node.attributes.get("unique.network.ip-address")?;
+        Some(Address { device: "", ip })
+    })
+}

@@ -1,0 +1,231 @@
+//! Puts together the plan and the evaluations that go with it.
+
+use std::sync::Arc;
+
+use model::{
+    AllocDeploymentStatus, AllocId, Allocation, ClientStatus, DeploymentId, DesiredStatus, DesiredTransition, EvalId, EvalStatus,
+    EvalTrigger, Evaluation, Job, JobKey, PlanAnnotations, Time,
+};
+use state::{AllocStop, Placement, Plan, Store};
+
+use crate::Decision;
+use crate::dice::Dice;
+use crate::explain;
+use crate::fleet::Fleet;
+use crate::place::{Filled, Filling};
+use crate::reconcile::{InPlace, Wishes};
+
+const BLOCKED_DESCRIPTION: &str = "created to place remaining allocations";
+const FOLLOW_UP_DESCRIPTION: &str = "created for delayed rescheduling";
+const OBSOLETE_DESCRIPTION: &str = "a later evaluation of the job took over";
+/// Failed allocations that are due within this time share a follow-up evaluation.
+const FOLLOW_UP_WINDOW: i64 = 5_000_000_000;
+
+pub(crate) struct Assembly<'a> {
+    pub view: &'a Store,
+    pub eval: &'a Evaluation,
+    pub key: JobKey,
+    pub now: i64,
+    pub dice: Dice,
+}
+
+impl Assembly<'_> {
+    pub(crate) fn decide(mut self, mut wishes: Wishes, filling: Filling, fleet: &Fleet) -> Decision {
+        let deployment_id = self.name_deployment(&mut wishes);
+        let mut plan = Plan {
+            eval_id: self.eval.id,
+            deployment: wishes.deployment.take().filter(|_| wishes.deployment_changed),
+            deployment_updates: std::mem::take(&mut wishes.deployment_updates),
+            stops: std::mem::take(&mut wishes.stops),
+            time: self.now,
+            ..Plan::default()
+        };
+        for in_place in &wishes.in_place {
+            plan.placements.push(self.update_in_place(in_place, deployment_id));
+        }
+        let Filling { filled, failed, queued, class_eligibility, escaped_computed_class } = filling;
+        for filled in filled {
+            if let (Some(previous), Some(description)) = (filled.slot.previous, filled.slot.stops_previous) {
+                plan.stops.push(AllocStop {
+                    id: previous.id,
+                    description: description.to_owned(),
+                    client_status: None,
+                    followup_eval_id: EvalId::NIL,
+                });
+            }
+            let placement = self.place(filled, fleet, deployment_id);
+            plan.placements.push(placement);
+        }
+        self.follow_up(&mut wishes, &mut plan);
+
+        let job = self.view.job(&self.key).cloned();
+        let mut notes = std::mem::take(&mut wishes.notes);
+        notes.extend(failed.iter().map(|(group, metric)| explain::unplaced(group, metric)));
+        let mut all_queued = queued.clone();
+        for group in job.iter().flat_map(|job| &job.task_groups) {
+            all_queued.entry(group.name.clone()).or_default();
+        }
+        let mut done = Evaluation {
+            status: EvalStatus::Complete,
+            status_description: String::new(),
+            deployment_id,
+            failed_tg_allocs: failed.clone(),
+            queued_allocations: all_queued.clone(),
+            blocked_eval: EvalId::NIL,
+            snapshot_index: self.view.index(),
+            plan_annotations: self
+                .eval
+                .annotate_plan
+                .then(|| PlanAnnotations { desired_tg_updates: wishes.desired.clone(), ..PlanAnnotations::default() }),
+            ..self.eval.clone()
+        };
+        let blocked = (!failed.is_empty()).then(|| self.block(job.as_ref()));
+        if let Some(mut blocked) = blocked {
+            blocked.failed_tg_allocs = failed.clone();
+            blocked.class_eligibility = class_eligibility;
+            blocked.escaped_computed_class = escaped_computed_class;
+            if blocked.id == self.eval.id {
+                done = Evaluation { queued_allocations: all_queued.clone(), deployment_id, ..blocked };
+            } else {
+                done.blocked_eval = blocked.id;
+                plan.evals.push(blocked);
+            }
+        }
+        let still_blocked = if done.status == EvalStatus::Blocked { done.id } else { done.blocked_eval };
+        plan.evals.extend(self.obsolete_blocked(still_blocked));
+        plan.evals.push(done);
+        Decision { plan, desired_updates: wishes.desired, failed_tg_allocs: failed, queued: all_queued, notes }
+    }
+
+    /// A new deployment gets its id; returns the id of the present one.
+    fn name_deployment(&mut self, wishes: &mut Wishes) -> DeploymentId {
+        let Some(deployment) = &mut wishes.deployment else { return DeploymentId::NIL };
+        if deployment.id.is_nil() {
+            deployment.id = DeploymentId(self.dice.uuid());
+        }
+        deployment.id
+    }
+
+    fn place(&mut self, filled: Filled, fleet: &Fleet, deployment_id: DeploymentId) -> Placement {
+        let Filled { slot, node, resources, metric } = filled;
+        let node = fleet.nodes[node as usize];
+        let deployment_id = if slot.in_deployment { deployment_id } else { DeploymentId::NIL };
+        let alloc = Allocation {
+            id: AllocId(self.dice.uuid()),
+            namespace: slot.job.namespace.clone(),
+            eval_id: self.eval.id,
+            name: slot.name,
+            node_id: node.id,
+            node_name: node.name.clone(),
+            job_id: slot.job.id.clone(),
+            task_group: slot.group,
+            allocated_resources: Some(resources),
+            metrics: Some(metric),
+            desired_status: DesiredStatus::Run,
+            client_status: ClientStatus::Pending,
+            previous_allocation: slot.previous.map(|previous| previous.id).unwrap_or_default(),
+            deployment_id,
+            deployment_status: slot.is_canary.then(|| AllocDeploymentStatus { canary: true, ..AllocDeploymentStatus::default() }),
+            reschedule_tracker: slot.tracker,
+            ..Allocation::default()
+        };
+        Placement { alloc, job_version: slot.job.version }
+    }
+
+    fn update_in_place(&self, in_place: &InPlace, deployment_id: DeploymentId) -> Placement {
+        let alloc = Allocation {
+            eval_id: self.eval.id,
+            job: None,
+            deployment_id: if in_place.in_deployment { deployment_id } else { DeploymentId::NIL },
+            desired_transition: DesiredTransition::default(),
+            followup_eval_id: EvalId::NIL,
+            ..(**in_place.alloc).clone()
+        };
+        let job_version = self.view.job(&self.key).map_or(0, |job| job.version);
+        Placement { alloc, job_version }
+    }
+
+    /// Evaluations for failed allocations whose next attempt is due later.
+    fn follow_up(&mut self, wishes: &mut Wishes, plan: &mut Plan) {
+        wishes.later.sort_by_key(|(alloc, at)| (*at, alloc.id));
+        let mut open: Option<(EvalId, i64)> = None;
+        for (alloc, at) in &wishes.later {
+            let id = match open {
+                Some((id, begin)) if at.saturating_sub(begin) <= FOLLOW_UP_WINDOW => id,
+                _ => {
+                    let id = EvalId(self.dice.uuid());
+                    plan.evals.push(Evaluation {
+                        id,
+                        triggered_by: EvalTrigger::AllocFailure,
+                        status: EvalStatus::Pending,
+                        status_description: FOLLOW_UP_DESCRIPTION.to_owned(),
+                        wait_until: Time(*at),
+                        ..self.next_eval()
+                    });
+                    wishes.notes.push(format!("failed allocations are placed anew at {}", Time(*at)));
+                    open = Some((id, *at));
+                    id
+                }
+            };
+            plan.stops.push(AllocStop { id: alloc.id, description: String::new(), client_status: None, followup_eval_id: id });
+        }
+    }
+
+    /// An evaluation of the same job that follows this one.
+    fn next_eval(&self) -> Evaluation {
+        Evaluation {
+            namespace: self.eval.namespace.clone(),
+            priority: self.eval.priority,
+            kind: self.eval.kind,
+            job_id: self.eval.job_id.clone(),
+            job_modify_index: self.eval.job_modify_index,
+            previous_eval: self.eval.id,
+            ..Evaluation::default()
+        }
+    }
+
+    /// The job's one evaluation that waits for room: this one if it already did, else the one there is, else a new one.
+    fn block(&mut self, job: Option<&Arc<Job>>) -> Evaluation {
+        let waits_already = is_waiting_kind(self.eval);
+        let known = if waits_already { Some(self.eval.clone()) } else { self.blocked_evals().first().map(|eval| (*eval).clone()) };
+        let id = known.as_ref().map_or_else(|| EvalId(self.dice.uuid()), |known| known.id);
+        let mut blocked = Evaluation {
+            id,
+            triggered_by: EvalTrigger::QueuedAllocs,
+            status: EvalStatus::Blocked,
+            status_description: BLOCKED_DESCRIPTION.to_owned(),
+            snapshot_index: self.view.index(),
+            ..known.unwrap_or_else(|| self.next_eval())
+        };
+        blocked.wait_until = Time::NEVER;
+        blocked.blocked_eval = EvalId::NIL;
+        blocked.queued_allocations.clear();
+        if !waits_already {
+            blocked.previous_eval = self.eval.id;
+        }
+        if let Some(job) = job {
+            blocked.priority = job.priority;
+            blocked.job_modify_index = job.job_modify_index;
+        }
+        blocked
+    }
+
+    /// Other evaluations of the job that wait for room.
+    fn blocked_evals(&self) -> Vec<&Evaluation> {
+        let evals = self.view.job_evals(&self.key).map(Arc::as_ref);
+        evals.filter(|eval| eval.status == EvalStatus::Blocked && eval.id != self.eval.id).collect()
+    }
+
+    /// Waiting evaluations of the job for which there is no need any more.
+    fn obsolete_blocked(&self, keep: EvalId) -> Vec<Evaluation> {
+        let obsolete = self.blocked_evals().into_iter().filter(|eval| eval.id != keep);
+        obsolete
+            .map(|eval| Evaluation { status: EvalStatus::Canceled, status_description: OBSOLETE_DESCRIPTION.to_owned(), ..eval.clone() })
+            .collect()
+    }
+}
+
+/// Made to wait for room, and running again because there may be some.
+fn is_waiting_kind(eval: &Evaluation) -> bool {
+    eval.status == EvalStatus::Blocked || matches!(eval.triggered_by, EvalTrigger::QueuedAllocs | EvalTrigger::MaxPlanAttempts)
+}

@@ -1,0 +1,331 @@
+//! Compares what a job wants with what there is, and says what should change, before anybody asks where there is room.
+
+mod classify;
+mod deployment;
+mod group;
+mod repair;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use model::{
+    Allocation, ClientStatus, Deployment, DeploymentStatus, DesiredUpdates, EvalId, Evaluation, Job, JobKey, JobType, NodeId,
+    RescheduleTracker, TaskGroup,
+};
+use state::{AllocStop, DeploymentUpdate, Store};
+
+use classify::{Circumstances, Classified, Item, Lot, description};
+
+use crate::reschedule;
+
+/// Why a place is to be filled; the first ones get what room there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Urgency {
+    /// In place of one that failed, is lost or has to move.
+    Repair,
+    Canary,
+    /// There are fewer than wanted.
+    Missing,
+    /// In place of one that runs well, but not as wanted.
+    Update,
+}
+
+/// An allocation to be placed.
+#[derive(Clone, Debug)]
+pub(crate) struct Slot<'a> {
+    pub urgency: Urgency,
+    /// The version to place.
+    pub job: Arc<Job>,
+    pub group: String,
+    pub name: String,
+    pub is_canary: bool,
+    /// Counts in the deployment of the present version.
+    pub in_deployment: bool,
+    pub previous: Option<&'a Arc<Allocation>>,
+    /// The previous one is stopped, with these words, if there is room for the new one; else it stays.
+    pub stops_previous: Option<&'static str>,
+    pub tracker: Option<RescheduleTracker>,
+    /// Where earlier attempts failed.
+    pub penalised: Vec<NodeId>,
+}
+
+/// An allocation that becomes one of the present version while its tasks go on.
+#[derive(Clone, Debug)]
+pub(crate) struct InPlace<'a> {
+    pub alloc: &'a Arc<Allocation>,
+    pub in_deployment: bool,
+}
+
+/// What should change.
+#[derive(Default)]
+pub(crate) struct Wishes<'a> {
+    pub stops: Vec<AllocStop>,
+    /// Live allocations among `stops`, whose room is free for others.
+    pub freed: Vec<&'a Arc<Allocation>>,
+    pub in_place: Vec<InPlace<'a>>,
+    pub slots: Vec<Slot<'a>>,
+    /// Failed allocations and when they are due (unix nanoseconds).
+    pub later: Vec<(&'a Arc<Allocation>, i64)>,
+    pub desired: BTreeMap<String, DesiredUpdates>,
+    /// The deployment of the present version; its id is nil when it is to be created.
+    pub deployment: Option<Deployment>,
+    /// `deployment` is new or differs from what is stored.
+    pub deployment_changed: bool,
+    pub deployment_updates: Vec<DeploymentUpdate>,
+    pub notes: Vec<String>,
+}
+
+impl<'a> Wishes<'a> {
+    fn counts(&mut self, group: &str) -> &mut DesiredUpdates {
+        if !self.desired.contains_key(group) {
+            self.desired.insert(group.to_owned(), DesiredUpdates::default());
+        }
+        self.desired.entry(group.to_owned()).or_default()
+    }
+
+    fn stop(&mut self, alloc: &'a Arc<Allocation>, description: &str, client_status: Option<ClientStatus>) {
+        self.stops.push(AllocStop { id: alloc.id, description: description.to_owned(), client_status, followup_eval_id: EvalId::NIL });
+        self.freed.push(alloc);
+    }
+
+    fn stop_lost(&mut self, alloc: &'a Arc<Allocation>) {
+        self.stop(alloc, description::LOST, Some(ClientStatus::Lost));
+    }
+}
+
+/// How far the present version may go.
+#[derive(Clone, Copy)]
+enum Stage<'a> {
+    /// It has no deployment.
+    Open,
+    Rolling(&'a Deployment),
+    /// Its deployment is through: nothing is limited or counted any more.
+    Settled,
+    /// Nothing of it may start, because its deployment waits, is paused or ended badly. What runs is repaired.
+    Closed(&'a Deployment),
+}
+
+struct Reconciler<'a> {
+    view: &'a Store,
+    key: JobKey,
+    job: &'a Arc<Job>,
+    eval: EvalId,
+    now: i64,
+    stage: Stage<'a>,
+    region: String,
+    /// Live allocations of the job, by node.
+    n_live_by_node: BTreeMap<NodeId, u64>,
+    out: Wishes<'a>,
+}
+
+pub(crate) fn reconcile<'a>(view: &'a Store, eval: &Evaluation, now: i64) -> Wishes<'a> {
+    let key = eval.job_key();
+    match view.job(&key).filter(|job| !job.stop) {
+        Some(job) => reconcile_wanted(view, key, job, eval.id, now),
+        None => reconcile_stopped(view, &key),
+    }
+}
+
+/// The job is stopped or purged.
+fn reconcile_stopped<'a>(view: &'a Store, key: &JobKey) -> Wishes<'a> {
+    let mut out = Wishes::default();
+    if let Some(job) = view.job(key) {
+        for group in &job.task_groups {
+            out.counts(&group.name);
+        }
+    }
+    for alloc in view.job_allocs(key) {
+        let is_down = classify::is_node_down(view, alloc);
+        if alloc.server_terminal() {
+            mark_silent(&mut out, alloc, is_down);
+        } else if !alloc.client_status.is_terminal() {
+            out.counts(&alloc.task_group).stop += 1;
+            if is_down { out.stop_lost(alloc) } else { out.stop(alloc, description::NOT_NEEDED, None) }
+        }
+    }
+    for deployment in view.job_deployments(key).filter(|deployment| deployment.is_active()) {
+        out.deployment_updates.push(deployment::cancel(deployment, deployment::CANCELLED_STOPPED));
+    }
+    out
+}
+
+/// A stopped allocation whose node cannot say that it ended.
+fn mark_silent<'a>(out: &mut Wishes<'a>, alloc: &'a Arc<Allocation>, is_down: bool) {
+    if is_down && !alloc.client_status.is_terminal() {
+        let description = alloc.desired_description.clone();
+        out.stops.push(AllocStop { id: alloc.id, description, client_status: Some(ClientStatus::Lost), followup_eval_id: EvalId::NIL });
+    }
+}
+
+fn reconcile_wanted<'a>(view: &'a Store, key: JobKey, job: &'a Arc<Job>, eval: EvalId, now: i64) -> Wishes<'a> {
+    let mut out = Wishes::default();
+    for deployment in view.job_deployments(&key).filter(|deployment| deployment.is_active() && !deployment::is_of(deployment, job)) {
+        out.deployment_updates.push(deployment::cancel(deployment, deployment::CANCELLED_NEWER));
+    }
+    let current =
+        view.job_deployments(&key).filter(|deployment| deployment::is_of(deployment, job)).max_by_key(|deployment| deployment.create_index);
+    let stage = match current.map(Arc::as_ref) {
+        None => Stage::Open,
+        Some(deployment) => match deployment.status {
+            DeploymentStatus::Running => Stage::Rolling(deployment),
+            DeploymentStatus::Successful | DeploymentStatus::Blocked | DeploymentStatus::Unblocking => Stage::Settled,
+            DeploymentStatus::Initializing
+            | DeploymentStatus::Pending
+            | DeploymentStatus::Paused
+            | DeploymentStatus::Failed
+            | DeploymentStatus::Cancelled => Stage::Closed(deployment),
+        },
+    };
+    if let Stage::Closed(deployment) = stage {
+        out.notes.push(format!(
+            "nothing of version {} is placed: its deployment is {} ({})",
+            job.version, deployment.status, deployment.status_description
+        ));
+    }
+    out.deployment = current.filter(|deployment| deployment.is_active()).map(|deployment| (**deployment).clone());
+
+    let mut by_group: BTreeMap<&str, Vec<&Arc<Allocation>>> = BTreeMap::new();
+    let mut n_live_by_node: BTreeMap<NodeId, u64> = BTreeMap::new();
+    for alloc in view.job_allocs(&key) {
+        by_group.entry(&alloc.task_group).or_default().push(alloc);
+        if !alloc.is_terminal() {
+            *n_live_by_node.entry(alloc.node_id).or_default() += 1;
+        }
+    }
+    let region = view.identity().region.to_string();
+    let mut this = Reconciler { view, key, job, eval, now, stage, region, n_live_by_node, out };
+    let circumstances = Circumstances { view, job, eval, now };
+    for group in &job.task_groups {
+        let allocs = by_group.remove(group.name.as_str()).unwrap_or_default();
+        let classified = classify::classify(&circumstances, &allocs);
+        this.group(&group.name, Some(group), classified, &allocs);
+    }
+    for (name, allocs) in by_group {
+        let classified = classify::classify(&circumstances, &allocs);
+        if !classified.items.is_empty() || !classified.silent.is_empty() {
+            this.group(name, None, classified, &allocs);
+        }
+    }
+    let mut out = this.out;
+    out.slots.sort_by_key(|slot| slot.urgency);
+    out
+}
+
+impl<'a> Reconciler<'a> {
+    fn group(&mut self, name: &str, group: Option<&'a TaskGroup>, classified: Classified<'a>, allocs: &[&'a Arc<Allocation>]) {
+        self.out.counts(name);
+        for alloc in &classified.silent {
+            mark_silent(&mut self.out, alloc, true);
+        }
+        let (canaries, items) = self.split_canaries(name, classified.items);
+        if let Stage::Closed(_) = self.stage {
+            self.repair_canaries(name, &canaries);
+            self.repair(name, &items, &classified.vacated);
+            return;
+        }
+        match group {
+            Some(group) => self.update_group(group, canaries, items, &classified.vacated, allocs),
+            None => {
+                for item in canaries.iter().chain(&items) {
+                    self.stop_item(name, item);
+                }
+            }
+        }
+    }
+
+    /// Separates the canaries that wait for promotion; those of a deployment that is over are stopped.
+    fn split_canaries(&mut self, name: &str, items: Vec<Item<'a>>) -> (Vec<Item<'a>>, Vec<Item<'a>>) {
+        let current = self.out.deployment.as_ref().map(|deployment| deployment.id);
+        let (canaries, others): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.alloc.is_canary());
+        let (canaries, leftover): (Vec<_>, Vec<_>) =
+            canaries.into_iter().partition(|item| !item.alloc.deployment_id.is_nil() && Some(item.alloc.deployment_id) == current);
+        for item in &leftover {
+            self.stop_item(name, item);
+        }
+        (canaries, others)
+    }
+
+    /// Not wanted any more.
+    fn stop_item(&mut self, group: &str, item: &Item<'a>) {
+        match item.lot {
+            Lot::Done => return,
+            Lot::Lost => self.out.stop_lost(item.alloc),
+            _ => self.out.stop(item.alloc, description::NOT_NEEDED, None),
+        }
+        self.out.counts(group).stop += 1;
+    }
+
+    /// The place of an allocation is filled anew, under its name. `Lot` says why.
+    fn replace(&mut self, group: &str, item: &Item<'a>, job: Arc<Job>, is_canary: bool, in_deployment: bool) {
+        let alloc = item.alloc;
+        let mut slot = Slot {
+            urgency: Urgency::Repair,
+            job,
+            group: group.to_owned(),
+            name: alloc.name.clone(),
+            is_canary,
+            in_deployment,
+            previous: Some(alloc),
+            stops_previous: None,
+            // It is the same attempt, only elsewhere.
+            tracker: alloc.reschedule_tracker.clone(),
+            penalised: Vec::new(),
+        };
+        match item.lot {
+            Lot::Lost => {
+                self.out.stop_lost(alloc);
+                self.out.counts(group).place += 1;
+            }
+            Lot::Migrating => {
+                slot.stops_previous = Some(description::MIGRATING);
+                self.out.counts(group).migrate += 1;
+            }
+            Lot::Now { delay } => {
+                let tracker = reschedule::extend_tracker(alloc, classify::policy_of(alloc), delay, self.now);
+                slot.stops_previous = Some(description::RESCHEDULED);
+                slot.penalised = reschedule::failed_nodes(&tracker);
+                slot.tracker = Some(tracker);
+                let counts = self.out.counts(group);
+                counts.place += 1;
+                counts.reschedule_now += 1;
+            }
+            Lot::Alive | Lot::Dead | Lot::Done | Lot::Later(_) => {
+                slot.urgency = Urgency::Update;
+                slot.stops_previous = Some(description::UPDATING);
+                // A new version starts with a clean slate.
+                slot.tracker = None;
+                self.out.counts(group).destructive_update += 1;
+            }
+        }
+        self.out.slots.push(slot);
+    }
+
+    /// Stays as it is.
+    fn keep(&mut self, group: &str, item: &Item<'a>) {
+        if let Lot::Later(at) = item.lot {
+            self.out.counts(group).reschedule_later += 1;
+            let is_awaited = self.view.eval(item.alloc.followup_eval_id).is_some_and(|eval| !eval.is_terminal());
+            if !is_awaited || item.alloc.followup_eval_id == self.eval {
+                self.out.later.push((item.alloc, at));
+            }
+        }
+        self.out.counts(group).ignore += 1;
+    }
+
+    fn is_batch(&self) -> bool {
+        self.job.kind == JobType::Batch
+    }
+}
+
+/// More than any region admits by itself; keeps a job from asking for memory that it did not send.
+const COUNT_MAX: i64 = 100_000;
+
+/// How many a group wants.
+fn wanted(count: i64) -> usize {
+    count.clamp(0, COUNT_MAX) as usize
+}
+
+/// Indexes of names that are in use.
+fn used_indexes(items: &[Item]) -> BTreeSet<u64> {
+    items.iter().map(|item| item.index).collect()
+}

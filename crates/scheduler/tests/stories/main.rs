@@ -1,0 +1,9 @@
+//! Stories: a world is changed by commands, evaluations are scheduled and their plans applied, and what is left is looked at.
+
+mod counts;
+mod gates;
+mod placement;
+mod properties;
+mod region;
+mod repair;
+mod rollouts;

@@ -1,0 +1,195 @@
+//! What must hold whatever happens: random worlds, random changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{ClientStatus, DeploymentStatus, DesiredTransition, JobType, NodeId, NodeStatus};
+use scheduler::Usage;
+use testkit::{job, node};
+
+use crate::region::Region;
+
+/// A small stream of numbers (Knuth's MMIX constants), so that a seed is a bug report.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+
+    fn one_of<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.below(items.len() as u64) as usize]
+    }
+}
+
+const NODES: [&str; 6] = ["n0", "n1", "n2", "n3", "n4", "n5"];
+const JOBS: [&str; 3] = ["web", "db", "sum"];
+
+/// No node holds more than it has, nor one port twice.
+fn assert_no_overcommit(region: &Region, seed: u64) {
+    let store = &region.world.store;
+    let mut used: BTreeMap<NodeId, Usage> = BTreeMap::new();
+    let mut ports: BTreeSet<(NodeId, i64)> = BTreeSet::new();
+    for alloc in store.allocs().filter(|alloc| !alloc.is_terminal()) {
+        let resources = alloc.allocated_resources.as_ref().unwrap();
+        let used = used.entry(alloc.node_id).or_default();
+        *used = used.plus(Usage::of_alloc(resources));
+        for port in &resources.shared.ports {
+            assert!(ports.insert((alloc.node_id, port.value)), "seed {seed}: port {} twice on {}", port.value, alloc.node_name);
+        }
+    }
+    for (id, used) in used {
+        let total = Usage::of_node(store.node(id).unwrap());
+        assert!(used.cpu <= total.cpu && used.memory <= total.memory && used.disk <= total.disk, "seed {seed}: {used:?} of {total:?}");
+    }
+}
+
+/// No name is held twice, but by canaries, and by those that were promoted while a pause keeps them from taking over.
+fn assert_unique_names(region: &Region, id: &str, seed: u64) {
+    if region.world.latest_deployment(id).is_some_and(|deployment| deployment.status == DeploymentStatus::Paused) {
+        return;
+    }
+    let mut names = BTreeSet::new();
+    for alloc in region.world.live(id).iter().filter(|alloc| !alloc.is_canary()) {
+        assert!(names.insert(alloc.name.clone()), "seed {seed}: {} twice", alloc.name);
+    }
+}
+
+fn random_job(numbers: &mut Numbers, id: &str) -> model::Job {
+    let mut builder = job(id)
+        .count(numbers.below(7) as i64)
+        .resources(numbers.one_of(&[100, 500, 900]), numbers.one_of(&[100, 700]))
+        .env("V", &numbers.below(3).to_string())
+        .reschedule_after(numbers.one_of(&[0, 20]));
+    if numbers.below(2) == 0 {
+        builder = builder.dynamic_port("http", 0);
+    }
+    if numbers.below(4) == 0 {
+        builder = builder.static_port("fixed", 8080);
+    }
+    if id == "sum" {
+        return builder.batch().build();
+    }
+    builder = builder.max_parallel(numbers.below(4) as i64);
+    if numbers.below(3) == 0 {
+        builder = builder.canary(1 + numbers.below(2) as i64);
+    }
+    builder.build()
+}
+
+/// More on request: `STEPPE_SEEDS=5000`.
+fn seeds() -> u64 {
+    std::env::var("STEPPE_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(30)
+}
+
+/// Something happens in the world.
+fn disturb(region: &mut Region, numbers: &mut Numbers) {
+    let id = numbers.one_of(&JOBS);
+    let live = region.live_ids(id);
+    let some: Vec<_> = live.into_iter().filter(|_| numbers.below(3) == 0).collect();
+    match numbers.below(10) {
+        0 | 1 => {
+            let job = random_job(numbers, id);
+            region.register(job);
+        }
+        2 => region.world.set_node_status(numbers.one_of(&NODES), NodeStatus::Down),
+        3 | 4 => region.world.set_node_status(numbers.one_of(&NODES), NodeStatus::Ready),
+        5 => region.world.report(&some, ClientStatus::Failed),
+        6 => region.world.transition(&some, &DesiredTransition { migrate: Some(true), ..Default::default() }),
+        7 if id == "sum" => region.world.report(&some, ClientStatus::Complete),
+        7 => watch(region, id),
+        8 => region.start_all(id),
+        _ => region.world.wait(numbers.below(40) as i64),
+    }
+}
+
+/// What the deployment watcher does: promotes, completes, and sometimes a person pauses or fails.
+fn watch(region: &mut Region, id: &str) {
+    let Some(deployment) = region.world.latest_deployment(id).filter(|deployment| deployment.is_active()) else { return };
+    if deployment.requires_promotion() {
+        let promote = state::Command::PromoteDeployment { id: deployment.id, groups: Vec::new(), eval: None, time: region.world.now };
+        region.world.try_apply(&promote);
+    } else if deployment.is_complete() {
+        region.set_deployment(id, DeploymentStatus::Successful);
+    }
+}
+
+/// Random worlds: never overcommitted, never two of one name; and when the disturbances end, each job has what it wants, and scheduling
+/// again changes nothing.
+#[test]
+fn random_worlds() {
+    for seed in 0..seeds() {
+        let mut numbers = Numbers(seed);
+        let mut region = Region::new(&[]);
+        region.seed = seed;
+        for name in NODES {
+            region.world.add_node(node(name).dynamic_ports(20_000, 20_010).build());
+        }
+        for id in JOBS {
+            let job = random_job(&mut numbers, id);
+            region.register(job);
+        }
+        for _ in 0..60 {
+            disturb(&mut region, &mut numbers);
+            let id = numbers.one_of(&JOBS);
+            if numbers.below(8) == 0 && region.world.latest_deployment(id).is_some_and(|deployment| deployment.is_active()) {
+                let status = numbers.one_of(&[DeploymentStatus::Paused, DeploymentStatus::Running]);
+                region.set_deployment(id, status);
+            }
+            region.evaluate(id);
+            assert_no_overcommit(&region, seed);
+            assert_unique_names(&region, id, seed);
+        }
+        settle(&mut region, seed);
+    }
+}
+
+fn settle(region: &mut Region, seed: u64) {
+    for name in NODES {
+        region.world.set_node_status(name, NodeStatus::Ready);
+    }
+    // More room than anybody could want, also for static ports.
+    for i in 0..20 {
+        region.world.add_node(node(&format!("spare{i}")).build());
+    }
+    for id in JOBS {
+        if region.world.latest_deployment(id).is_some_and(|deployment| deployment.status == DeploymentStatus::Paused) {
+            region.set_deployment(id, DeploymentStatus::Running);
+        }
+        for round in 0.. {
+            assert!(round < 60, "seed {seed}: {id} does not settle: {:#?}", region.evaluate(id).plan);
+            region.start_all(id);
+            watch(region, id);
+            region.world.wait(3600);
+            let evals = region.waiting(id);
+            let idle = evals.is_empty();
+            for eval in evals {
+                region.run(&eval);
+            }
+            if region.evaluate(id).plan.is_noop() && idle && round > 2 {
+                break;
+            }
+        }
+        assert_no_overcommit(region, seed);
+        assert_unique_names(region, id, seed);
+        let job = region.world.job(id);
+        let is_done = |alloc: &model::Allocation| {
+            job.kind == JobType::Batch && alloc.client_status == ClientStatus::Complete && crate::region::version(alloc) == job.version
+        };
+        let failed_for_good = |alloc: &model::Allocation| {
+            job.kind == JobType::Batch
+                && alloc.client_status == ClientStatus::Failed
+                && !alloc.server_terminal()
+                && crate::region::version(alloc) == job.version
+        };
+        let allocs = region.world.allocs(id);
+        let n = allocs.iter().filter(|alloc| !alloc.is_terminal() || is_done(alloc) || failed_for_good(alloc)).count();
+        assert_eq!(n as i64, job.task_groups[0].count, "seed {seed}: {id}: {:?}", region.live(id));
+        assert!(
+            region.world.live(id).iter().all(|alloc| crate::region::version(alloc) == job.version),
+            "seed {seed}: {:?}",
+            region.live(id)
+        );
+        region.assert_settled(id);
+    }
+}

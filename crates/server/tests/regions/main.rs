@@ -1,0 +1,5 @@
+//! Whole regions in one process: real servers, sockets and directories; nodes that pretend.
+
+mod common;
+mod one_region;
+mod rollout;
