@@ -5,10 +5,7 @@ fn a_crate_uses_only_crates_above_it() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let read = |path: String| std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
     let manifest = read(format!("{root}/Cargo.toml"));
-    let order: Vec<&str> = manifest
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("\"crates/")?.strip_suffix("\","))
-        .collect();
+    let order: Vec<&str> = manifest.lines().filter_map(|line| line.trim().strip_prefix("\"crates/")?.strip_suffix("\",")).collect();
     assert!(order.len() > 10, "the root manifest lists the crates one a line: {order:?}");
     for (position, name) in order.iter().enumerate() {
         let manifest = read(format!("{root}/crates/{name}/Cargo.toml"));

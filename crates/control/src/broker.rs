@@ -12,10 +12,13 @@ type Order = (Reverse<i64>, u64, EvalId);
 /// Pending evaluations of the region, derived from the state: tell it what changed with [`Broker::observe`], or everything with
 /// [`Broker::sync`]; ask with [`Broker::next`].
 ///
-/// Properties: at most one evaluation of a job is out at a time; an evaluation is offered only at or after its `wait_until`.
+/// Properties: at most one evaluation of a job is out at a time; an evaluation is offered only at or after its `wait_until`; of several of one
+/// job the newest is offered, in the place of the first of them, and makes the others needless.
 #[derive(Default)]
 pub struct Broker {
     ready: BTreeSet<Order>,
+    /// The same by job, in order of creation.
+    ready_by_job: HashMap<JobKey, BTreeSet<(u64, EvalId)>>,
     /// By time; unix nanoseconds.
     delayed: BTreeSet<(i64, EvalId)>,
     known: HashMap<EvalId, Known>,
@@ -52,18 +55,35 @@ impl Broker {
         }
         let order = (Reverse(eval.priority), eval.create_index, eval.id);
         let wait_until = eval.wait_until.0;
+        self.known.insert(eval.id, Known { key: eval.job_key(), order, wait_until, out: false });
         if wait_until > 0 {
             self.delayed.insert((wait_until, eval.id));
         } else {
-            self.ready.insert(order);
+            self.make_ready(eval.id);
         }
-        self.known.insert(eval.id, Known { key: eval.job_key(), order, wait_until, out: false });
+    }
+
+    fn make_ready(&mut self, id: EvalId) {
+        let Some(known) = self.known.get(&id) else { return };
+        self.ready.insert(known.order);
+        self.ready_by_job.entry(known.key.clone()).or_default().insert((known.order.1, id));
+    }
+
+    fn make_unready(&mut self, id: EvalId) {
+        let Some(known) = self.known.get(&id) else { return };
+        self.ready.remove(&known.order);
+        if let Some(of_job) = self.ready_by_job.get_mut(&known.key) {
+            of_job.remove(&(known.order.1, id));
+            if of_job.is_empty() {
+                self.ready_by_job.remove(&known.key);
+            }
+        }
     }
 
     /// The evaluation is no longer pending, or gone.
     pub fn forget(&mut self, id: EvalId) {
+        self.make_unready(id);
         let Some(known) = self.known.remove(&id) else { return };
-        self.ready.remove(&known.order);
         self.delayed.remove(&(known.wait_until, id));
         if known.out {
             self.out.remove(&known.key);
@@ -77,16 +97,15 @@ impl Broker {
                 break;
             }
             self.delayed.pop_first();
-            if let Some(known) = self.known.get(&id) {
-                self.ready.insert(known.order);
-            }
+            self.make_ready(id);
         }
-        let order = self.ready.iter().copied().find(|(_, _, id)| self.known.get(id).is_some_and(|known| !self.out.contains(&known.key)))?;
-        self.ready.remove(&order);
-        let known = self.known.get_mut(&order.2)?;
-        known.out = true;
-        self.out.insert(known.key.clone());
-        Some(order.2)
+        let key =
+            self.ready.iter().filter_map(|(_, _, id)| self.known.get(id)).map(|known| &known.key).find(|key| !self.out.contains(key))?;
+        let newest = self.ready_by_job.get(key)?.last().map(|(_, id)| *id)?;
+        self.out.insert(key.clone());
+        self.make_unready(newest);
+        self.known.get_mut(&newest)?.out = true;
+        Some(newest)
     }
 
     /// When the next delayed evaluation is due, in unix nanoseconds.
@@ -106,15 +125,16 @@ impl Broker {
             known.out = false;
             self.out.remove(&known.key);
         }
+        self.delayed.remove(&(known.wait_until, id));
         known.wait_until = at;
         self.delayed.insert((at, id));
+        self.make_unready(id);
     }
 
-    /// Other ready evaluations of the job, which looking at `id` makes needless.
+    /// Other ready evaluations of the job, all older than `id`, which looking at `id` makes needless.
     pub fn superseded_by(&self, id: EvalId) -> Vec<EvalId> {
-        let Some(known) = self.known.get(&id) else { return Vec::new() };
-        let same_job = |other: &&Order| other.2 != id && self.known.get(&other.2).is_some_and(|other| other.key == known.key);
-        self.ready.iter().filter(same_job).map(|order| order.2).collect()
+        let of_job = self.known.get(&id).and_then(|known| self.ready_by_job.get(&known.key));
+        of_job.into_iter().flatten().map(|(_, other)| *other).filter(|other| *other != id).collect()
     }
 
     pub fn n_ready(&self) -> usize {
@@ -150,16 +170,32 @@ mod tests {
             broker.observe(&eval);
         }
         assert_eq!(broker.next(0), Some(id(2)));
-        assert_eq!(broker.next(0), Some(id(3)));
-        assert_eq!(broker.superseded_by(id(3)), [id(1)]);
+        assert_eq!(broker.next(0), Some(id(1)), "the newest of job a, in the place of the first");
+        assert_eq!(broker.superseded_by(id(1)), [id(3)]);
         assert_eq!(broker.next(0), None, "the other evaluation of job a waits");
         assert_eq!(broker.wake_at(), Some(1_000));
         assert_eq!(broker.next(1_000), Some(id(4)));
-        broker.done(id(3));
-        assert_eq!(broker.next(1_000), Some(id(1)));
-        broker.retry(id(1), 5_000);
+        broker.done(id(1));
+        assert_eq!(broker.next(1_000), Some(id(3)));
+        broker.retry(id(3), 5_000);
         assert_eq!(broker.next(4_999), None);
-        assert_eq!(broker.next(5_000), Some(id(1)));
+        assert_eq!(broker.next(5_000), Some(id(3)));
+    }
+
+    /// An evaluation that is put back twice is offered once.
+    #[test]
+    fn put_back_twice() {
+        let mut broker = Broker::new();
+        broker.observe(&eval(1, "a", 50, 1, 0));
+        assert_eq!(broker.next(0), Some(id(1)));
+        broker.retry(id(1), 10);
+        broker.retry(id(1), 20);
+        assert_eq!(broker.next(15), None);
+        assert_eq!(broker.next(20), Some(id(1)));
+        assert_eq!(broker.n_ready(), 0);
+        assert_eq!(broker.wake_at(), None);
+        broker.done(id(1));
+        assert_eq!(broker.next(100), None);
     }
 
     /// What is no longer pending is not offered.

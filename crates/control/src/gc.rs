@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{AllocId, Allocation, JobStatus, NodeStatus};
+use model::{AllocId, Allocation, JobStatus, NodeStatus, Phase, Rollout, RolloutKind};
 use state::{Reap, Store};
 
 /// How long things are kept, in nanoseconds.
@@ -13,7 +13,7 @@ pub struct Thresholds {
     pub batch_eval: i64,
     pub node: i64,
     pub deployment: i64,
-    /// Rollouts that a later one of the job has replaced.
+    /// Rollouts that a later one of the job has replaced, and withdrawn ones.
     pub rollout: i64,
 }
 
@@ -30,7 +30,7 @@ impl Thresholds {
     pub const NOW: Self = Self { job: 0, eval: 0, batch_eval: 0, node: 0, deployment: 0, rollout: 72 * HOUR };
 }
 
-/// At most this many of one kind in one command, so that no log entry becomes huge.
+/// About as many of one kind in one command, so that no log entry becomes huge.
 const AT_ONCE: usize = 2_000;
 
 /// What can go at `now` (unix nanoseconds); `None` when nothing.
@@ -54,14 +54,20 @@ fn old(modify_time: i64, now: i64, threshold: i64) -> bool {
 }
 
 fn jobs(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
-    for job in view.jobs().filter(|job| job.status == JobStatus::Dead).take(AT_ONCE) {
+    for job in view.jobs().filter(|job| job.status == JobStatus::Dead) {
+        if reap.jobs.len() + reap.evals.len() + reap.allocs.len() >= AT_ONCE {
+            return;
+        }
         let key = job.key();
         let evals: Vec<_> = view.job_evals(&key).collect();
-        let last = evals.iter().map(|eval| eval.modify_time).max().unwrap_or(job.submit_time);
+        let last = view.job_allocs(&key).map(|alloc| alloc.modify_time).chain(evals.iter().map(|eval| eval.modify_time));
+        let last = last.fold(job.submit_time, i64::max);
         let idle = old(last, now, thresholds.job) && evals.iter().all(|eval| eval.is_terminal());
         // A service that nobody stopped is dead only for the moment.
         let wanted = !job.stop && job.kind == model::JobType::Service && job.task_groups.iter().any(|group| group.count > 0);
-        if !idle || wanted || !view.job_allocs(&key).all(|alloc| is_over(alloc)) {
+        let rolls = [view.rollout_head(&key), view.rollout_staged(&key)].into_iter().flatten().any(|rollout| !rollout.phase.is_terminal())
+            || view.job_deployments(&key).any(|deployment| deployment.is_active());
+        if !idle || wanted || rolls || !view.job_allocs(&key).all(|alloc| is_over(alloc)) {
             continue;
         }
         reap.evals.extend(evals.iter().map(|eval| eval.id));
@@ -74,7 +80,10 @@ fn jobs(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
 fn evals(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
     let doomed: BTreeSet<_> = reap.evals.iter().copied().collect();
     let terminal = view.evals().filter(|eval| eval.is_terminal() && !doomed.contains(&eval.id));
-    for eval in terminal.take(AT_ONCE) {
+    for eval in terminal {
+        if reap.evals.len() + reap.allocs.len() >= 2 * AT_ONCE {
+            return;
+        }
         let job = view.job(&eval.job_key());
         let batch = eval.kind == model::JobType::Batch;
         let threshold = if batch { thresholds.batch_eval } else { thresholds.eval };
@@ -83,7 +92,8 @@ fn evals(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
         if needed || !old(eval.modify_time, now, threshold) {
             continue;
         }
-        let allocs: Vec<AllocId> = view.eval_allocs(eval.id).filter(|alloc| removable(view, alloc)).map(|alloc| alloc.id).collect();
+        let is_old = |alloc: &Allocation| removable(view, alloc) && old(alloc.modify_time, now, threshold);
+        let allocs: Vec<AllocId> = view.eval_allocs(eval.id).filter(|alloc| is_old(alloc)).map(|alloc| alloc.id).collect();
         if allocs.len() < view.eval_allocs(eval.id).count() {
             reap.allocs.extend(allocs);
             continue;
@@ -100,35 +110,44 @@ fn removable(view: &Store, alloc: &Allocation) -> bool {
 }
 
 fn nodes(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
-    let down =
-        view.nodes().filter(|node| node.status == NodeStatus::Down && old(node.status_updated_at * 1_000_000_000, now, thresholds.node));
-    for node in down.take(AT_ONCE) {
-        if view.node_allocs(node.id).all(|alloc| alloc.is_terminal()) {
-            reap.nodes.push(node.id);
-        }
-    }
+    let is_down = |updated_at: i64| old(updated_at.saturating_mul(1_000_000_000), now, thresholds.node);
+    let down = view.nodes().filter(|node| node.status == NodeStatus::Down && is_down(node.status_updated_at));
+    let unused = down.filter(|node| view.node_allocs(node.id).all(|alloc| alloc.is_terminal()));
+    reap.nodes.extend(unused.take(AT_ONCE).map(|node| node.id));
 }
 
 fn deployments(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
     let doomed: BTreeSet<_> = reap.deployments.iter().copied().collect();
     let ended = view.deployments().filter(|deployment| !deployment.is_active() && !doomed.contains(&deployment.id));
-    for deployment in ended.take(AT_ONCE) {
-        let head = view.rollout_of_deployment(deployment.id).is_some();
-        if !head
+    let unused = ended.filter(|deployment| {
+        // What the head rollout did here is shown in all regions.
+        view.rollout_of_deployment(deployment.id).is_none()
             && old(deployment.modify_time, now, thresholds.deployment)
             && view.deployment_allocs(deployment.id).all(|alloc| alloc.is_terminal())
-        {
-            reap.deployments.push(deployment.id);
-        }
-    }
+    });
+    reap.deployments.extend(unused.take(AT_ONCE).map(|deployment| deployment.id));
 }
 
 fn rollouts(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
-    for rollout in view.rollouts().filter(|rollout| rollout.phase.is_terminal()).take(AT_ONCE) {
-        let key = rollout.header.job_key();
-        let head = view.rollout_head(&key).is_some_and(|head| head.header.id == rollout.header.id);
-        if !head && old(rollout.modify_time, now, thresholds.rollout) {
-            reap.rollouts.push(rollout.header.id.clone());
-        }
+    let over = view.rollouts().filter(|rollout| rollout.phase.is_terminal() && old(rollout.modify_time, now, thresholds.rollout));
+    let unused = over.filter(|rollout| !is_still_told(view, rollout));
+    reap.rollouts.extend(unused.take(AT_ONCE).map(|rollout| rollout.header.id.clone()));
+}
+
+/// Whether another region may still need to hear of it: the head of a job always (one that was away learns from it what to do), and what
+/// this region proposed and withdrew until every region that may have voted for it has voted for a later one.
+fn is_still_told(view: &Store, rollout: &Rollout) -> bool {
+    let header = &rollout.header;
+    let head = view.rollout_head(&header.job_key());
+    if head.is_some_and(|head| head.header.id == header.id) {
+        return true;
     }
+    let is_own = header.id.origin == view.identity().region;
+    let is_withdrawn = matches!(rollout.phase, Phase::Withdrawn | Phase::Rejected);
+    is_own
+        && is_withdrawn
+        && !head.is_some_and(|head| {
+            let later: BTreeSet<_> = head.header.participants().collect();
+            head.header.kind == RolloutKind::Run && head.header.id > header.id && header.participants().all(|region| later.contains(region))
+        })
 }

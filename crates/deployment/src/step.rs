@@ -1,7 +1,7 @@
 //! The decision about every active deployment.
 
 use model::{
-    Allocation, Deployment, DeploymentState, DeploymentStatus, EvalStatus, EvalTrigger, Evaluation, IdSource, Job, ReschedulePolicy,
+    Allocation, Deployment, DeploymentState, DeploymentStatus, EvalStatus, EvalTrigger, Evaluation, IdSource, Job, Phase, ReschedulePolicy,
     TaskGroup,
 };
 use state::{Command, DeploymentChange, DeploymentUpdate, Store};
@@ -60,20 +60,25 @@ fn look(view: &Store, deployment: &Deployment, now: i64, ids: &mut IdSource, ste
         step.propose.push(gone("Cancelled because job is stopped"));
         return;
     }
-    if job.version != deployment.job_version {
-        // The scheduler cancels it with its next plan; this is for the case that it has nothing to plan.
+    if job.version != deployment.job_version || job.create_index != deployment.job_create_index {
+        // Of another version, or of a job that had this name before. The scheduler cancels it with its next plan; this is for the case that
+        // it has nothing to plan.
         step.propose.push(gone("Cancelled due to newer version of job"));
         return;
     }
-    if deployment.status != DeploymentStatus::Running {
+    let is_running = deployment.status == DeploymentStatus::Running;
+    if !is_running && !may_fail_after_completion(view, deployment) {
         return;
     }
-    if let Some((reason, wanted)) = failure(view, deployment, job, now) {
+    if let Some((reason, wanted)) = failure(view, deployment, job, is_running, now) {
         let revert = revert(view, deployment, wanted);
         let eval = new_eval(job, deployment, EvalTrigger::DeploymentWatcher, ids);
         let description = format!("{reason}{}", revert.suffix);
         step.notes.push(format!("deployment {} of {key} version {}: {description}", deployment.id, deployment.job_version));
         step.propose.push(change(deployment, DeploymentStatus::Failed, &description, revert.version, Some(eval), now));
+        return;
+    }
+    if !is_running {
         return;
     }
     if should_promote(view, deployment) {
@@ -114,8 +119,14 @@ fn change(
     }))
 }
 
-/// Why the deployment has failed, and whether a group that failed wants to be reverted.
-fn failure(view: &Store, deployment: &Deployment, job: &Job, now: i64) -> Option<(&'static str, bool)> {
+/// Complete and waiting for other regions, without having promised them yet not to fail any more.
+fn may_fail_after_completion(view: &Store, deployment: &Deployment) -> bool {
+    deployment.status == DeploymentStatus::Blocked
+        && view.rollout_of_deployment(deployment.id).is_some_and(|rollout| rollout.phase == Phase::Blocked)
+}
+
+/// Why the deployment has failed, and whether a group that failed wants to be reverted. `clock_runs`: progress is expected.
+fn failure(view: &Store, deployment: &Deployment, job: &Job, clock_runs: bool, now: i64) -> Option<(&'static str, bool)> {
     let mut unhealthy = None;
     for alloc in view.deployment_allocs(deployment.id).filter(|alloc| alloc.is_unhealthy()) {
         let Some(state) = deployment.task_groups.get(&alloc.task_group) else { continue };
@@ -126,6 +137,9 @@ fn failure(view: &Store, deployment: &Deployment, job: &Job, now: i64) -> Option
     }
     if let Some(wanted) = unhealthy {
         return Some(("Failed due to unhealthy allocations", wanted));
+    }
+    if !clock_runs {
+        return None;
     }
     let mut late = None;
     for state in deployment.task_groups.values() {

@@ -32,6 +32,7 @@ pub use job::*;
 pub use job_ext::*;
 pub use json::{Absent, DriverConfig};
 pub use node::*;
+pub use node_ext::*;
 pub use resources::*;
 pub use rollout::*;
 pub use time::Time;

@@ -36,6 +36,8 @@ pub enum Move {
     Finish,
     /// No longer in the list: stop the job here.
     Drop,
+    /// The job was stopped or changed in this region alone; how, in the words of a deployment.
+    Cancel(&'static str),
 }
 
 /// What the region itself knows beside the phases.
@@ -43,14 +45,27 @@ pub enum Move {
 pub struct Local {
     /// The own deployment is healthy and promoted (or there is none).
     pub complete: bool,
+    /// This region has voted for a newer rollout of the job, which is not decided: nothing of this one starts any more.
+    pub newer_staged: bool,
+    /// The job here is no longer what the rollout brought: why, in the words of a deployment.
+    pub gone: Option<&'static str>,
 }
 
 /// What `me` does next in the rollout of `header`, if anything. `own` is its present phase.
 pub fn next(header: &RolloutHeader, me: &RegionName, own: Phase, phases: &Phases, local: Local) -> Option<Move> {
+    if own.is_adopted()
+        && !own.is_terminal()
+        && !header.dropped.contains(me)
+        && let Some(why) = local.gone
+    {
+        return Some(Move::Cancel(why));
+    }
     match own {
         Phase::Voted => decided(header, me, phases),
         Phase::Adopted if header.dropped.contains(me) => all_adopted(header, me, phases).then_some(Move::Drop),
-        Phase::Adopted => failed_with(header, me, phases).or_else(|| may_start(header, me, phases).then_some(Move::Start)),
+        Phase::Adopted => {
+            failed_with(header, me, phases).or_else(|| (!local.newer_staged && may_start(header, me, phases)).then_some(Move::Start))
+        }
         Phase::Running => failed_with(header, me, phases).or_else(|| local.complete.then_some(Move::Complete)),
         Phase::Paused => failed_with(header, me, phases),
         Phase::Blocked => failed_with(header, me, phases)
@@ -101,7 +116,8 @@ fn all_adopted(header: &RolloutHeader, me: &RegionName, phases: &Phases) -> bool
 
 /// The failed region because of which `me` fails too.
 fn failed_with(header: &RolloutHeader, me: &RegionName, phases: &Phases) -> Option<Move> {
-    let failed = |region: &&RegionName| phases.get(*region) == Some(&Phase::Failed);
+    // What a region does that joined late stays its own affair.
+    let failed = |region: &&RegionName| phases.get(*region) == Some(&Phase::Failed) && !header.deferred.contains(region);
     let cause = match header.strategy.on_failure {
         OnFailure::FailAll => header.regions.iter().filter(|region| *region != me).find(failed),
         OnFailure::FailRemaining => header.regions.iter().take_while(|region| *region != me).find(failed),
@@ -112,8 +128,8 @@ fn failed_with(header: &RolloutHeader, me: &RegionName, phases: &Phases) -> Opti
 
 /// Some region failed and this one need not.
 fn held_by(header: &RolloutHeader, me: &RegionName, phases: &Phases) -> Option<Move> {
-    let failed = header.regions.iter().filter(|region| *region != me).find(|region| phases.get(*region) == Some(&Phase::Failed));
-    failed.cloned().map(Move::Hold)
+    let mut others = header.regions.iter().filter(|region| *region != me && !header.deferred.contains(region));
+    others.find(|region| phases.get(*region) == Some(&Phase::Failed)).cloned().map(Move::Hold)
 }
 
 fn all_others(header: &RolloutHeader, me: &RegionName, phases: &Phases, is: fn(Phase) -> bool) -> bool {
@@ -161,7 +177,7 @@ mod tests {
             .collect();
         let me = RegionName::from(me);
         let own = phases[&me];
-        let got = next(&header(max_parallel, on_failure), &me, own, &phases, Local { complete });
+        let got = next(&header(max_parallel, on_failure), &me, own, &phases, Local { complete, ..Default::default() });
         let got = got.map_or("-".to_owned(), |next| format!("{next:?}"));
         assert_eq!(got, want, "k={max_parallel} {on_failure:?} {known}, seen by {me}");
     }
@@ -230,6 +246,40 @@ mod tests {
         check(1, FailLocal, "a=held b=failed c=blocked", "a", true, "-");
         check(1, FailAll, "a=paused b=failed c=adopted", "a", true, "FailWithPeer(\"b\")");
         check(1, FailAll, "a=successful b=failed c=adopted", "a", true, "-");
+    }
+
+    /// A newer proposal that this region voted for keeps what has not started from starting; what runs goes on.
+    #[test]
+    fn newer_staged() {
+        let everywhere = |phase: Phase| -> Phases { ["a", "b", "c"].map(|name| (RegionName::from(name), phase)).into() };
+        let (header, a) = (header(1, FailAll), RegionName::from("a"));
+        let local = Local { newer_staged: true, complete: true, gone: None };
+        assert_eq!(next(&header, &a, Phase::Adopted, &everywhere(Phase::Adopted), local), None);
+        assert_eq!(next(&header, &a, Phase::Running, &everywhere(Phase::Adopted), local), Some(Move::Complete));
+        let local = Local { newer_staged: false, ..local };
+        assert_eq!(next(&header, &a, Phase::Adopted, &everywhere(Phase::Adopted), local), Some(Move::Start));
+    }
+
+    /// A job that was stopped or changed here alone ends the rollout here, whatever its phase, unless it has ended or is not adopted.
+    #[test]
+    fn gone() {
+        for phase in Phase::ALL.iter().copied() {
+            let phases: Phases = ["a", "b", "c"].map(|name| (RegionName::from(name), Phase::Voted)).into();
+            let local = Local { complete: true, newer_staged: false, gone: Some("why") };
+            let got = next(&header(1, FailAll), &"b".into(), phase, &phases, local);
+            let want = (phase != Phase::Voted && !phase.is_terminal()).then_some(Move::Cancel("why"));
+            assert_eq!(got, want, "{phase}");
+        }
+    }
+
+    /// What a deferred region does counts for nobody else.
+    #[test]
+    fn deferred() {
+        let header = RolloutHeader { deferred: vec!["b".into()], ..header(1, FailAll) };
+        let phases: Phases = [("a", Phase::Blocked), ("b", Phase::Failed), ("c", Phase::Blocked)]
+            .map(|(name, phase)| (RegionName::from(name), phase))
+            .into();
+        assert_eq!(next(&header, &"a".into(), Phase::Blocked, &phases, Local::default()), Some(Move::Vote));
     }
 
     /// A region that is no longer listed stops the job once everybody has adopted, and its own failure does not count.

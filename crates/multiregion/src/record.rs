@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{RegionId, RegionName, RegionRecord, RolloutId};
+use model::{Deployment, RegionId, RegionName, RegionRecord, Rollout, RolloutId};
 use state::Store;
 
 use crate::guard::Phases;
@@ -30,6 +30,11 @@ impl Records {
 
     pub fn of(&self, rollout: &RolloutId) -> impl Iterator<Item = &RegionRecord> {
         self.0.get(rollout).into_iter().flat_map(BTreeMap::values)
+    }
+
+    /// Everything that is known.
+    pub fn all(&self) -> impl Iterator<Item = &RegionRecord> {
+        self.0.values().flat_map(BTreeMap::values)
     }
 
     pub fn forget(&mut self, rollout: &RolloutId) {
@@ -64,7 +69,7 @@ pub fn own_records(view: &Store) -> Vec<RegionRecord> {
                 deployment_id: rollout.deployment_id,
                 job_version: rollout.header.job_version,
                 incarnation: identity.incarnation,
-                seq: deployment.map_or(0, |deployment| deployment.modify_index).max(rollout.modify_index),
+                seq: seq(rollout, deployment.map(|deployment| &**deployment)),
                 desired: total(|state| state.desired_total),
                 placed: total(|state| state.placed_allocs),
                 healthy: total(|state| state.healthy_allocs),
@@ -73,13 +78,20 @@ pub fn own_records(view: &Store) -> Vec<RegionRecord> {
         .collect()
 }
 
+/// Index of the last change that the record shows. When the rollout has ended here, its counters change nothing any more; and the deployment
+/// may be collected, which must not make the record look older than it was.
+fn seq(rollout: &Rollout, deployment: Option<&Deployment>) -> u64 {
+    let of_deployment = deployment.filter(|_| !rollout.phase.is_terminal()).map_or(0, |deployment| deployment.modify_index);
+    rollout.modify_index.max(of_deployment)
+}
+
 /// A record travels in one datagram.
 fn shortened(cause: &str) -> String {
-    const LONGEST: usize = 200;
-    match cause.char_indices().nth(LONGEST) {
-        Some((at, _)) => format!("{}…", &cause[..at]),
-        None => cause.to_owned(),
+    const BYTES_MAX: usize = 200;
+    if cause.len() <= BYTES_MAX {
+        return cause.to_owned();
     }
+    format!("{}…", &cause[..cause.floor_char_boundary(BYTES_MAX)])
 }
 
 #[cfg(test)]

@@ -1,8 +1,12 @@
 //! The guards applied to every rollout that this region takes part in.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{EvalStatus, EvalTrigger, Evaluation, IdSource, Job, Phase, RegionName, Rollout, RolloutKind};
+use model::{
+    EvalStatus, EvalTrigger, Evaluation, IdSource, Job, JobKey, Phase, RegionName, RegionRecord, Rollout, RolloutHeader, RolloutId,
+    RolloutKind,
+};
 use state::{Adoption, Command, PhaseChange, Store};
 
 use crate::guard::{self, Local, Move};
@@ -15,6 +19,8 @@ pub struct Step {
     pub propose: Vec<Command>,
     /// What happens, in words, for logs and people.
     pub notes: Vec<String>,
+    /// Rollouts that this region must learn of, and a region that can tell: to be fetched there and given to [`learn`].
+    pub missing: Vec<(RolloutId, RegionName)>,
 }
 
 /// Looks at every rollout that is not at its end here. `now` in unix nanoseconds.
@@ -24,12 +30,49 @@ pub fn step(view: &Store, records: &Records, now: i64, ids: &mut IdSource) -> St
     for rollout in view.rollouts().filter(|rollout| !rollout.phase.is_terminal()) {
         let mut phases = records.phases(&rollout.header.id);
         phases.insert(me.clone(), rollout.phase);
-        let local = Local { complete: is_complete(view, rollout) };
+        let local = Local {
+            complete: is_complete(view, rollout),
+            newer_staged: view.rollout_staged(&rollout.header.job_key()).is_some_and(|staged| staged.header.id > rollout.header.id),
+            gone: gone(view, rollout),
+        };
         let Some(next) = guard::next(&rollout.header, &me, rollout.phase, &phases, local) else { continue };
         step.notes.push(format!("rollout {} of {}: {} -> {next:?}", rollout.header.id, rollout.header.job_key(), rollout.phase));
         step.propose.push(command(view, rollout, &me, next, now, ids));
     }
+    step.missing = missing(view, records);
     step
+}
+
+/// Stops that others have made and that never came here: they have no barrier, so a region that was away is not waited for and has to ask.
+/// Rollouts of kind run need no such care, because nobody commits one without this region's vote.
+fn missing(view: &Store, records: &Records) -> Vec<(RolloutId, RegionName)> {
+    let mut newest: BTreeMap<JobKey, &RegionRecord> = BTreeMap::new();
+    for record in records.all().filter(|record| record.phase == Phase::Stopped) {
+        let key = JobKey { namespace: record.namespace.clone(), id: record.job_id.clone() };
+        let is_news = view.rollout(&record.rollout).is_none()
+            && view.rollout_head(&key).is_some_and(|head| head.header.id < record.rollout && head.header.kind == RolloutKind::Run);
+        if is_news && newest.get(&key).is_none_or(|known| known.rollout < record.rollout) {
+            newest.insert(key, record);
+        }
+    }
+    newest.into_values().map(|record| (record.rollout.clone(), record.region.name.clone())).collect()
+}
+
+/// What to do with a rollout that was fetched from another region, when it still concerns this one.
+pub fn learn(view: &Store, header: &Arc<RolloutHeader>, now: i64) -> Option<Command> {
+    let me = &view.identity().region;
+    let concerns_us =
+        header.kind == RolloutKind::Stop && header.participants().any(|region| region == me) && view.rollout(&header.id).is_none();
+    concerns_us.then(|| Command::StageRollout { header: Arc::clone(header), source: None, submission: None, time: now })
+}
+
+/// Why the job here is no longer what the rollout brought, in the words of a deployment.
+fn gone(view: &Store, rollout: &Rollout) -> Option<&'static str> {
+    match view.job(&rollout.header.job_key()) {
+        Some(job) if !job.stop && job.version == rollout.header.job_version => None,
+        Some(job) if !job.stop => Some("Cancelled due to newer version of job"),
+        _ => Some("Cancelled because job is stopped"),
+    }
 }
 
 /// The region's own deployment is done; kinds of jobs without deployments have nothing to wait for.
@@ -86,6 +129,10 @@ fn command(view: &Store, rollout: &Rollout, me: &RegionName, next: Move, now: i6
             change.cause_region = cause;
             change.revert_to = revert.version;
             change.eval = Some(rollout_eval(view, rollout, EvalTrigger::DeploymentWatcher, ids));
+        }
+        Move::Cancel(why) => {
+            change.to = Phase::Cancelled;
+            change.cause = why.to_owned();
         }
         Move::Drop => {
             change.to = Phase::Dropped;

@@ -7,13 +7,16 @@ use state::Store;
 
 use crate::interpolate::{effective_job, spec_hash};
 
+/// What is published about a rollout names its job, and has to fit into one datagram.
+const NAME_BYTES_MAX: usize = 256;
+
 /// What one region says about a specification before anything is changed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer {
     /// The rollout that is the head of the job here.
     pub head: Option<RolloutId>,
     pub head_phase: Option<Phase>,
-    /// The job's newest version here, if it exists.
+    /// The largest version number that the job ever had here, also if it was removed.
     pub version: Option<u64>,
     /// Hash of the specification of the head.
     pub spec_hash: String,
@@ -35,13 +38,19 @@ pub fn answer(view: &Store, job: &Job, refusal: String) -> Answer {
     let mut answer = Answer {
         head: head.map(|head| head.header.id.clone()),
         head_phase: head.map(|head| head.phase),
-        version: view.job(&key).map(|job| job.version),
+        version: view.newest_version(&key),
         spec_hash: head.map(|head| head.header.spec_hash.clone()).unwrap_or_default(),
         head_regions: head.map(|head| head.header.regions.clone()).unwrap_or_default(),
         lamport: identity.lamport,
         drifted: drifted(view, &key),
         refusal,
     };
+    let n_bytes = key.namespace.len() + key.id.len();
+    if answer.refusal.is_empty() && n_bytes > NAME_BYTES_MAX {
+        answer.refusal = format!(
+            "namespace and id of the job have {n_bytes} bytes together, a multi-region job may have {NAME_BYTES_MAX}: shorten the id"
+        );
+    }
     if answer.refusal.is_empty()
         && let Some(staged) = view.rollout_staged(&key)
     {
@@ -103,8 +112,8 @@ pub fn decide(job: &Job, origin: &RegionName, answers: &Answers, uuid: Uuid, aut
     if unchanged && let Some(base) = &base {
         return Decision::Unchanged(base.clone());
     }
-    let lamport = 1 + heard.iter().map(|(_, answer)| answer.lamport).max().unwrap_or(own.lamport);
-    let job_version = heard.iter().filter_map(|(_, answer)| answer.version).max().map_or(0, |version| version + 1);
+    let lamport = heard.iter().map(|(_, answer)| answer.lamport).max().unwrap_or(own.lamport).saturating_add(1);
+    let job_version = heard.iter().filter_map(|(_, answer)| answer.version).max().map_or(0, |version| version.saturating_add(1));
     let dropped: Vec<RegionName> = heard.iter().map(|(region, _)| (*region).clone()).filter(|region| !regions.contains(region)).collect();
     Decision::Propose(Box::new(RolloutHeader {
         id: RolloutId { lamport, origin: origin.clone(), uuid },
@@ -121,6 +130,60 @@ pub fn decide(job: &Job, origin: &RegionName, answers: &Answers, uuid: Uuid, aut
         author: author.to_owned(),
         submit_time: now,
     }))
+}
+
+/// What one region says to a proposal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Vote {
+    Yes,
+    /// It will not, and why.
+    No(String),
+    /// It has voted for this other one, which is not decided.
+    Busy(RolloutId),
+    /// Why it could not be asked.
+    Silent(String),
+}
+
+/// What the origin makes of the votes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Adopt: that is the decision.
+    Commit,
+    /// These regions have voted for a younger proposal, which its origin withdraws when it hears of this one: ask them again, for as long as
+    /// the user can wait.
+    AskAgain(Vec<RegionName>),
+    /// Withdraw: why, with every region's answer, and the older proposal that won if there is one.
+    Withdraw { reason: String, winner: Option<RolloutId> },
+}
+
+/// Counts the votes of all participants but the origin. Of several proposals at once the oldest is never withdrawn for the others' sake, so
+/// exactly one wins. `patient`: there is time to ask again.
+pub fn count(id: &RolloutId, votes: &[(RegionName, Vote)], patient: bool) -> Verdict {
+    if votes.iter().all(|(_, vote)| *vote == Vote::Yes) {
+        return Verdict::Commit;
+    }
+    let waits_for = |vote: &Vote| matches!(vote, Vote::Busy(other) if other > id);
+    if patient && votes.iter().all(|(_, vote)| *vote == Vote::Yes || waits_for(vote)) {
+        return Verdict::AskAgain(votes.iter().filter(|(_, vote)| waits_for(vote)).map(|(region, _)| region.clone()).collect());
+    }
+    let winner = votes.iter().find_map(|(_, vote)| match vote {
+        Vote::Busy(other) => Some(other.clone()),
+        _ => None,
+    });
+    let answers: Answers = votes.iter().map(|(region, vote)| (region.clone(), vote.as_answer())).collect();
+    Verdict::Withdraw { reason: report("the rollout was refused, nothing was changed", &answers), winner }
+}
+
+impl Vote {
+    fn as_answer(&self) -> Result<Answer, String> {
+        let refusal = match self {
+            Self::Silent(problem) => return Err(problem.clone()),
+            Self::Yes => String::new(),
+            Self::No(reason) => reason.clone(),
+            Self::Busy(winner) => format!("another rollout of the job is being decided: {winner}"),
+        };
+        Ok(Answer { refusal, ..Default::default() })
+    }
 }
 
 /// The regions of the job's list, in its order.

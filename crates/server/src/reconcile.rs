@@ -73,9 +73,9 @@ fn abandoned(core: &Core, time: i64) -> Vec<Command> {
     let view = core.view();
     let submitting = core.submitting();
     view.rollouts()
-        .filter(|rollout| {
-            rollout.phase == Phase::Voted && rollout.header.id.origin == core.region && !submitting.contains(&rollout.header.id)
-        })
+        // A stop is not withdrawn: it has no barrier.
+        .filter(|rollout| rollout.phase == Phase::Voted && rollout.header.kind == RolloutKind::Run)
+        .filter(|rollout| rollout.header.id.origin == core.region && !submitting.contains(&rollout.header.id))
         .map(|rollout| Command::UnstageRollout {
             id: rollout.header.id.clone(),
             phase: Phase::Withdrawn,

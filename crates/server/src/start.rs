@@ -281,17 +281,20 @@ async fn join(core: Arc<Core>) {
 }
 
 async fn try_join(core: &Core, addresses: &[String]) -> bool {
-    let mut resolved = Vec::new();
+    let (mut resolved, mut unresolved) = (Vec::new(), 0);
     for address in addresses {
         match agent_calls::resolve(address).await {
             // A server may find itself in a list that all of them share.
             Ok(found) if found == core.pool.own_address() => {}
             Ok(found) => resolved.push(found),
-            Err(error) => warn!(%error, "join"),
+            Err(error) => {
+                warn!(%error, "join");
+                unresolved += 1;
+            }
         }
     }
     if resolved.is_empty() {
-        return true;
+        return unresolved == 0;
     }
     let mut joined = false;
     for (address, result) in core.pool.join(resolved).await {

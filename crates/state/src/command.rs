@@ -173,8 +173,8 @@ pub struct DeploymentUpdate {
     pub description: String,
 }
 
-/// A deployment changes its status; a job may be reverted in the same step. A multi-region rollout's phase follows: failed, cancelled,
-/// paused and running are taken over.
+/// A deployment changes its status; a job may be reverted in the same step. The phase of a multi-region rollout follows when it fails or is
+/// cancelled; all other steps of a rollout are changes of its phase, which the deployment follows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DeploymentChange {
     pub update: DeploymentUpdate,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     AllocId, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace, Node, NodeId,
-    Rollout, RolloutId,
+    Rollout, RolloutId, RolloutKind,
 };
 
 use crate::store::{Identity, Store};
@@ -39,6 +39,7 @@ impl Store {
             Watch::JobAllocs(_) | Watch::NodeAllocs(_) | Watch::EvalAllocs(_) | Watch::DeploymentAllocs(_) => {
                 (self.group_indexes.get(watch).copied(), Table::Allocs)
             }
+            Watch::JobVersions(_) => (self.group_indexes.get(watch).copied(), Table::JobVersions),
             Watch::JobEvals(_) => (self.group_indexes.get(watch).copied(), Table::Evals),
             Watch::JobDeployments(_) => (self.group_indexes.get(watch).copied(), Table::Deployments),
             Watch::Rollout(_) => (self.group_indexes.get(watch).copied(), Table::Rollouts),
@@ -69,9 +70,23 @@ impl Store {
         versions
     }
 
-    /// The newest stable version older than `before`.
+    /// The newest stable version older than `before` that runs something.
     pub fn latest_stable_job(&self, key: &JobKey, before: u64) -> Option<&Arc<Job>> {
-        self.job_versions.range((key.clone(), 0)..(key.clone(), before)).rev().map(|(_, job)| job).find(|job| job.stable)
+        self.job_versions.range((key.clone(), 0)..(key.clone(), before)).rev().map(|(_, job)| job).find(|job| job.stable && !job.stop)
+    }
+
+    /// The largest version that this region ever gave to the job, or promised to a rollout that it voted for. The next one is larger. It can
+    /// be larger than the present version, and known for a job that was removed.
+    pub fn newest_version(&self, key: &JobKey) -> Option<u64> {
+        let promised =
+            self.rollout_staged(key).filter(|staged| staged.header.kind == RolloutKind::Run).map(|staged| staged.header.job_version);
+        self.newest_used_version(key).max(promised)
+    }
+
+    /// As [`Store::newest_version`], without what is only promised.
+    pub(crate) fn newest_used_version(&self, key: &JobKey) -> Option<u64> {
+        let kept = self.job_versions.range((key.clone(), 0)..=(key.clone(), u64::MAX)).next_back().map(|((_, version), _)| *version);
+        kept.max(self.version_floors.get(key).copied())
     }
 
     pub fn job_submission(&self, key: &JobKey, version: u64) -> Option<&Arc<JobSubmission>> {

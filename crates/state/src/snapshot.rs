@@ -1,16 +1,18 @@
 //! A store as a stream of records, and back. Each record is a versioned envelope, so that one table can change its shape alone.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::{Allocation, Deployment, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node, Rollout, RolloutId, codec};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Identity, Store};
-use crate::watch::Table;
+use crate::watch::{Table, Watch};
 
 /// Version of the bytes of a record.
 pub const RECORD_VERSION: u16 = 1;
 
+/// Append-only.
 #[derive(Serialize, Deserialize)]
 enum Record {
     /// Always the first.
@@ -21,26 +23,24 @@ enum Record {
     Job(Arc<Job>),
     /// A version that is not the present one, or the present one again.
     JobVersion(Arc<Job>),
+    VersionFloor(JobKey, u64),
     Submission(Arc<JobSubmission>),
     Summary(Arc<JobSummary>),
     Eval(Arc<Evaluation>),
-    /// Without its job; its version, or the job itself when no version of the table is equal to it.
-    Alloc {
-        alloc: Arc<Allocation>,
-        job: AllocJob,
-    },
     Node(Arc<Node>),
     Deployment(Arc<Deployment>),
+    /// A job as it was when something was placed, for the allocations that follow: the first one is number 0.
+    AllocJob(Arc<Job>),
+    /// Without its job, but with its number.
+    Alloc {
+        alloc: Arc<Allocation>,
+        job: Option<u64>,
+    },
     Rollout(Arc<Rollout>),
     RolloutHead(JobKey, RolloutId),
     RolloutStaged(JobKey, RolloutId),
-    TableIndex(u8, u64),
-}
-
-#[derive(Serialize, Deserialize)]
-enum AllocJob {
-    Version(u64),
-    Whole(Arc<Job>),
+    TableIndex(Table, u64),
+    GroupIndex(Watch, u64),
 }
 
 impl Store {
@@ -49,43 +49,52 @@ impl Store {
         let head = std::iter::once_with(|| Record::Head { index: self.index, identity: self.identity.clone() });
         let jobs = self.jobs.values().map(|job| Record::Job(Arc::clone(job)));
         let versions = self.job_versions.values().map(|job| Record::JobVersion(Arc::clone(job)));
+        let floors = self.version_floors.iter().map(|(key, version)| Record::VersionFloor(key.clone(), *version));
         let submissions = self.job_submissions.values().map(|submission| Record::Submission(Arc::clone(submission)));
         let summaries = self.job_summaries.values().map(|summary| Record::Summary(Arc::clone(summary)));
         let evals = self.evals.values().map(|eval| Record::Eval(Arc::clone(eval)));
         let nodes = self.nodes.values().map(|node| Record::Node(Arc::clone(node)));
         let deployments = self.deployments.values().map(|deployment| Record::Deployment(Arc::clone(deployment)));
-        let allocs = self.allocs.values().map(|alloc| self.alloc_record(alloc));
         let rollouts = self.rollouts.values().map(|rollout| Record::Rollout(Arc::clone(rollout)));
         let heads = self.rollout_heads.iter().map(|(key, id)| Record::RolloutHead(key.clone(), id.clone()));
         let staged = self.rollout_staged.iter().map(|(key, id)| Record::RolloutStaged(key.clone(), id.clone()));
-        let indexes = self.table_indexes.iter().map(|(table, index)| Record::TableIndex(*table as u8, *index));
+        let tables = self.table_indexes.iter().map(|(table, index)| Record::TableIndex(*table, *index));
+        let groups = self.group_indexes.iter().map(|(watch, index)| Record::GroupIndex(watch.clone(), *index));
         head.chain(jobs)
             .chain(versions)
+            .chain(floors)
             .chain(submissions)
             .chain(summaries)
             .chain(evals)
             .chain(nodes)
             .chain(deployments)
-            .chain(allocs)
+            .chain(self.alloc_records())
             .chain(rollouts)
             .chain(heads)
             .chain(staged)
-            .chain(indexes)
+            .chain(tables)
+            .chain(groups)
             .map(|record| codec::encode(codec::Kind::SnapshotRecord, RECORD_VERSION, &record))
     }
 
-    fn alloc_record(&self, alloc: &Arc<Allocation>) -> Record {
-        let mut bare = (**alloc).clone();
-        let job = bare.job.take().unwrap_or_default();
-        let version = self.job_versions.get(&(alloc.job_key(), job.version));
-        let job = match version {
-            Some(known) if known.same_specification(&job) => AllocJob::Version(job.version),
-            _ => AllocJob::Whole(job),
-        };
-        Record::Alloc { alloc: Arc::new(bare), job }
+    /// Allocations that were placed together share one job in memory, and share it here.
+    fn alloc_records(&self) -> impl Iterator<Item = Record> + '_ {
+        let mut numbers: HashMap<*const Job, u64> = HashMap::new();
+        self.allocs.values().flat_map(move |alloc| {
+            let mut bare = (**alloc).clone();
+            let mut first_of_job = None;
+            let job = bare.job.take().map(|job| {
+                let next = numbers.len() as u64;
+                *numbers.entry(Arc::as_ptr(&job)).or_insert_with(|| {
+                    first_of_job = Some(Record::AllocJob(job));
+                    next
+                })
+            });
+            first_of_job.into_iter().chain(std::iter::once(Record::Alloc { alloc: Arc::new(bare), job }))
+        })
     }
 
-    /// Rebuilds a store from the records of [`Store::snapshot_records`], in their order.
+    /// Rebuilds a store from the records of [`Store::snapshot_records`], in their order. The result is equal to the original.
     pub fn restore<'a>(records: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, codec::Error> {
         let mut restoring = Restoring::default();
         for bytes in records {
@@ -97,11 +106,14 @@ impl Store {
 
 /// A store that is being rebuilt record by record.
 #[derive(Default)]
-pub struct Restoring(Store);
+pub struct Restoring {
+    store: Store,
+    alloc_jobs: Vec<Arc<Job>>,
+}
 
 impl Restoring {
     pub fn add(&mut self, bytes: &[u8]) -> Result<(), codec::Error> {
-        let store = &mut self.0;
+        let store = &mut self.store;
         match codec::decode::<Record>(codec::Kind::SnapshotRecord, RECORD_VERSION, bytes)? {
             Record::Head { index, identity } => {
                 store.index = index;
@@ -112,6 +124,9 @@ impl Restoring {
             }
             Record::JobVersion(job) => {
                 store.job_versions.insert((job.key(), job.version), job);
+            }
+            Record::VersionFloor(key, version) => {
+                store.version_floors.insert(key, version);
             }
             Record::Submission(submission) => {
                 let key = JobKey { namespace: submission.namespace.clone(), id: submission.job_id.clone() };
@@ -129,12 +144,20 @@ impl Restoring {
                 store.evals_by_job.insert((eval.job_key(), eval.id));
                 store.evals.insert(eval.id, eval);
             }
+            Record::Node(node) => {
+                store.nodes.insert(node.id, node);
+            }
+            Record::Deployment(deployment) => {
+                if deployment.is_active() {
+                    store.active_deployments.insert(deployment.id);
+                }
+                store.deployments_by_job.insert((deployment.job_key(), deployment.id));
+                store.deployments.insert(deployment.id, deployment);
+            }
+            Record::AllocJob(job) => self.alloc_jobs.push(job),
             Record::Alloc { mut alloc, job } => {
-                let job = match job {
-                    AllocJob::Version(version) => store.job_versions.get(&(alloc.job_key(), version)).cloned(),
-                    AllocJob::Whole(job) => Some(job),
-                };
-                Arc::make_mut(&mut alloc).job = job;
+                let number = job.and_then(|number| usize::try_from(number).ok());
+                Arc::make_mut(&mut alloc).job = number.and_then(|number| self.alloc_jobs.get(number)).cloned();
                 if !alloc.is_terminal() {
                     store.job_tallies.entry(alloc.job_key()).or_default().live_allocs += 1;
                 }
@@ -146,16 +169,6 @@ impl Restoring {
                 }
                 store.allocs.insert(alloc.id, alloc);
             }
-            Record::Node(node) => {
-                store.nodes.insert(node.id, node);
-            }
-            Record::Deployment(deployment) => {
-                if deployment.is_active() {
-                    store.active_deployments.insert(deployment.id);
-                }
-                store.deployments_by_job.insert((deployment.job_key(), deployment.id));
-                store.deployments.insert(deployment.id, deployment);
-            }
             Record::Rollout(rollout) => {
                 store.rollouts.insert(rollout.header.id.clone(), rollout);
             }
@@ -166,15 +179,16 @@ impl Restoring {
                 store.rollout_staged.insert(key, id);
             }
             Record::TableIndex(table, index) => {
-                if let Some(table) = Table::ALL.get(usize::from(table)) {
-                    store.table_indexes.insert(*table, index);
-                }
+                store.table_indexes.insert(table, index);
+            }
+            Record::GroupIndex(watch, index) => {
+                store.group_indexes.insert(watch, index);
             }
         }
         Ok(())
     }
 
     pub fn finish(self) -> Store {
-        self.0
+        self.store
     }
 }

@@ -14,7 +14,7 @@ use crate::watch::{Table, Watch};
 pub const TRACKED_VERSIONS: usize = 6;
 
 /// All that a region knows. Cloning is cheap; a clone never changes.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Store {
     /// Index of the last applied log entry.
     pub(crate) index: u64,
@@ -23,6 +23,9 @@ pub struct Store {
     /// Also holds the present version.
     pub(crate) job_versions: OrdMap<(JobKey, u64), Arc<Job>>,
     pub(crate) job_submissions: OrdMap<(JobKey, u64), Arc<JobSubmission>>,
+    /// The largest version that a removed job had, as long as a rollout of it is known: its numbers are compared between regions, so they
+    /// must not begin anew.
+    pub(crate) version_floors: OrdMap<JobKey, u64>,
     pub(crate) job_summaries: OrdMap<JobKey, Arc<JobSummary>>,
     /// Counts from which a job's status follows.
     pub(crate) job_tallies: HashMap<JobKey, Tally>,

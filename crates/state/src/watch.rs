@@ -1,9 +1,10 @@
 //! What a reader can wait for.
 
 use model::{AllocId, DeploymentId, EvalId, JobKey, NodeId};
+use serde::{Deserialize, Serialize};
 
-/// The tables whose lists can be watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The tables whose lists can be watched. Append-only, as [`Watch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Table {
     Jobs,
     JobVersions,
@@ -20,11 +21,13 @@ impl Table {
         [Self::Jobs, Self::JobVersions, Self::JobSummaries, Self::Evals, Self::Allocs, Self::Nodes, Self::Deployments, Self::Rollouts];
 }
 
-/// One thing that can change.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// One thing that can change. Append-only: snapshots store a variant's position.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Watch {
     Table(Table),
     Job(JobKey),
+    /// The versions of a job that are kept.
+    JobVersions(JobKey),
     JobSummary(JobKey),
     Alloc(AllocId),
     Node(NodeId),

@@ -69,19 +69,19 @@ impl Change<'_> {
         let mut deployment = (**deployment).clone();
         let Some(state) = deployment.task_groups.get_mut(group) else { return };
         match before {
-            Some(true) => state.healthy_allocs -= 1,
-            Some(false) => state.unhealthy_allocs -= 1,
+            Some(true) => state.healthy_allocs = state.healthy_allocs.saturating_sub(1),
+            Some(false) => state.unhealthy_allocs = state.unhealthy_allocs.saturating_sub(1),
             None => {}
         }
         match now {
             Some(true) => {
-                state.healthy_allocs += 1;
+                state.healthy_allocs = state.healthy_allocs.saturating_add(1);
                 // Progress: the clock starts again.
                 if state.progress_deadline > 0 {
                     state.require_progress_by = Time(time.saturating_add(state.progress_deadline));
                 }
             }
-            Some(false) => state.unhealthy_allocs += 1,
+            Some(false) => state.unhealthy_allocs = state.unhealthy_allocs.saturating_add(1),
             None => {}
         }
         self.put_deployment(deployment, time);
@@ -96,7 +96,7 @@ impl Change<'_> {
         self.tally(&key, i64::from(!alloc.is_terminal()) - i64::from(was_live), 0);
         let counted = |alloc: &Allocation| (alloc.client_status, alloc.server_terminal());
         if old.as_deref().map(counted) != Some(counted(&alloc)) {
-            self.count(&key, &alloc.task_group, |summary| {
+            self.count(&alloc, |summary| {
                 if let Some(old) = &old {
                     add(summary, old, -1);
                 }
@@ -106,6 +106,7 @@ impl Change<'_> {
         if let Some(old) = &old {
             if old.eval_id != alloc.eval_id {
                 self.store.allocs_by_eval.remove(&(old.eval_id, id));
+                self.touch(Watch::EvalAllocs(old.eval_id));
             }
             if old.deployment_id != alloc.deployment_id {
                 self.store.allocs_by_deployment.remove(&(old.deployment_id, id));
@@ -127,6 +128,7 @@ impl Change<'_> {
         self.store.allocs.insert(id, Arc::new(alloc));
     }
 
+    /// The summary goes on counting it: it says what became of all allocations of the job, as long as nobody asks to count anew.
     pub(super) fn remove_alloc(&mut self, id: AllocId) {
         let Some(alloc) = self.store.allocs.remove(&id) else { return };
         let key = alloc.job_key();
@@ -140,6 +142,9 @@ impl Change<'_> {
         self.touch(Watch::JobAllocs(key));
         self.touch(Watch::NodeAllocs(alloc.node_id));
         self.touch(Watch::EvalAllocs(alloc.eval_id));
+        if !alloc.deployment_id.is_nil() {
+            self.touch(Watch::DeploymentAllocs(alloc.deployment_id));
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{AllocDeploymentStatus, AllocId, Deployment, DeploymentId, DeploymentStatus, Evaluation, Phase, RegionName, Time};
 
 use super::Change;
+use super::rollouts::{Why, leads_to};
 use crate::command::{DeploymentChange, Outcome};
 use crate::watch::{Table, Watch};
 
@@ -16,6 +17,12 @@ impl Change<'_> {
         };
         if old.status != change.from {
             return Outcome::Refused(format!("deployment {id} is {}, not {} any more", old.status, change.from));
+        }
+        if change.update.status == DeploymentStatus::Failed
+            && let Some(rollout) = self.store.rollout_of_deployment(id).filter(|rollout| !rollout.phase.is_terminal())
+            && !leads_to(rollout, Phase::Failed, Why::Own)
+        {
+            return Outcome::Refused(format!("rollout {} is {} here, it does not fail any more", rollout.header.id, rollout.phase));
         }
         self.change_deployment(id, change.update.status, &change.update.description, change.time);
         let key = old.job_key();
@@ -111,6 +118,7 @@ impl Change<'_> {
             }
             alloc.modify_index = self.index;
             alloc.alloc_modify_index = self.index;
+            alloc.modify_time = time;
             self.put_alloc(alloc);
         }
         if let Some(eval) = eval {
@@ -164,6 +172,7 @@ impl Change<'_> {
             self.store.active_deployments.remove(&deployment.id);
         }
         self.store.deployments_by_job.insert((key.clone(), deployment.id));
+        self.jobs.insert(key.clone());
         self.touch(Watch::Table(Table::Deployments));
         self.touch(Watch::Deployment(deployment.id));
         self.touch(Watch::JobDeployments(key));
@@ -175,7 +184,8 @@ impl Change<'_> {
         let key = deployment.job_key();
         self.store.active_deployments.remove(&id);
         self.store.deployments_by_job.remove(&(key.clone(), id));
-        self.store.group_indexes.remove(&Watch::DeploymentAllocs(id));
+        self.jobs.insert(key.clone());
+        self.touch(Watch::DeploymentAllocs(id));
         self.touch(Watch::Table(Table::Deployments));
         self.touch(Watch::Deployment(id));
         self.touch(Watch::JobDeployments(key));

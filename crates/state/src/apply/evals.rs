@@ -53,7 +53,7 @@ impl Change<'_> {
         let key = eval.job_key();
         self.store.open_evals.remove(&id);
         self.store.evals_by_job.remove(&(key.clone(), id));
-        self.store.group_indexes.remove(&Watch::EvalAllocs(id));
+        self.touch(Watch::EvalAllocs(id));
         self.tally(&key, 0, -i64::from(!eval.is_terminal()));
         self.touch(Watch::Table(Table::Evals));
         self.touch(Watch::Eval(id));

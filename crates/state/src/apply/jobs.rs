@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Evaluation, Job, JobKey, JobStatus, JobSubmission, JobSummary, TaskGroupSummary};
+use model::{Allocation, Evaluation, Job, JobKey, JobStatus, JobSubmission, JobSummary, TaskGroupSummary};
 
 use super::Change;
 use crate::command::{Outcome, RegisterJob};
@@ -22,8 +22,7 @@ impl Change<'_> {
         let unchanged = old.as_ref().is_some_and(|old| old.same_specification(&register.job));
         let (version, job_modify_index) = match (&old, unchanged) {
             (Some(old), true) => (old.version, old.job_modify_index),
-            (Some(old), false) => (self.put_job((*register.job).clone(), old.version + 1, register.time), self.index),
-            (None, _) => (self.put_job((*register.job).clone(), 0, register.time), self.index),
+            _ => (self.put_job((*register.job).clone(), self.next_version(&key), register.time), self.index),
         };
         if !unchanged && let Some(submission) = &register.submission {
             self.put_submission(&key, version, submission);
@@ -51,8 +50,18 @@ impl Change<'_> {
 
     /// Stopping is a change of the specification, hence a new version.
     pub(super) fn stop_job(&mut self, old: &Arc<Job>, time: i64) {
+        let key = old.key();
         let stopped = Job { stop: true, ..(**old).clone() };
-        self.put_job(stopped, old.version + 1, time);
+        self.put_job(stopped, self.next_version(&key), time);
+        // What waits for room is not waited for any more.
+        for group in &old.task_groups {
+            self.count_queued(&key, &group.name, 0);
+        }
+    }
+
+    /// Numbers of versions are never given twice, also not those that a rollout of other regions is about to bring.
+    fn next_version(&self, key: &JobKey) -> u64 {
+        self.store.newest_version(key).map_or(0, |newest| newest.saturating_add(1))
     }
 
     pub(super) fn set_job_stability(&mut self, key: &JobKey, version: u64, stable: bool) -> Outcome {
@@ -68,13 +77,12 @@ impl Change<'_> {
         changed.modify_index = self.index;
         self.store.job_versions.insert((key.clone(), version), Arc::clone(&job));
         if self.store.jobs.get(key).is_some_and(|present| present.version == version) {
-            let status = self.store.jobs.get(key).map(|present| present.status).unwrap_or_default();
-            Arc::make_mut(&mut job).status = status;
             self.store.jobs.insert(key.clone(), job);
             self.touch(Watch::Table(Table::Jobs));
             self.touch(Watch::Job(key.clone()));
         }
         self.touch(Watch::Table(Table::JobVersions));
+        self.touch(Watch::JobVersions(key.clone()));
         Outcome::Done
     }
 
@@ -98,6 +106,7 @@ impl Change<'_> {
         self.jobs.insert(key.clone());
         self.touch(Watch::Table(Table::Jobs));
         self.touch(Watch::Table(Table::JobVersions));
+        self.touch(Watch::JobVersions(key.clone()));
         self.touch(Watch::Job(key));
         version
     }
@@ -106,11 +115,15 @@ impl Change<'_> {
     pub(super) fn revert_job(&mut self, key: &JobKey, version: u64, time: i64) -> Option<u64> {
         let present = self.store.jobs.get(key).cloned()?;
         let earlier = self.store.job_versions.get(&(key.clone(), version)).cloned()?;
+        let earlier = Job { stop: false, ..(*earlier).clone() };
         if earlier.same_specification(&present) {
             return None;
         }
-        let reverted = self.put_job((*earlier).clone(), present.version + 1, time);
         // What ran well once is taken to be stable again when its deployment succeeds, not before.
+        let reverted = self.put_job(earlier, self.next_version(key), time);
+        if let Some(submission) = self.store.job_submissions.get(&(key.clone(), version)).cloned() {
+            self.put_submission(key, reverted, &submission);
+        }
         Some(reverted)
     }
 
@@ -130,7 +143,7 @@ impl Change<'_> {
         self.put_eval(&eval, time);
     }
 
-    /// Keeps the newest versions, and those that allocations or a rollout still use.
+    /// Keeps the newest versions, the newest stable one, and those that allocations still use.
     fn prune_versions(&mut self, key: &JobKey) {
         let versions: Vec<u64> =
             self.store.job_versions.range((key.clone(), 0)..=(key.clone(), u64::MAX)).map(|((_, version), _)| *version).collect();
@@ -150,8 +163,9 @@ impl Change<'_> {
             .map(|job| job.version)
             .collect();
         let surplus = versions.len() - TRACKED_VERSIONS;
+        let present = self.store.jobs.get(key).map(|job| job.version);
         for version in versions.into_iter().take(surplus) {
-            if !used.contains(&version) && stable != Some(version) {
+            if !used.contains(&version) && stable != Some(version) && present != Some(version) {
                 self.store.job_versions.remove(&(key.clone(), version));
                 self.store.job_submissions.remove(&(key.clone(), version));
             }
@@ -159,7 +173,15 @@ impl Change<'_> {
     }
 
     pub(super) fn remove_job(&mut self, key: &JobKey) {
-        let Some(job) = self.store.jobs.remove(key) else { return };
+        if !self.store.jobs.contains_key(key) {
+            return;
+        }
+        if self.store.rollout_heads.contains_key(key)
+            && let Some(newest) = self.store.newest_version(key)
+        {
+            self.store.version_floors.insert(key.clone(), newest);
+        }
+        self.store.jobs.remove(key);
         let versions: Vec<u64> =
             self.store.job_versions.range((key.clone(), 0)..=(key.clone(), u64::MAX)).map(|((_, version), _)| *version).collect();
         for version in versions {
@@ -171,7 +193,12 @@ impl Change<'_> {
         self.touch(Watch::Table(Table::JobVersions));
         self.touch(Watch::Table(Table::JobSummaries));
         self.touch(Watch::JobSummary(key.clone()));
-        self.touch(Watch::Job(job.key()));
+        self.touch(Watch::Job(key.clone()));
+        // Nothing is a member of these groups any more, or has an index for them.
+        self.touch(Watch::JobVersions(key.clone()));
+        self.touch(Watch::JobAllocs(key.clone()));
+        self.touch(Watch::JobEvals(key.clone()));
+        self.touch(Watch::JobDeployments(key.clone()));
     }
 
     // ---- summaries
@@ -201,11 +228,29 @@ impl Change<'_> {
         self.store.job_summaries.insert(key, Arc::new(summary));
     }
 
-    /// Changes the counts of one group.
-    pub(super) fn count(&mut self, key: &JobKey, group: &str, change: impl FnOnce(&mut TaskGroupSummary)) {
-        let Some(summary) = self.store.job_summaries.get(key) else { return };
+    /// Counts an allocation of `alloc.task_group` differently. One of an earlier job of the same name does not count.
+    pub(super) fn count(&mut self, alloc: &Allocation, change: impl FnOnce(&mut TaskGroupSummary)) {
+        let key = alloc.job_key();
+        let Some(summary) = self.store.job_summaries.get(&key) else { return };
+        if !is_counted(alloc, summary) {
+            return;
+        }
         let mut summary = (**summary).clone();
-        change(summary.summary.entry(group.to_owned()).or_default());
+        change(summary.summary.entry(alloc.task_group.clone()).or_default());
+        summary.modify_index = self.index;
+        self.put_summary(key, summary);
+    }
+
+    /// How many allocations of a group wait for room.
+    pub(super) fn count_queued(&mut self, key: &JobKey, group: &str, queued: i64) {
+        let Some(summary) = self.store.job_summaries.get(key) else { return };
+        if summary.summary.get(group).is_none_or(|counts| counts.queued == queued) {
+            return;
+        }
+        let mut summary = (**summary).clone();
+        if let Some(counts) = summary.summary.get_mut(group) {
+            counts.queued = queued;
+        }
         summary.modify_index = self.index;
         self.put_summary(key.clone(), summary);
     }
@@ -218,13 +263,20 @@ impl Change<'_> {
             for group in fresh.summary.values_mut() {
                 *group = TaskGroupSummary { queued: group.queued, ..Default::default() };
             }
-            for alloc in self.store.job_allocs(&key) {
+            for alloc in self.store.job_allocs(&key).filter(|alloc| is_counted(alloc, summary)) {
                 super::allocs::add(fresh.summary.entry(alloc.task_group.clone()).or_default(), alloc, 1);
             }
-            self.put_summary(key, fresh);
+            if fresh.summary != summary.summary {
+                self.put_summary(key, fresh);
+            }
         }
         Outcome::Done
     }
+}
+
+/// Of this job, not of one that had its name before.
+fn is_counted(alloc: &Allocation, summary: &JobSummary) -> bool {
+    alloc.job.as_ref().is_none_or(|job| job.create_index == summary.create_index)
 }
 
 /// Why a registration that enforces the job's index is refused; `None` when it is not.

@@ -20,7 +20,7 @@ use crate::watch::{Table, Touched, Watch};
 
 impl Store {
     /// Applies the command of log entry `index`. Total and deterministic: a command whose precondition does not hold is refused and changes
-    /// nothing but the index.
+    /// nothing but the index (and the largest rollout number seen, which a refused proposal also shows).
     pub fn apply(&mut self, index: u64, command: &Command) -> Applied {
         self.index = index;
         let mut change = Change { store: self, index, touched: Touched::default(), jobs: BTreeSet::new() };
@@ -33,19 +33,36 @@ impl Store {
                 Watch::Table(table) => {
                     self.table_indexes.insert(*table, index);
                 }
-                Watch::JobAllocs(_)
-                | Watch::NodeAllocs(_)
-                | Watch::EvalAllocs(_)
-                | Watch::DeploymentAllocs(_)
-                | Watch::JobEvals(_)
-                | Watch::JobDeployments(_)
-                | Watch::Rollout(_) => {
-                    self.group_indexes.insert(watch.clone(), index);
+                group if self.is_group_of_something(group) => {
+                    self.group_indexes.insert(group.clone(), index);
                 }
-                _ => {}
+                gone => {
+                    self.group_indexes.remove(gone);
+                }
             }
         }
         Applied { index, outcome, touched }
+    }
+
+    /// Whether the watch names a group that needs an index of its own. The groups of what is gone have that of their table: nothing is kept
+    /// for them.
+    fn is_group_of_something(&self, watch: &Watch) -> bool {
+        match watch {
+            Watch::JobVersions(key) | Watch::JobAllocs(key) | Watch::JobEvals(key) | Watch::JobDeployments(key) => {
+                self.jobs.contains_key(key)
+            }
+            Watch::NodeAllocs(id) => self.nodes.contains_key(id),
+            Watch::EvalAllocs(id) => self.evals.contains_key(id),
+            Watch::DeploymentAllocs(id) => self.deployments.contains_key(id),
+            Watch::Rollout(key) => self.rollout_heads.contains_key(key) || self.rollout_staged.contains_key(key),
+            Watch::Table(_)
+            | Watch::Job(_)
+            | Watch::JobSummary(_)
+            | Watch::Alloc(_)
+            | Watch::Node(_)
+            | Watch::Eval(_)
+            | Watch::Deployment(_) => false,
+        }
     }
 }
 
@@ -129,7 +146,8 @@ impl Change<'_> {
             let tally = self.store.job_tallies.get(&key).copied().unwrap_or_default();
             let status = if tally.live_allocs > 0 {
                 JobStatus::Running
-            } else if tally.open_evals > 0 && !job.stop {
+            } else if !job.stop && (tally.open_evals > 0 || self.has_active_deployment(&key)) {
+                // Also while it waits for its turn among regions, or is paused before anything started.
                 JobStatus::Pending
             } else {
                 JobStatus::Dead
@@ -144,7 +162,13 @@ impl Change<'_> {
             self.store.job_versions.insert((key.clone(), job.version), Arc::clone(&job));
             self.store.jobs.insert(key.clone(), job);
             self.touch(Watch::Table(Table::Jobs));
+            self.touch(Watch::Table(Table::JobVersions));
+            self.touch(Watch::JobVersions(key.clone()));
             self.touch(Watch::Job(key));
         }
+    }
+
+    fn has_active_deployment(&self, key: &JobKey) -> bool {
+        self.store.job_deployments(key).any(|deployment| deployment.is_active())
     }
 }

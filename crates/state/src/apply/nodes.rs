@@ -96,6 +96,7 @@ impl Change<'_> {
         if self.store.nodes.remove(&id).is_some() {
             self.touch(Watch::Table(Table::Nodes));
             self.touch(Watch::Node(id));
+            self.touch(Watch::NodeAllocs(id));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{AllocDeploymentStatus, Allocation, DesiredStatus, Time};
+use model::{AllocDeploymentStatus, Allocation, DeploymentStatus, DesiredStatus, Time};
 
 use super::Change;
 use crate::command::{AllocStop, DeploymentUpdate, Outcome, Placement, Plan};
@@ -38,6 +38,11 @@ impl Change<'_> {
             self.put_deployment(deployment, plan.time);
         }
         for DeploymentUpdate { id, status, description } in &plan.deployment_updates {
+            // The scheduler ends deployments and describes them. One that was paused meanwhile is not to go on by that.
+            let is_as_planned = self.store.deployments.get(id).is_some_and(|deployment| deployment.status == *status);
+            if *status != DeploymentStatus::Cancelled && !is_as_planned {
+                continue;
+            }
             self.change_deployment(*id, *status, description, plan.time);
         }
         for stop in &plan.stops {
@@ -50,7 +55,7 @@ impl Change<'_> {
             if eval.is_terminal() || eval.status == model::EvalStatus::Blocked {
                 let key = eval.job_key();
                 for (group, queued) in &eval.queued_allocations {
-                    self.count(&key, group, |summary| summary.queued = *queued);
+                    self.count_queued(&key, group, *queued);
                 }
             }
             self.put_eval(eval, plan.time);
@@ -144,7 +149,7 @@ impl Change<'_> {
         let Some(deployment) = self.store.deployments.get(&alloc.deployment_id) else { return };
         let mut deployment = (**deployment).clone();
         let Some(state) = deployment.task_groups.get_mut(&alloc.task_group) else { return };
-        state.placed_allocs += 1;
+        state.placed_allocs = state.placed_allocs.saturating_add(1);
         if canary && !state.placed_canaries.contains(&alloc.id) {
             state.placed_canaries.push(alloc.id);
         }

@@ -1,15 +1,20 @@
 //! Rollouts across regions, as this region lives them. The guards stand in `multiregion`; here stands only what must hold whatever they say:
-//! a phase changes from what it was thought to be, terminal phases never change, one proposal per job.
+//! a phase changes from what it was thought to be and only along the lines of the protocol, terminal phases never change, one proposal per
+//! job, no version number twice.
 
 use std::sync::Arc;
 
 use model::{
-    Deployment, DeploymentId, DeploymentStatus, Job, JobSubmission, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind,
+    Deployment, DeploymentId, DeploymentStatus, Job, JobKey, JobSubmission, Phase, RegionName, Rollout, RolloutHeader, RolloutId,
+    RolloutKind,
 };
 
 use super::Change;
 use crate::command::{Adoption, Outcome, PhaseChange};
 use crate::watch::{Table, Watch};
+
+const NEWER_VERSION: &str = "Cancelled due to newer version of job";
+const JOB_STOPPED: &str = "Cancelled because job is stopped";
 
 impl Change<'_> {
     pub(super) fn stage_rollout(
@@ -27,13 +32,16 @@ impl Change<'_> {
                 _ => Outcome::Done,
             };
         }
-        if let Some(staged) = self.store.rollout_staged.get(&key) {
-            return Outcome::Busy { winner: staged.clone() };
+        if let Some(outcome) = self.settled_already(header, source.is_some()) {
+            return outcome;
         }
-        // A region that never had the job, or had an older rollout of it, follows; one that has moved on does not go back.
-        let head = self.store.rollout_heads.get(&key);
-        if let Some(head) = head.filter(|head| Some(*head) > header.base.as_ref()) {
-            return Outcome::Refused(format!("job {key} has moved on here: its rollout is {head}"));
+        if let Some(staged) = self.store.rollout_staged(&key).cloned() {
+            if staged.header.id.origin != self.store.identity.region || staged.header.id < header.id {
+                return Outcome::Busy { winner: staged.header.id.clone() };
+            }
+            // The own proposal is not decided, and younger: it gives way, so that of several at once exactly the oldest wins.
+            let cause = format!("the older rollout {} of the job came first", header.id);
+            self.withdraw(&staged, Phase::Withdrawn, &cause, &header.id.origin, time);
         }
         if let Some(submission) = submission {
             self.put_submission(&key, header.job_version, submission);
@@ -63,9 +71,47 @@ impl Change<'_> {
         if rollout.phase != Phase::Voted {
             return Outcome::Refused(format!("rollout {id} is {} here, it cannot be withdrawn", rollout.phase));
         }
-        self.store.rollout_staged.remove(&rollout.header.job_key());
-        self.put_rollout_phase(&rollout, phase, cause, cause_region, false, time);
+        if !matches!(phase, Phase::Withdrawn | Phase::Rejected) {
+            return Outcome::Refused(format!("a proposal cannot become {phase} without being adopted"));
+        }
+        self.withdraw(&rollout, phase, cause, cause_region, time);
         Outcome::Done
+    }
+
+    fn withdraw(&mut self, rollout: &Rollout, phase: Phase, cause: &str, cause_region: &RegionName, time: i64) {
+        let key = rollout.header.job_key();
+        self.store.rollout_staged.remove(&key);
+        // The number may be given to another specification now.
+        let version = (key, rollout.header.job_version);
+        if !self.store.job_versions.contains_key(&version) {
+            self.store.job_submissions.remove(&version);
+        }
+        self.put_rollout_phase(rollout, phase, cause, cause_region, false, time);
+    }
+
+    /// The answer to a proposal when it does not depend on what else is proposed: mostly why the region does not vote for it.
+    fn settled_already(&self, header: &RolloutHeader, has_source: bool) -> Option<Outcome> {
+        let key = header.job_key();
+        let me = &self.store.identity.region;
+        let is_listed = header.regions.contains(me);
+        if !is_listed && !header.dropped.contains(me) {
+            return Some(Outcome::Refused(format!("region {:?} is no part of rollout {}", me.as_str(), header.id)));
+        }
+        // A region that never had the job, or had an older rollout of it, follows; one that has moved on does not go back.
+        if let Some(head) = self.store.rollout_head(&key).filter(|head| Some(&head.header.id) > header.base.as_ref()) {
+            let stops_twice = header.kind == RolloutKind::Stop && head.header.kind == RolloutKind::Stop;
+            let moved_on = Outcome::Refused(format!("job {key} has moved on here: its rollout is {}", head.header.id));
+            return Some(if stops_twice { Outcome::Done } else { moved_on });
+        }
+        if header.kind == RolloutKind::Stop || !is_listed {
+            return None;
+        }
+        if !has_source {
+            return Some(Outcome::Refused(format!("rollout {} comes without its specification", header.id)));
+        }
+        let used = self.store.newest_used_version(&key).filter(|used| *used >= header.job_version)?;
+        let text = format!("job {key} has got version {used} here meanwhile, the rollout was to be version {}", header.job_version);
+        Some(Outcome::Refused(text))
     }
 
     pub(super) fn adopt_rollout(&mut self, adoption: &Adoption) -> Outcome {
@@ -77,7 +123,11 @@ impl Change<'_> {
         }
         let key = rollout.header.job_key();
         let time = adoption.time;
-        self.supersede(&key, &adoption.id, time);
+        if adoption.job.as_ref().is_some_and(|job| job.key() != key) || adoption.deployment.as_ref().is_some_and(|d| d.job_key() != key) {
+            return Outcome::Refused(format!("rollout {} is of another job", adoption.id));
+        }
+        let ended = if rollout.header.kind == RolloutKind::Stop { JOB_STOPPED } else { NEWER_VERSION };
+        self.supersede(&key, &adoption.id, ended, time);
         let mut adopted = (*rollout).clone();
         adopted.phase = Phase::Adopted;
         if let Some(job) = &adoption.job {
@@ -117,17 +167,17 @@ impl Change<'_> {
     }
 
     /// A newer rollout takes over: the old one, and whatever deployment is active, end here.
-    fn supersede(&mut self, key: &model::JobKey, by: &RolloutId, time: i64) {
+    fn supersede(&mut self, key: &JobKey, by: &RolloutId, description: &str, time: i64) {
         let active: Vec<DeploymentId> =
             self.store.job_deployments(key).filter(|deployment| deployment.is_active()).map(|deployment| deployment.id).collect();
         for id in active {
-            self.change_deployment(id, DeploymentStatus::Cancelled, "Cancelled due to newer version of job", time);
+            self.change_deployment(id, DeploymentStatus::Cancelled, description, time);
         }
         if let Some(head) = self.store.rollout_head(key).cloned()
             && head.header.id != *by
             && !head.phase.is_terminal()
         {
-            self.put_rollout_phase(&head, Phase::Cancelled, "Cancelled due to newer version of job", &RegionName::default(), false, time);
+            self.put_rollout_phase(&head, Phase::Cancelled, description, &RegionName::default(), false, time);
         }
     }
 
@@ -137,6 +187,14 @@ impl Change<'_> {
         };
         if rollout.phase != change.from || rollout.phase.is_terminal() {
             return Outcome::Refused(format!("rollout {} is {} here, not {}", change.id, rollout.phase, change.from));
+        }
+        let why = match (change.forced, change.cause_region.is_empty()) {
+            (true, _) => Why::Person,
+            (false, true) => Why::Own,
+            (false, false) => Why::Peer,
+        };
+        if !leads_to(&rollout, change.to, why) {
+            return Outcome::Refused(format!("rollout {} is {} here, it cannot become {}", change.id, rollout.phase, change.to));
         }
         let key = rollout.header.job_key();
         self.put_rollout_phase(&rollout, change.to, &change.cause, &change.cause_region, change.forced, change.time);
@@ -195,10 +253,40 @@ impl Change<'_> {
         }
         if self.store.rollout_heads.get(&key) == Some(id) {
             self.store.rollout_heads.remove(&key);
+            self.store.version_floors.remove(&key);
         }
         self.store.rollouts.remove(id);
         self.touch(Watch::Table(Table::Rollouts));
         self.touch(Watch::Rollout(key));
+    }
+}
+
+/// What makes a rollout move on here.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    Own,
+    Peer,
+    /// Forced.
+    Person,
+}
+
+/// Whether a phase may follow the present one.
+pub(super) fn leads_to(rollout: &Rollout, to: Phase, why: Why) -> bool {
+    match (rollout.phase, to) {
+        // Adoption and withdrawal have commands of their own.
+        (Phase::Voted, _) => false,
+        (Phase::Adopted, Phase::Running | Phase::Paused | Phase::Dropped) => true,
+        (Phase::Running, Phase::Paused | Phase::Blocked) => true,
+        (Phase::Paused, to) if rollout.resume_to == Some(to) => true,
+        (Phase::Blocked, Phase::Unblocking) => true,
+        (Phase::Blocked | Phase::Unblocking, Phase::Held) => true,
+        (Phase::Unblocking, Phase::Successful) => true,
+        (Phase::Blocked | Phase::Held, Phase::Successful) => why == Why::Person,
+        // It has promised not to fail by itself.
+        (Phase::Unblocking, Phase::Failed) => why != Why::Own,
+        (Phase::Adopted | Phase::Running | Phase::Paused | Phase::Blocked | Phase::Held, Phase::Failed) => true,
+        (from, Phase::Cancelled) => !from.is_terminal(),
+        _ => false,
     }
 }
 
@@ -212,8 +300,8 @@ fn shown(change: &PhaseChange) -> Option<(DeploymentStatus, String)> {
         Phase::Unblocking => (DeploymentStatus::Unblocking, "Deployment is unblocking remaining regions"),
         Phase::Successful => (DeploymentStatus::Successful, "Deployment completed successfully"),
         Phase::Failed => (DeploymentStatus::Failed, "Deployment marked as failed"),
-        Phase::Cancelled => (DeploymentStatus::Cancelled, "Cancelled due to newer version of job"),
-        Phase::Dropped | Phase::Stopped => (DeploymentStatus::Cancelled, "Cancelled because job is stopped"),
+        Phase::Cancelled => (DeploymentStatus::Cancelled, NEWER_VERSION),
+        Phase::Dropped | Phase::Stopped => (DeploymentStatus::Cancelled, JOB_STOPPED),
         Phase::Voted | Phase::Rejected | Phase::Withdrawn => return None,
     };
     Some((status, if change.cause.is_empty() { text.to_owned() } else { change.cause.clone() }))

@@ -1,0 +1,380 @@
+//! The bodies that a configuration asks for: started in order, stopped in the reverse order.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use client::{Client, Tasks};
+use drivers::ExecutorCommand;
+use httpd::AgentInfo;
+use rpc::caller::Caller;
+use serde_json::{Map, Value, json};
+use server::Server;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::config::Config;
+use crate::describe::describe;
+use crate::folders::Folders;
+use crate::network::{self, Endpoints, Listen};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Which body could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the host's name cannot be read, set name: {0}")]
+    HostName(#[source] io::Error),
+    #[error("HTTP cannot listen on {address}: {source}")]
+    Http { address: SocketAddr, source: io::Error },
+    #[error("{0}")]
+    Advertise(#[source] io::Error),
+    #[error("server: {0}")]
+    Server(#[from] server::Error),
+    #[error("client: {}", chain(.0))]
+    Client(#[from] client::Error),
+    #[error("the program's own path cannot be read, which raw_exec needs: {0}")]
+    Executor(#[source] io::Error),
+}
+
+/// An error with its reasons, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(reason) = source {
+        text.push_str(&format!(": {reason}"));
+        source = reason.source();
+    }
+    text
+}
+
+/// What runs.
+pub struct Bodies {
+    server: Option<Server>,
+    client: Option<Client>,
+    http: JoinSet<()>,
+    http_shutdown: CancellationToken,
+    /// Where the agent's services listen.
+    pub bound: Endpoints,
+    /// What others are told.
+    pub advertised: Endpoints,
+    /// Tasks end with the agent.
+    ends_tasks: bool,
+    patience: Patience,
+}
+
+/// How long a client without a server goes on.
+struct Patience {
+    interval: Duration,
+    /// Zero for ever.
+    tries_max: u64,
+}
+
+/// Starts everything that the configuration asks for; HTTP is answered when this returns.
+///
+/// # Errors
+/// The first body that could not start.
+pub async fn start(config: &Config, files: &[PathBuf], folders: &Folders) -> Result<Bodies, Error> {
+    let name = name(config)?;
+    let listen = network::listen(config);
+    let sockets = bind_http(&listen).await?;
+    let bound_http = sockets.first().map_or(SocketAddr::new(config.bind_addr, 0), |(_, address)| *address);
+    let http = network::advertised("http", config.advertise.http.as_ref(), bound_http).map_err(Error::Advertise)?;
+
+    let mut bound = Endpoints { http: bound_http, rpc: None, gossip: None };
+    let mut advertised = Endpoints { http, rpc: None, gossip: None };
+    let mut server = None;
+    if config.server.enabled {
+        let wanted = server_config(config, folders, &name, &listen, http)?;
+        let (told_rpc, told_gossip) = (wanted.rpc_advertise, wanted.gossip_advertise);
+        let started = Server::start(wanted).await?;
+        let told = |told: Option<SocketAddr>, bound: SocketAddr| {
+            let told = told.unwrap_or(bound);
+            if told.port() == 0 { SocketAddr::new(told.ip(), bound.port()) } else { told }
+        };
+        (bound.rpc, bound.gossip) = (Some(started.rpc_address()), Some(started.gossip_address()));
+        advertised.rpc = Some(told(told_rpc, started.rpc_address()));
+        advertised.gossip = Some(told(told_gossip, started.gossip_address()));
+        server = Some(started);
+    }
+    let mut node_agent = None;
+    if config.client.enabled {
+        let wanted = client_config(config, folders, &name, &listen, http, server.as_ref())?;
+        let started = Client::start(wanted).await?;
+        if server.is_none() {
+            // a node has one, too: servers fetch files and logs through it
+            advertised.rpc = started.rpc_addr().parse().ok();
+            bound.rpc = advertised.rpc.map(|told| SocketAddr::new(listen.rpc.ip(), told.port()));
+        }
+        node_agent = Some(started);
+    }
+
+    let caller: Option<Arc<dyn Caller>> = match (&server, &node_agent) {
+        (Some(server), _) => Some(server.caller()),
+        (None, Some(client)) => Some(Arc::new(client.clone())),
+        (None, None) => None,
+    };
+    let description = describe(config, files, &name, &bound, &advertised);
+    let info = agent_info(description, server.is_some(), node_agent.as_ref());
+    let (mut http_tasks, http_shutdown) = (JoinSet::new(), CancellationToken::new());
+    if let Some(caller) = caller {
+        for (socket, _) in sockets {
+            http_tasks.spawn(httpd::serve(socket, caller.clone(), info.clone(), http_shutdown.clone()));
+        }
+    }
+    let join = &config.client.join;
+    Ok(Bodies {
+        server,
+        client: node_agent,
+        http: http_tasks,
+        http_shutdown,
+        bound,
+        advertised,
+        ends_tasks: config.dev,
+        patience: Patience { interval: join.retry_interval, tries_max: join.retry_max },
+    })
+}
+
+impl Bodies {
+    pub fn node_id(&self) -> Option<String> {
+        self.client.as_ref().map(|client| client.node_id().to_string())
+    }
+
+    /// Returns when one of the bodies cannot go on, with the reason.
+    pub async fn failed(&mut self) -> String {
+        let Bodies { server, client, http, patience, .. } = self;
+        tokio::select! {
+            reason = async {
+                match server {
+                    Some(server) => server.fatal().await,
+                    None => std::future::pending().await,
+                }
+            } => format!("the server's log has stopped: {reason}"),
+            reason = async {
+                match client {
+                    Some(client) => patience.exhausted(client).await,
+                    None => std::future::pending().await,
+                }
+            } => reason,
+            _ = http.join_next(), if !http.is_empty() => "the HTTP interface has ended".to_owned(),
+        }
+    }
+
+    /// Stops in order: first nobody is let in any more, then the node agent, then the server.
+    ///
+    /// With `leave`, the server tells its region that it goes for good.
+    pub async fn shut_down(mut self, leave: bool) {
+        if leave && let Some(server) = &self.server {
+            server.leave().await;
+        }
+        self.http_shutdown.cancel();
+        while self.http.join_next().await.is_some() {}
+        if let Some(client) = &self.client {
+            client.stop(if self.ends_tasks { Tasks::End } else { Tasks::Keep }).await;
+        }
+        if let Some(server) = self.server {
+            server.shutdown().await;
+        }
+    }
+}
+
+impl Patience {
+    /// Returns when the region has not taken the node in after all tries, with what to say about it.
+    async fn exhausted(&self, client: &Client) -> String {
+        let mut tries = 0;
+        while self.tries_max == 0 || tries < self.tries_max {
+            if client.is_registered() {
+                // what comes and goes after that is the client's business
+                return std::future::pending().await;
+            }
+            tokio::time::sleep(self.interval).await;
+            tries += 1;
+        }
+        if client.is_registered() {
+            return std::future::pending().await;
+        }
+        format!("none of the servers {} took the node in after {tries} tries (client.server_join.retry_max)", client.servers().join(", "))
+    }
+}
+
+fn name(config: &Config) -> Result<String, Error> {
+    match &config.name {
+        Some(name) => Ok(name.clone()),
+        None => {
+            let name = nix::unistd::gethostname().map_err(|errno| Error::HostName(errno.into()))?;
+            Ok(name.to_string_lossy().into_owned())
+        }
+    }
+}
+
+async fn bind_http(listen: &Listen) -> Result<Vec<(TcpListener, SocketAddr)>, Error> {
+    let mut sockets = Vec::new();
+    for address in &listen.http {
+        let refused = |source| Error::Http { address: *address, source };
+        let socket = TcpListener::bind(address).await.map_err(refused)?;
+        let bound = socket.local_addr().map_err(refused)?;
+        sockets.push((socket, bound));
+    }
+    Ok(sockets)
+}
+
+fn server_config(config: &Config, folders: &Folders, name: &str, listen: &Listen, http: SocketAddr) -> Result<server::Config, Error> {
+    let server = &config.server;
+    let told = |service, wanted, bound| network::advertised(service, wanted, bound).map(Some).map_err(Error::Advertise);
+    Ok(server::Config {
+        name: name.to_owned(),
+        region: config.region.clone(),
+        datacenter: config.datacenter.clone(),
+        data_dir: folders.server.clone(),
+        rpc_bind: listen.rpc,
+        rpc_advertise: told("rpc", config.advertise.rpc.as_ref(), listen.rpc)?,
+        gossip_bind: listen.gossip,
+        gossip_advertise: told("serf", config.advertise.gossip.as_ref(), listen.gossip)?,
+        http_advertise: http,
+        bootstrap_expect: u32::try_from(server.bootstrap_expect).unwrap_or(u32::MAX),
+        start_join: server.join.start_join.clone(),
+        retry_join: server.join.retry_join.clone(),
+        retry_interval: server.join.retry_interval,
+        retry_max: server.join.retry_max,
+        timing: control::Timing {
+            min_ttl: nanoseconds(server.min_heartbeat_ttl),
+            max_per_second: i64::try_from(server.max_heartbeats_per_second).unwrap_or(i64::MAX),
+            grace: nanoseconds(server.heartbeat_grace),
+            failover_ttl: nanoseconds(server.failover_heartbeat_ttl),
+        },
+        gc: control::Thresholds {
+            job: nanoseconds(server.gc.job),
+            eval: nanoseconds(server.gc.eval),
+            batch_eval: nanoseconds(server.gc.batch_eval),
+            node: nanoseconds(server.gc.node),
+            deployment: nanoseconds(server.gc.deployment),
+            ..control::Thresholds::default()
+        },
+        gc_interval: server.gc.interval,
+        build: VERSION.to_owned(),
+    })
+}
+
+fn client_config(
+    config: &Config,
+    folders: &Folders,
+    name: &str,
+    listen: &Listen,
+    http: SocketAddr,
+    server: Option<&Server>,
+) -> Result<client::Config, Error> {
+    let wanted = &config.client;
+    let executor = ExecutorCommand::own().map_err(Error::Executor)?;
+    let mut node = client::Config::new(config.region.as_str(), &folders.client, &folders.alloc, executor);
+    node.datacenter = config.datacenter.clone();
+    node.node_name = name.to_owned();
+    node.node_class = wanted.node_class.clone();
+    node.node_pool = wanted.node_pool.clone();
+    node.meta = wanted.meta.clone();
+    node.servers = server.map(|server| through_loopback(server.rpc_address()).to_string()).into_iter().collect();
+    node.servers.extend([&wanted.servers, &wanted.join.start_join, &wanted.join.retry_join].into_iter().flatten().cloned());
+    // beside a server, the port is the server's; servers learn the node's from its registration
+    node.rpc_bind = SocketAddr::new(listen.rpc.ip(), if server.is_some() { 0 } else { listen.rpc.port() });
+    let advertise = config.advertise.rpc.as_ref().filter(|_| server.is_none());
+    let told = match (advertise, &config.advertise.rpc) {
+        // the host is right for both, the port is the server's
+        (None, Some(of_server)) => SocketAddr::new(of_server.host, 0),
+        (advertise, _) => network::advertised("rpc", advertise, node.rpc_bind).map_err(Error::Advertise)?,
+    };
+    node.rpc_advertise = Some(told.to_string());
+    node.http_addr = http.to_string();
+    node.version = VERSION.to_owned();
+    node.plugins = plugins(config);
+    node.options = wanted.options.clone();
+    node.reserved = client::Reserved {
+        cpu: wanted.reserved.cpu,
+        memory_mb: wanted.reserved.memory,
+        disk_mb: wanted.reserved.disk,
+        ports: wanted.reserved.ports.clone(),
+    };
+    (node.min_dynamic_port, node.max_dynamic_port) = (wanted.min_dynamic_port, wanted.max_dynamic_port);
+    node.cpu_total_compute = wanted.cpu_total_compute;
+    node.memory_total_mb = wanted.memory_total_mb;
+    node.disk_total_mb = wanted.disk_total_mb;
+    node.disk_free_mb = wanted.disk_free_mb;
+    node.network_interface = wanted.network_interface.clone().unwrap_or_default();
+    node.max_kill_timeout = wanted.max_kill_timeout;
+    node.node_max_allocs = wanted.max_allocs;
+    node.collection = client::Collection {
+        interval: wanted.collection.interval,
+        max_allocs: usize::try_from(wanted.collection.max_allocs).unwrap_or(usize::MAX),
+        disk_usage_threshold: wanted.collection.disk_usage,
+        inode_usage_threshold: wanted.collection.inode_usage,
+    };
+    Ok(node)
+}
+
+/// The `plugin` blocks as the drivers read them.
+fn plugins(config: &Config) -> BTreeMap<String, Map<String, Value>> {
+    let raw_exec = &config.plugins.raw_exec;
+    let blocks = [
+        (
+            "raw_exec",
+            json!({
+                "enabled": raw_exec.enabled,
+                "denied_envvars": raw_exec.denied_envvars,
+                "denied_host_uids": raw_exec.denied_host_uids,
+                "denied_host_gids": raw_exec.denied_host_gids,
+            }),
+        ),
+        ("mock_driver", json!({ "enabled": config.plugins.mock_driver })),
+    ];
+    let as_map = |(name, block): (&str, Value)| match block {
+        Value::Object(map) => Some((name.to_owned(), map)),
+        _ => None,
+    };
+    blocks.into_iter().filter_map(as_map).collect()
+}
+
+fn agent_info(config: Value, server: bool, client: Option<&Client>) -> AgentInfo {
+    let (for_servers, for_stats) = (client.cloned(), client.cloned());
+    AgentInfo {
+        server,
+        node_id: client.map(Client::node_id),
+        config,
+        servers: Arc::new(move || for_servers.as_ref().map(Client::servers).unwrap_or_default()),
+        stats: Arc::new(move || stats(server, for_stats.as_ref())),
+        ..AgentInfo::default()
+    }
+}
+
+fn stats(server: bool, client: Option<&Client>) -> BTreeMap<String, BTreeMap<String, String>> {
+    let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let own = BTreeMap::from([("server".to_owned(), server.to_string()), ("client".to_owned(), client.is_some().to_string())]);
+    let runtime = BTreeMap::from([
+        ("arch".to_owned(), std::env::consts::ARCH.to_owned()),
+        ("kernel.name".to_owned(), std::env::consts::OS.to_owned()),
+        ("cpu_count".to_owned(), cpus.to_string()),
+        ("version".to_owned(), VERSION.to_owned()),
+    ]);
+    let mut stats = BTreeMap::from([("nomad".to_owned(), own), ("runtime".to_owned(), runtime)]);
+    stats.extend(client.map(|client| ("client".to_owned(), client.stats())));
+    stats
+}
+
+/// An address of this host at which a socket bound to `bound` is reached from here.
+fn through_loopback(bound: SocketAddr) -> SocketAddr {
+    let host = match bound.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    };
+    SocketAddr::new(host, bound.port())
+}
+
+fn nanoseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).unwrap_or_else(|_| {
+        warn!(?duration, "a duration is too long and is shortened to 292 years");
+        i64::MAX
+    })
+}

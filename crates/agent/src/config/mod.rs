@@ -1,0 +1,322 @@
+//! The agent's configuration: files and flags to one typed [`Config`], or to everything that is wrong with them at once.
+//!
+//! Defaults are lowest, then files in the order given (a folder's files in lexical order), then flags. A later value replaces an
+//! earlier one; a map is merged key by key. Start reading at [`keys`]: the table of what is in effect.
+
+mod apply;
+mod document;
+pub mod keys;
+mod load;
+mod problem;
+mod validate;
+mod values;
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use apply::Origins;
+pub use load::{Loaded, load};
+pub use problem::{Origin, Problem, Problems};
+pub use values::{Advertise, LogLevel};
+
+/// The ports that the protocol's other implementations listen on.
+pub const HTTP_PORT: u16 = 4646;
+pub const RPC_PORT: u16 = 4647;
+pub const GOSSIP_PORT: u16 = 4648;
+
+/// What an agent was asked to be. Nothing reads it globally: the parts are handed down by value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The agent's name; a server is known as `<name>.<region>` in gossip. The host's name when not set.
+    pub name: Option<String>,
+    pub region: String,
+    pub datacenter: String,
+    /// Absolute. Not set with `-dev`, which makes a folder of its own.
+    pub data_dir: Option<PathBuf>,
+    /// Where services listen whose own address is not set.
+    pub bind_addr: IpAddr,
+    pub addresses: Addresses,
+    pub advertise: Advertised,
+    pub ports: Ports,
+    pub server: Server,
+    pub client: Client,
+    pub plugins: Plugins,
+    /// Leave the gossip pool on SIGINT.
+    pub leave_on_interrupt: bool,
+    /// Leave the gossip pool on SIGTERM.
+    pub leave_on_terminate: bool,
+    pub log: Log,
+    /// `-dev`: server and client in one on the loopback, nothing kept.
+    pub dev: bool,
+}
+
+/// Listening addresses that differ from `bind_addr`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// Several are possible; empty for `bind_addr`.
+    pub http: Vec<IpAddr>,
+    pub rpc: Option<IpAddr>,
+    pub gossip: Option<IpAddr>,
+}
+
+/// Addresses that others are told, where they differ from those listened on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Advertised {
+    pub http: Option<Advertise>,
+    pub rpc: Option<Advertise>,
+    pub gossip: Option<Advertise>,
+}
+
+/// Zero for a port: the system picks a free one, and that one is advertised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ports {
+    pub http: u16,
+    pub rpc: u16,
+    pub gossip: u16,
+}
+
+/// Whom to contact at start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Join {
+    /// `host[:port]`, tried once.
+    pub start_join: Vec<String>,
+    /// `host[:port]`, tried until one answers.
+    pub retry_join: Vec<String>,
+    /// Tries of `retry_join`; zero for ever.
+    pub retry_max: u64,
+    pub retry_interval: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Server {
+    pub enabled: bool,
+    /// Servers of the region to wait for before the region's log begins: 1, 3 or 5. Zero joins a region that exists.
+    pub bootstrap_expect: u64,
+    /// State of the server; `<data_dir>/server` when not set.
+    pub data_dir: Option<PathBuf>,
+    pub join: Join,
+    /// Added to a node's heartbeat interval before the node counts as down.
+    pub heartbeat_grace: Duration,
+    pub min_heartbeat_ttl: Duration,
+    /// Heartbeats a second that all nodes together may send.
+    pub max_heartbeats_per_second: u64,
+    /// The interval that a new leader gives every node.
+    pub failover_heartbeat_ttl: Duration,
+    pub gc: Gc,
+}
+
+/// Ages after which finished objects are removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gc {
+    pub interval: Duration,
+    pub job: Duration,
+    pub eval: Duration,
+    pub batch_eval: Duration,
+    pub deployment: Duration,
+    pub node: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Client {
+    pub enabled: bool,
+    /// `host[:port]` of servers' RPC.
+    pub servers: Vec<String>,
+    pub join: Join,
+    pub node_class: String,
+    pub node_pool: String,
+    pub meta: BTreeMap<String, String>,
+    pub options: BTreeMap<String, String>,
+    pub reserved: Reserved,
+    /// `<data_dir>/client` when not set.
+    pub state_dir: Option<PathBuf>,
+    /// `<data_dir>/alloc` when not set.
+    pub alloc_dir: Option<PathBuf>,
+    /// The interface whose addresses are fingerprinted; the one of the default route when not set.
+    pub network_interface: Option<String>,
+    /// First and last port of the dynamic range, both included.
+    pub min_dynamic_port: u16,
+    pub max_dynamic_port: u16,
+    /// Cap on a task's `kill_timeout`.
+    pub max_kill_timeout: Duration,
+    /// MHz instead of what is found; zero for what is found. The same below.
+    pub cpu_total_compute: u64,
+    pub memory_total_mb: u64,
+    pub disk_total_mb: u64,
+    pub disk_free_mb: u64,
+    /// Allocations at most on this node; zero for no limit.
+    pub max_allocs: u64,
+    pub collection: Collection,
+}
+
+/// When the folders of ended allocations are removed before the region forgets them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Collection {
+    pub interval: Duration,
+    /// Allocations with a folder.
+    pub max_allocs: u64,
+    /// Percent of the filesystem of the allocations. The same below.
+    pub disk_usage: f64,
+    pub inode_usage: f64,
+}
+
+/// What the scheduler must leave alone on this node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reserved {
+    /// MHz.
+    pub cpu: u64,
+    /// MB.
+    pub memory: u64,
+    /// MB.
+    pub disk: u64,
+    /// Ports and ranges, `22,80,8500-8600`.
+    pub ports: String,
+}
+
+/// Task drivers that are off unless asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plugins {
+    pub raw_exec: RawExec,
+    pub mock_driver: bool,
+}
+
+/// The driver that runs a command as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RawExec {
+    pub enabled: bool,
+    /// Variables of the agent that tasks do not inherit.
+    pub denied_envvars: Vec<String>,
+    /// Users that tasks may not run as, `0-99,1000`. The same for groups.
+    pub denied_host_uids: String,
+    pub denied_host_gids: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    pub level: LogLevel,
+    pub json: bool,
+    /// A file, or a folder with a trailing slash.
+    pub file: Option<String>,
+    pub rotate_after: Duration,
+    /// Bytes; zero for no limit.
+    pub rotate_bytes: u64,
+    /// Rotated files that are kept: 0 for all, -1 for none.
+    pub rotate_max_files: i64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            name: None,
+            region: "global".to_owned(),
+            datacenter: "dc1".to_owned(),
+            data_dir: None,
+            bind_addr: Ipv4Addr::UNSPECIFIED.into(),
+            addresses: Addresses::default(),
+            advertise: Advertised::default(),
+            ports: Ports { http: HTTP_PORT, rpc: RPC_PORT, gossip: GOSSIP_PORT },
+            server: Server::default(),
+            client: Client::default(),
+            plugins: Plugins::default(),
+            leave_on_interrupt: false,
+            leave_on_terminate: false,
+            log: Log::default(),
+            dev: false,
+        }
+    }
+}
+
+impl Config {
+    /// What `-dev` starts from.
+    pub fn dev() -> Self {
+        let mut config = Config { bind_addr: Ipv4Addr::LOCALHOST.into(), dev: true, ..Config::default() };
+        config.server.enabled = true;
+        config.server.bootstrap_expect = 1;
+        config.client.enabled = true;
+        (config.plugins.raw_exec.enabled, config.plugins.mock_driver) = (true, true);
+        config
+    }
+}
+
+impl Default for Join {
+    fn default() -> Self {
+        Join { start_join: Vec::new(), retry_join: Vec::new(), retry_max: 0, retry_interval: Duration::from_secs(30) }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Server {
+            enabled: false,
+            bootstrap_expect: 0,
+            data_dir: None,
+            join: Join::default(),
+            heartbeat_grace: Duration::from_secs(10),
+            min_heartbeat_ttl: Duration::from_secs(10),
+            max_heartbeats_per_second: 50,
+            failover_heartbeat_ttl: Duration::from_secs(5 * 60),
+            gc: Gc::default(),
+        }
+    }
+}
+
+impl Default for Gc {
+    fn default() -> Self {
+        let hours = |n: u64| Duration::from_secs(n * 3600);
+        Gc {
+            interval: Duration::from_secs(5 * 60),
+            job: hours(4),
+            eval: hours(1),
+            batch_eval: hours(24),
+            deployment: hours(1),
+            node: hours(24),
+        }
+    }
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Client {
+            enabled: false,
+            servers: Vec::new(),
+            join: Join::default(),
+            node_class: String::new(),
+            node_pool: "default".to_owned(),
+            meta: BTreeMap::new(),
+            options: BTreeMap::new(),
+            reserved: Reserved::default(),
+            state_dir: None,
+            alloc_dir: None,
+            network_interface: None,
+            min_dynamic_port: 20_000,
+            max_dynamic_port: 32_000,
+            max_kill_timeout: Duration::from_secs(30),
+            cpu_total_compute: 0,
+            memory_total_mb: 0,
+            disk_total_mb: 0,
+            disk_free_mb: 0,
+            max_allocs: 0,
+            collection: Collection::default(),
+        }
+    }
+}
+
+impl Default for Collection {
+    fn default() -> Self {
+        Collection { interval: Duration::from_secs(60), max_allocs: 50, disk_usage: 80.0, inode_usage: 70.0 }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Log {
+            level: LogLevel::Info,
+            json: false,
+            file: None,
+            rotate_after: Duration::from_secs(24 * 3600),
+            rotate_bytes: 0,
+            rotate_max_files: 0,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! What must hold between the values of a configuration.
+
+use std::net::IpAddr;
+
+use super::apply::Origins;
+use super::problem::{Origin, Problems};
+use super::{Config, Ports};
+
+/// Adds everything that is wrong with `config` as a whole, each at the place of the value to change.
+pub fn validate(config: &Config, origins: &Origins, problems: &mut Problems) {
+    let mut check = Check { origins, problems };
+    check.role(config);
+    check.names(config);
+    check.folders(config);
+    check.ports(config);
+    if config.server.enabled {
+        check.server(config);
+    } else if config.server.bootstrap_expect > 0 {
+        check.problem("server.bootstrap_expect", "bootstrap_expect needs a server: set server.enabled = true");
+    }
+    if config.client.enabled {
+        check.client(config);
+    }
+}
+
+struct Check<'c> {
+    origins: &'c Origins,
+    problems: &'c mut Problems,
+}
+
+impl Check<'_> {
+    fn problem(&mut self, key: &str, message: impl Into<String>) {
+        let origin = self.origins.get(key).cloned().unwrap_or(Origin::Nowhere);
+        self.problems.push(origin, message);
+    }
+
+    fn role(&mut self, config: &Config) {
+        if !config.server.enabled && !config.client.enabled {
+            self.problem("server.enabled", "the agent has nothing to be: set server.enabled or client.enabled, or start it with -dev");
+        }
+    }
+
+    fn names(&mut self, config: &Config) {
+        for (key, value) in [("region", &config.region), ("datacenter", &config.datacenter), ("client.node_pool", &config.client.node_pool)]
+        {
+            self.name(key, value);
+        }
+        if let Some(name) = &config.name {
+            self.name("name", name);
+        }
+        if config.client.node_pool == "all" {
+            self.problem("client.node_pool", "the node pool \"all\" contains every node and cannot be joined; choose another name");
+        }
+    }
+
+    /// Names are parts of paths, of columns of tables and of `name.region`.
+    fn name(&mut self, key: &str, value: &str) {
+        let odd = |c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        if value.is_empty() || value.len() > 128 {
+            self.problem(key, format!("{key} must have 1 to 128 characters"));
+        } else if let Some(c) = value.chars().find(|c| odd(*c)) {
+            self.problem(key, format!("{key} \"{value}\" contains {c:?}; letters, digits, '-', '_' and '.' are possible"));
+        }
+    }
+
+    fn folders(&mut self, config: &Config) {
+        let server = config.server.enabled && config.server.data_dir.is_none();
+        let client = config.client.enabled && (config.client.state_dir.is_none() || config.client.alloc_dir.is_none());
+        if config.data_dir.is_none() && !config.dev && (server || client) {
+            self.problem("data_dir", "data_dir is not set: name an absolute folder in which the agent keeps its state");
+        }
+        let folders = [
+            ("data_dir", &config.data_dir),
+            ("server.data_dir", &config.server.data_dir),
+            ("client.state_dir", &config.client.state_dir),
+            ("client.alloc_dir", &config.client.alloc_dir),
+        ];
+        for (key, folder) in folders {
+            if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_absolute()) {
+                self.problem(key, format!("{key} \"{}\" is not an absolute path", folder.display()));
+            }
+        }
+    }
+
+    fn ports(&mut self, config: &Config) {
+        let Ports { http, rpc, gossip } = config.ports;
+        let at = |own: Option<IpAddr>| own.unwrap_or(config.bind_addr);
+        let mut listeners: Vec<(&str, IpAddr, u16)> = config.addresses.http.iter().map(|address| ("ports.http", *address, http)).collect();
+        if listeners.is_empty() {
+            listeners.push(("ports.http", config.bind_addr, http));
+        }
+        listeners.push(("ports.rpc", at(config.addresses.rpc), rpc));
+        if config.server.enabled {
+            listeners.push(("ports.serf", at(config.addresses.gossip), gossip));
+        }
+        for (position, (key, address, port)) in listeners.iter().enumerate() {
+            let taken = |(_, other, same): &&(&str, IpAddr, u16)| {
+                same == port && *port != 0 && (other == address || other.is_unspecified() || address.is_unspecified())
+            };
+            if let Some((first, ..)) = listeners.iter().take(position).find(taken) {
+                self.problem(key, format!("{key} and {first} are both {port}; each service needs a port of its own"));
+            }
+        }
+    }
+
+    fn server(&mut self, config: &Config) {
+        let server = &config.server;
+        let joins = !server.join.start_join.is_empty() || !server.join.retry_join.is_empty();
+        match server.bootstrap_expect {
+            1 | 3 | 5 => {}
+            0 if joins => {}
+            0 => self.problem(
+                "server.bootstrap_expect",
+                "bootstrap_expect is not set: write 1, 3 or 5, the number of servers that begin the region, or name servers of a region that exists in server_join",
+            ),
+            n => self.problem("server.bootstrap_expect", format!("bootstrap_expect is {n}; a region begins with 1, 3 or 5 servers")),
+        }
+        let times = [
+            ("server.server_join.retry_interval", server.join.retry_interval),
+            ("server.min_heartbeat_ttl", server.min_heartbeat_ttl),
+            ("server.failover_heartbeat_ttl", server.failover_heartbeat_ttl),
+            ("server.job_gc_interval", server.gc.interval),
+        ];
+        for (key, time) in times {
+            if time.is_zero() {
+                self.problem(key, format!("{key} must be above zero"));
+            }
+        }
+    }
+
+    fn client(&mut self, config: &Config) {
+        let client = &config.client;
+        let known = [&client.servers, &client.join.start_join, &client.join.retry_join];
+        if !config.server.enabled && known.iter().all(|list| list.is_empty()) {
+            self.problem(
+                "client.servers",
+                "the client knows no server: name the RPC addresses of its region's servers in client.servers or in client.server_join.retry_join",
+            );
+        }
+        if client.join.retry_interval.is_zero() {
+            self.problem("client.server_join.retry_interval", "client.server_join.retry_interval must be above zero");
+        }
+        if client.min_dynamic_port == 0 || client.min_dynamic_port > client.max_dynamic_port {
+            self.problem(
+                "client.min_dynamic_port",
+                format!(
+                    "the dynamic ports go from {} to {}; the first must be above zero and not above the last",
+                    client.min_dynamic_port, client.max_dynamic_port
+                ),
+            );
+        }
+        if let Err(message) = reserved_ports(&client.reserved.ports) {
+            self.problem("client.reserved.reserved_ports", format!("client.reserved.reserved_ports: {message}"));
+        }
+        for (option, _) in client.options.iter().filter(|(option, _)| !client::KNOWN_OPTIONS.contains(&option.as_str())) {
+            let hint =
+                super::keys::nearest(&client::KNOWN_OPTIONS, option).map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+            self.problem("client.options", format!("client.options: \"{option}\" is not supported yet{hint}"));
+        }
+    }
+}
+
+/// The ports that `22,80,8500-8600` names.
+///
+/// # Errors
+/// Which part is not a port or a range of ports.
+pub fn reserved_ports(text: &str) -> Result<Vec<u16>, String> {
+    let port = |text: &str| match text.trim().parse::<u16>() {
+        Ok(port) if port > 0 => Ok(port),
+        _ => Err(format!("\"{}\" is not a port", text.trim())),
+    };
+    let mut ports = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        match part.split_once('-') {
+            None => ports.push(port(part)?),
+            Some((first, last)) => {
+                let (first, last) = (port(first)?, port(last)?);
+                if first > last {
+                    return Err(format!("the range \"{part}\" ends before it begins"));
+                }
+                ports.extend(first..=last);
+            }
+        }
+    }
+    Ok(ports)
+}

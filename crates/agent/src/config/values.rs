@@ -1,0 +1,276 @@
+//! The kinds of value a key can have: what is accepted, and how a refusal is worded.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::document::{Entry, Value};
+
+/// A place in the configuration that takes one kind of value.
+pub enum Slot<'c> {
+    Text(&'c mut String),
+    OptionalText(&'c mut Option<String>),
+    Path(&'c mut Option<PathBuf>),
+    Switch(&'c mut bool),
+    Count(&'c mut u64, RangeInclusive<u64>),
+    Signed(&'c mut i64, RangeInclusive<i64>),
+    /// From 0 to 100.
+    Percent(&'c mut f64),
+    Port(&'c mut u16),
+    Time(&'c mut Duration),
+    Address(&'c mut IpAddr),
+    OptionalAddress(&'c mut Option<IpAddr>),
+    Addresses(&'c mut Vec<IpAddr>),
+    Advertise(&'c mut Option<Advertise>),
+    Words(&'c mut Vec<String>),
+    Peers(&'c mut Vec<String>),
+    Map(&'c mut BTreeMap<String, String>),
+    Level(&'c mut LogLevel),
+}
+
+impl Slot<'_> {
+    /// Puts a value of a file in place.
+    ///
+    /// # Errors
+    /// What is expected instead, for a person.
+    pub fn set(self, value: &Value) -> Result<(), String> {
+        match self {
+            Slot::Text(slot) => *slot = text(value)?,
+            Slot::OptionalText(slot) => *slot = Some(text(value)?).filter(|text| !text.is_empty()),
+            Slot::Path(slot) => *slot = Some(text(value)?).filter(|text| !text.is_empty()).map(PathBuf::from),
+            Slot::Switch(slot) => *slot = switch(value)?,
+            Slot::Count(slot, range) => *slot = whole(value, *range.start() as f64..=*range.end() as f64)? as u64,
+            Slot::Signed(slot, range) => *slot = whole(value, *range.start() as f64..=*range.end() as f64)? as i64,
+            Slot::Percent(slot) => *slot = percent(value)?,
+            Slot::Port(slot) => *slot = whole(value, 0.0..=f64::from(u16::MAX))? as u16,
+            Slot::Time(slot) => *slot = duration(&text_of(value, "a duration such as \"30s\"")?)?,
+            Slot::Address(slot) => *slot = address(&text(value)?)?,
+            Slot::OptionalAddress(slot) => *slot = Some(address(&text(value)?)?),
+            Slot::Addresses(slot) => *slot = text(value)?.split_whitespace().map(address).collect::<Result<_, _>>()?,
+            Slot::Advertise(slot) => *slot = Some(text(value)?.parse()?),
+            Slot::Words(slot) => *slot = words(value)?,
+            Slot::Peers(slot) => *slot = peers(value)?,
+            Slot::Map(slot) => slot.extend(map(value)?),
+            Slot::Level(slot) => *slot = text(value)?.parse()?,
+        }
+        Ok(())
+    }
+
+    /// What a flag's text means for this slot: a comma list, a number, a truth value, or the text itself.
+    pub fn read_text(&self, given: &[String]) -> Value {
+        let node = |text: &str| super::document::Node { at: 0, value: Value::Text(text.to_owned()) };
+        match self {
+            Slot::Peers(_) | Slot::Words(_) => {
+                Value::List(given.iter().flat_map(|list| list.split(',')).map(|item| node(item.trim())).collect())
+            }
+            Slot::Map(_) => {
+                let pair = |item: &String| {
+                    let (key, value) = item.split_once('=').unwrap_or((item, ""));
+                    Entry { key: key.to_owned(), at: 0, node: node(value) }
+                };
+                Value::Map(given.iter().map(pair).collect())
+            }
+            _ => Value::Text(given.last().cloned().unwrap_or_default()),
+        }
+    }
+}
+
+/// An address that others are told: a host, and a port unless it is the one listened on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advertise {
+    pub host: IpAddr,
+    /// Not set, or zero: the port that is listened on.
+    pub port: Option<u16>,
+}
+
+impl FromStr for Advertise {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(whole) = SocketAddr::from_str(text) {
+            return Ok(Advertise { host: whole.ip(), port: Some(whole.port()).filter(|port| *port != 0) });
+        }
+        if let Some((host, port)) = text.rsplit_once(':').filter(|(host, _)| !host.contains(':')) {
+            let port = u16::from_str(port).map_err(|_| format!("\"{port}\" is not a port: write a number from 0 to 65535"))?;
+            return Ok(Advertise { host: address(host)?, port: Some(port).filter(|port| *port != 0) });
+        }
+        Ok(Advertise { host: address(text)?, port: None })
+    }
+}
+
+/// The least urgent line that is written to the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+impl FromStr for LogLevel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.to_ascii_uppercase().as_str() {
+            "TRACE" => Ok(LogLevel::Trace),
+            "DEBUG" => Ok(LogLevel::Debug),
+            "INFO" => Ok(LogLevel::Info),
+            "WARN" => Ok(LogLevel::Warn),
+            "ERROR" => Ok(LogLevel::Error),
+            _ => Err(format!("\"{text}\" is not a log level: write TRACE, DEBUG, INFO, WARN or ERROR")),
+        }
+    }
+}
+
+impl fmt::Display for LogLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LogLevel::Trace => "TRACE",
+            LogLevel::Debug => "DEBUG",
+            LogLevel::Info => "INFO",
+            LogLevel::Warn => "WARN",
+            LogLevel::Error => "ERROR",
+        })
+    }
+}
+
+fn expected(what: &str, found: &Value) -> String {
+    let found = match found {
+        Value::Null => "null".to_owned(),
+        Value::Switch(value) => format!("the boolean {value}"),
+        Value::Number(value) => format!("the number {value}"),
+        Value::Text(value) => format!("the string \"{value}\""),
+        Value::List(_) => "a list".to_owned(),
+        Value::Map(_) => "a map".to_owned(),
+    };
+    format!("expected {what}, found {found}")
+}
+
+fn text(value: &Value) -> Result<String, String> {
+    text_of(value, "a string")
+}
+
+fn text_of(value: &Value, what: &str) -> Result<String, String> {
+    match value {
+        Value::Text(text) => Ok(text.clone()),
+        other => Err(expected(what, other)),
+    }
+}
+
+fn switch(value: &Value) -> Result<bool, String> {
+    match value {
+        Value::Switch(value) => Ok(*value),
+        Value::Text(text) if text == "true" || text == "1" => Ok(true),
+        Value::Text(text) if text == "false" || text == "0" => Ok(false),
+        other => Err(expected("true or false", other)),
+    }
+}
+
+fn number(value: &Value, what: &str) -> Result<f64, String> {
+    match value {
+        Value::Number(number) => Ok(*number),
+        Value::Text(text) => text.parse().map_err(|_| expected(what, value)),
+        other => Err(expected(what, other)),
+    }
+}
+
+fn whole(value: &Value, range: RangeInclusive<f64>) -> Result<f64, String> {
+    let what = if *range.end() >= u32::MAX.into() {
+        format!("a whole number not below {}", range.start())
+    } else {
+        format!("a whole number from {} to {}", range.start(), range.end())
+    };
+    let number = number(value, &what)?;
+    if number.fract() != 0.0 || !range.contains(&number) {
+        return Err(expected(&what, value));
+    }
+    Ok(number)
+}
+
+fn percent(value: &Value) -> Result<f64, String> {
+    let what = "a percentage from 0 to 100";
+    match number(value, what)? {
+        percent if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err(expected(what, value)),
+    }
+}
+
+fn words(value: &Value) -> Result<Vec<String>, String> {
+    let Value::List(nodes) = value else { return Err(expected("a list of strings", value)) };
+    nodes.iter().map(|node| text(&node.value)).collect()
+}
+
+fn address(text: &str) -> Result<IpAddr, String> {
+    if text.contains("{{") {
+        return Err(format!("address templates are not supported yet: write an IP address in place of \"{text}\""));
+    }
+    if text == "localhost" {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    text.trim_start_matches('[').trim_end_matches(']').parse().map_err(|_| format!("\"{text}\" is not an IP address"))
+}
+
+/// Addresses to contact, `host[:port]`; names are looked up when they are contacted.
+fn peers(value: &Value) -> Result<Vec<String>, String> {
+    let what = "a list of addresses, [\"host:port\", …]";
+    let Value::List(nodes) = value else { return Err(expected(what, value)) };
+    let mut peers = Vec::new();
+    for node in nodes {
+        let peer = text_of(&node.value, "an address, \"host:port\"")?;
+        if peer.starts_with("provider=") || peer.contains("{{") {
+            return Err(format!("finding addresses by \"{peer}\" is not supported yet: write host:port"));
+        }
+        if peer.contains(char::is_whitespace) || peer.contains('/') {
+            return Err(format!("\"{peer}\" is not an address: write host:port"));
+        }
+        if let Some((host, port)) = peer.rsplit_once(':')
+            && (!host.contains(':') || host.ends_with(']'))
+            && (host.is_empty() || u16::from_str(port).is_err())
+        {
+            return Err(format!("\"{peer}\" is not an address: write host:port"));
+        }
+        peers.push(peer);
+    }
+    Ok(peers)
+}
+
+fn map(value: &Value) -> Result<BTreeMap<String, String>, String> {
+    let what = "a map of strings, { key = \"value\" }";
+    let entries: Vec<&Entry> = match value {
+        Value::Map(entries) => entries.iter().collect(),
+        // the shape that JSON files give blocks
+        Value::List(nodes) => {
+            let mut entries = Vec::new();
+            for node in nodes {
+                let Value::Map(inner) = &node.value else { return Err(expected(what, value)) };
+                entries.extend(inner);
+            }
+            entries
+        }
+        other => return Err(expected(what, other)),
+    };
+    let mut map = BTreeMap::new();
+    for entry in entries {
+        if entry.key.is_empty() {
+            return Err("a key of the map is empty".to_owned());
+        }
+        let value = match &entry.node.value {
+            Value::Text(text) => text.clone(),
+            Value::Switch(value) => value.to_string(),
+            Value::Number(value) => value.to_string(),
+            other => return Err(format!("{}: {}", entry.key, expected("a string", other))),
+        };
+        map.insert(entry.key.clone(), value);
+    }
+    Ok(map)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let nanoseconds = model::parse_duration(text).map_err(|e| e.to_string())?;
+    u64::try_from(nanoseconds).map(Duration::from_nanos).map_err(|_| format!("\"{text}\" is below zero"))
+}

@@ -1,0 +1,84 @@
+//! The agent itself, its region, and the gossip pool.
+
+use http::Method;
+
+use super::{Client, Error, Query};
+use crate::body::*;
+
+/// Whether an agent is ready to serve.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Health {
+    pub ok: bool,
+    pub parts: AgentHealthResponse,
+}
+
+impl Client {
+    pub async fn agent_self(&self) -> Result<AgentSelf, Error> {
+        Ok(self.get("/v1/agent/self", &Query::new()).await?.value)
+    }
+
+    /// The pool as the agent sees it.
+    pub async fn members(&self, query: &Query) -> Result<ServerMembersResponse, Error> {
+        Ok(self.get("/v1/agent/members", query).await?.value)
+    }
+
+    /// Join the pools of these gossip addresses.
+    pub async fn join(&self, addresses: &[String], query: &Query) -> Result<JoinResult, Error> {
+        let query = addresses.iter().fold(query.clone(), |query, address| query.with("address", address));
+        Ok(self.put_empty("/v1/agent/join", &query).await?.value)
+    }
+
+    /// Declare a failed member gone; `prune`: forget it.
+    pub async fn force_leave(&self, name: &str, prune: bool, query: &Query) -> Result<(), Error> {
+        let mut query = query.clone().with("node", name);
+        if prune {
+            query = query.with("prune", true);
+        }
+        self.command(Method::PUT, "/v1/agent/force-leave", &query).await.map(|_| ())
+    }
+
+    /// rpc addresses of the servers that a client agent knows.
+    pub async fn agent_servers(&self) -> Result<Vec<String>, Error> {
+        Ok(self.get("/v1/agent/servers", &Query::new()).await?.value)
+    }
+
+    /// Not being healthy is no error.
+    pub async fn agent_health(&self) -> Result<Health, Error> {
+        match self.get("/v1/agent/health", &Query::new()).await {
+            Ok(answer) => Ok(Health { ok: true, parts: answer.value }),
+            Err(Error::Status { status: 500, body }) => match serde_json::from_str(&body) {
+                Ok(parts) => Ok(Health { ok: false, parts }),
+                Err(_) => Err(Error::Status { status: 500, body }),
+            },
+            Err(error) => Err(error),
+        }
+    }
+
+    /// rpc address of the region's leader; empty when there is none.
+    pub async fn leader(&self, query: &Query) -> Result<String, Error> {
+        Ok(self.get("/v1/status/leader", query).await?.value)
+    }
+
+    /// rpc addresses of the region's servers.
+    pub async fn peers(&self, query: &Query) -> Result<Vec<String>, Error> {
+        Ok(self.get("/v1/status/peers", query).await?.value)
+    }
+
+    /// Names of all regions in the pool, sorted.
+    pub async fn regions(&self) -> Result<Vec<String>, Error> {
+        Ok(self.get("/v1/regions", &Query::new()).await?.value)
+    }
+
+    pub async fn raft_configuration(&self, query: &Query) -> Result<RaftConfigurationResponse, Error> {
+        Ok(self.get("/v1/operator/raft/configuration", query).await?.value)
+    }
+
+    /// Collect all garbage of the region now.
+    pub async fn system_gc(&self, query: &Query) -> Result<(), Error> {
+        self.command(Method::PUT, "/v1/system/gc", query).await.map(|_| ())
+    }
+
+    pub async fn reconcile_summaries(&self, query: &Query) -> Result<(), Error> {
+        self.command(Method::PUT, "/v1/system/reconcile/summaries", query).await.map(|_| ())
+    }
+}

@@ -1,0 +1,97 @@
+//! What all loops of one agent share.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use drivers::Drivers;
+use model::{AllocId, Node, Uuid};
+use rand::RngExt;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::alloc::AllocHandle;
+use crate::config::Config;
+use crate::link::ServerLink;
+use crate::stats::Samples;
+use crate::store::Store;
+use crate::updates::Updates;
+
+/// One agent.
+pub(crate) struct Shared {
+    pub config: Config,
+    /// As it was fingerprinted.
+    pub node: Arc<Node>,
+    pub secret: Uuid,
+    pub drivers: Drivers,
+    /// The agent's environment, without what tasks must not see.
+    pub host_env: BTreeMap<String, String>,
+    pub store: Store,
+    pub link: Arc<dyn ServerLink>,
+    pub allocs: Mutex<BTreeMap<AllocId, AllocHandle>>,
+    pub updates: Updates,
+    pub samples: Samples,
+    /// The region knows the node.
+    pub registered: watch::Sender<bool>,
+    /// The region may not know the node any more.
+    pub doubt: Notify,
+    /// Unix nanoseconds of the last answered heartbeat.
+    pub last_heartbeat: AtomicI64,
+    pub heartbeat_ttl: AtomicI64,
+    /// Ends all loops.
+    pub stop: CancellationToken,
+    pub tasks: TaskTracker,
+}
+
+impl Shared {
+    pub fn allocs(&self) -> MutexGuard<'_, BTreeMap<AllocId, AllocHandle>> {
+        self.allocs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn alloc(&self, id: AllocId) -> Option<AllocHandle> {
+        self.allocs().get(&id).cloned()
+    }
+
+    /// Runs until it is done or the agent stops.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                () = work => {}
+            }
+        });
+    }
+}
+
+/// Growing pauses between attempts, spread so that many nodes do not come at once.
+pub(crate) struct Backoff {
+    next: Duration,
+    max: Duration,
+}
+
+impl Backoff {
+    pub fn new(max: Duration) -> Self {
+        Self { next: Self::FIRST, max }
+    }
+
+    const FIRST: Duration = Duration::from_millis(250);
+
+    pub fn reset(&mut self) {
+        self.next = Self::FIRST;
+    }
+
+    pub fn pause(&mut self) -> Duration {
+        let pause = spread(self.next, 0.5, 1.0);
+        self.next = (self.next * 2).min(self.max);
+        pause
+    }
+}
+
+/// A random share of `duration`.
+pub(crate) fn spread(duration: Duration, from: f64, to: f64) -> Duration {
+    duration.mul_f64(rand::rng().random_range(from..to))
+}

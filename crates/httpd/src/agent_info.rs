@@ -1,0 +1,59 @@
+//! What the agent tells the interface about itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue};
+use model::NodeId;
+use serde_json::Value;
+
+/// Asks the running agent for something that changes.
+pub type Probe<T> = Arc<dyn Fn() -> T + Send + Sync>;
+
+/// What the agent tells the interface about itself.
+#[derive(Clone)]
+pub struct AgentInfo {
+    /// This agent is a server of its region.
+    pub server: bool,
+    /// The node of this agent, when it runs tasks.
+    pub node_id: Option<NodeId>,
+    /// The configuration in effect, with secrets as `<redacted>`.
+    pub config: Value,
+    /// rpc addresses of the servers that a client agent knows.
+    pub servers: Probe<Vec<String>>,
+    /// Figures about the agent, by part and name.
+    pub stats: Probe<BTreeMap<String, BTreeMap<String, String>>>,
+    /// Sent with every answer.
+    pub response_headers: Vec<(HeaderName, HeaderValue)>,
+    pub limits: Limits,
+}
+
+impl Default for AgentInfo {
+    fn default() -> Self {
+        Self {
+            server: true,
+            node_id: None,
+            config: Value::Object(Default::default()),
+            servers: Arc::new(Vec::new),
+            stats: Arc::new(BTreeMap::new),
+            response_headers: Vec::new(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What a client may take up.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections from one address at a time; 0: any number.
+    pub connections_per_address: usize,
+    /// Bytes of a request body.
+    pub body_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        // A hundred connections are more than the busiest dashboard opens. A job file has at most 1 MiB and comes as source and as job.
+        Self { connections_per_address: 100, body_bytes: 4 << 20 }
+    }
+}

@@ -1,0 +1,70 @@
+//! Answers: headers of reads and writes, JSON bodies.
+
+use axum::response::Response;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::encode;
+use crate::refusal::Refusal;
+
+/// What a handler gives back.
+pub(crate) type Answer = Result<Response, Refusal>;
+
+const INDEX: HeaderName = HeaderName::from_static("x-nomad-index");
+const LAST_CONTACT: HeaderName = HeaderName::from_static("x-nomad-lastcontact");
+const KNOWN_LEADER: HeaderName = HeaderName::from_static("x-nomad-knownleader");
+const NEXT_TOKEN: HeaderName = HeaderName::from_static("x-nomad-nexttoken");
+
+/// What the headers say about an answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Meta {
+    pub index: u64,
+    /// Milliseconds and whether a leader is known; `None` for writes.
+    pub contact: Option<(u64, bool)>,
+    /// Names the next page.
+    pub next_token: Option<String>,
+}
+
+impl Meta {
+    /// Of a write.
+    pub fn written(index: u64) -> Self {
+        Self { index, ..Self::default() }
+    }
+
+    pub fn put(&self, headers: &mut HeaderMap) {
+        headers.insert(INDEX, self.index.into());
+        if let Some((last_contact, known_leader)) = self.contact {
+            headers.insert(LAST_CONTACT, last_contact.into());
+            headers.insert(KNOWN_LEADER, HeaderValue::from_static(if known_leader { "true" } else { "false" }));
+        }
+        if let Some(Ok(token)) = self.next_token.as_deref().map(HeaderValue::from_str) {
+            headers.insert(NEXT_TOKEN, token);
+        }
+    }
+}
+
+/// 200 with a JSON body. `pretty`: for people.
+pub(crate) fn json<T: Serialize + ?Sized>(pretty: bool, meta: Option<&Meta>, value: &T) -> Answer {
+    json_with(StatusCode::OK, pretty, meta, value)
+}
+
+/// Any status with a JSON body.
+pub(crate) fn json_with<T: Serialize + ?Sized>(status: StatusCode, pretty: bool, meta: Option<&Meta>, value: &T) -> Answer {
+    let bytes = encode::to_bytes(value, pretty).map_err(|error| Refusal::internal(format!("the answer could not be encoded: {error}")))?;
+    let mut response = Response::new(bytes.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Some(meta) = meta {
+        meta.put(response.headers_mut());
+    }
+    Ok(response)
+}
+
+/// 200 with an empty body.
+pub(crate) fn empty(meta: Option<&Meta>) -> Answer {
+    let mut response = Response::default();
+    if let Some(meta) = meta {
+        meta.put(response.headers_mut());
+    }
+    Ok(response)
+}

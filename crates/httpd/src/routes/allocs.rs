@@ -1,0 +1,72 @@
+//! `/v1/allocations` and `/v1/allocation/:id`.
+
+use api::{AllocStopResponse, shown_alloc};
+use model::AllocId;
+use rpc::message::{ListedAlloc, Read, ReadValue, Write, WriteValue};
+
+use super::job_lists::stubs;
+use crate::list::{self, Key};
+use crate::refusal::Refusal;
+use crate::request::{Cx, Verb, decode_segment};
+use crate::respond::Answer;
+
+pub(super) async fn list(cx: Cx) -> Answer {
+    cx.only(Verb::Get)?;
+    let read = Read::Allocs { namespace: cx.list_namespace(), prefix: list::id_prefix(&cx.params)? };
+    let (mut meta, ReadValue::Allocs(allocs)) = cx.read(read).await? else { return Err(Refusal::mismatch()) };
+    let allocs = list::select(&cx.params, &mut meta, allocs, list::by_age(&cx.params), |listed| &*listed.alloc, key)?;
+    stubs(&cx, &meta, &allocs)
+}
+
+fn key(listed: &ListedAlloc) -> Key<'_> {
+    Key { index: listed.alloc.create_index, id: listed.alloc.id.0.as_u128(), ..Key::default() }
+}
+
+pub(super) async fn allocation(cx: Cx) -> Answer {
+    let rest = cx.rest("/v1/allocation/");
+    match rest.split_once('/') {
+        None => {
+            cx.only(Verb::Get)?;
+            let id = id(&rest)?;
+            read(cx, id).await
+        }
+        Some((id_text, "stop")) => {
+            cx.only(Verb::Put)?;
+            let id = id(id_text)?;
+            stop(cx, id).await
+        }
+        Some((_, "services")) => Err(Refusal::not_built("listing the services of an allocation")),
+        Some((_, "checks")) => Err(Refusal::not_built("listing the checks of an allocation")),
+        Some(_) => Err(Refusal::no_resource()),
+    }
+}
+
+async fn read(cx: Cx, id: AllocId) -> Answer {
+    let (meta, ReadValue::Alloc(alloc)) = cx.read(Read::Alloc { id }).await? else { return Err(Refusal::mismatch()) };
+    let alloc = alloc.ok_or_else(|| Refusal::absent(meta.clone(), "alloc not found"))?;
+    cx.json(Some(&meta), &shown_alloc(&alloc))
+}
+
+async fn stop(cx: Cx, id: AllocId) -> Answer {
+    if cx.params.flag("reschedule")? {
+        return Err(Refusal::not_built("stopping an allocation to have it rescheduled (reschedule)"));
+    }
+    let write = Write::StopAlloc { id, no_shutdown_delay: cx.params.flag("no_shutdown_delay")? };
+    let (meta, value) = cx.write(write).await?;
+    let eval_id = match value {
+        WriteValue::Evals(evals) => evals.first().copied().unwrap_or_default(),
+        WriteValue::Job { eval_id, .. } => eval_id,
+        _ => return Err(Refusal::mismatch()),
+    };
+    cx.json(Some(&meta), &AllocStopResponse { eval_id: eval_id.to_string(), index: meta.index })
+}
+
+/// A whole id. Prefixes are for lists.
+pub(super) fn id<I: std::str::FromStr<Err = model::InvalidId>>(segment: &str) -> Result<I, Refusal> {
+    let text = decode_segment(segment).unwrap_or_default();
+    if text.is_empty() {
+        return Err(Refusal::bad_request("Missing ID"));
+    }
+    text.parse()
+        .map_err(|error: model::InvalidId| Refusal::bad_request(format!("{error}; ids that begin with a text are listed with ?prefix=")))
+}

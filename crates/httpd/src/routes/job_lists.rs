@@ -1,0 +1,95 @@
+//! What belongs to a job: versions, allocations, evaluations, deployments, summary, source.
+
+use api::{AllocFields, AllocListStub, diff};
+use model::{Job, JobKey};
+use rpc::message::{ListedAlloc, Read, ReadValue};
+use serde::Serialize;
+use std::sync::Arc;
+
+use super::job::not_found;
+use crate::encode::each;
+use crate::refusal::Refusal;
+use crate::request::Cx;
+use crate::respond::{Answer, Meta};
+
+/// As [`api::JobVersionsResponse`], without copying the jobs.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Versions<'a> {
+    versions: &'a [Arc<Job>],
+    diffs: Option<Vec<diff::JobDiff>>,
+    index: u64,
+    last_contact: i64,
+    known_leader: bool,
+    next_token: &'static str,
+}
+
+pub(super) async fn versions(cx: Cx, key: JobKey) -> Answer {
+    let diffs = cx.params.flag("diffs")?;
+    if let Some(param) = ["diff_version", "diff_tag"].into_iter().find(|param| !cx.params.text(param).is_empty()) {
+        return Err(Refusal::not_built(format_args!("comparing with one chosen version ({param})")));
+    }
+    let (meta, ReadValue::JobVersions(versions)) = cx.read(Read::JobVersions { key }).await? else { return Err(Refusal::mismatch()) };
+    if versions.is_empty() {
+        return Err(Refusal::absent(meta, "job versions not found"));
+    }
+    let pairs = versions.iter().zip(versions.iter().skip(1));
+    let diffs = diffs.then(|| pairs.map(|(new, old)| diff::jobs(Some(old), Some(new))).collect());
+    let (last_contact, known_leader) = meta.contact.unwrap_or_default();
+    let response = Versions {
+        versions: &versions,
+        diffs,
+        index: meta.index,
+        last_contact: i64::try_from(last_contact.saturating_mul(1_000_000)).unwrap_or(i64::MAX),
+        known_leader,
+        next_token: "",
+    };
+    cx.json(Some(&meta), &response)
+}
+
+pub(super) async fn allocations(cx: Cx, key: JobKey) -> Answer {
+    let all = cx.params.flag("all")?;
+    let (meta, ReadValue::Allocs(allocs)) = cx.read(Read::JobAllocs { key, all }).await? else { return Err(Refusal::mismatch()) };
+    stubs(&cx, &meta, &allocs)
+}
+
+/// Allocations as stubs, in the given order.
+pub(super) fn stubs(cx: &Cx, meta: &Meta, allocs: &[ListedAlloc]) -> Answer {
+    let fields = AllocFields { resources: cx.params.flag("resources")?, task_states: cx.params.flag_or("task_states", true)? };
+    cx.json(Some(meta), &each(allocs, |listed| AllocListStub::new(&listed.alloc, listed.job_type, listed.job_version, fields)))
+}
+
+pub(super) async fn evaluations(cx: Cx, key: JobKey) -> Answer {
+    let (meta, ReadValue::Evals(evals)) = cx.read(Read::JobEvals { key }).await? else { return Err(Refusal::mismatch()) };
+    cx.json(Some(&meta), &evals)
+}
+
+pub(super) async fn deployments(cx: Cx, key: JobKey) -> Answer {
+    let all = cx.params.flag("all")?;
+    let (meta, ReadValue::Deployments(list)) = cx.read(Read::JobDeployments { key, all }).await? else { return Err(Refusal::mismatch()) };
+    cx.json(Some(&meta), &list)
+}
+
+/// `null` when there is none.
+pub(super) async fn latest_deployment(cx: Cx, key: JobKey) -> Answer {
+    let (meta, ReadValue::Deployment(latest)) = cx.read(Read::JobLatestDeployment { key }).await? else { return Err(Refusal::mismatch()) };
+    cx.json(Some(&meta), &latest)
+}
+
+pub(super) async fn summary(cx: Cx, key: JobKey) -> Answer {
+    let (meta, ReadValue::JobSummary(summary)) = cx.read(Read::JobSummary { key }).await? else { return Err(Refusal::mismatch()) };
+    let summary = summary.ok_or_else(|| not_found(meta.clone()))?;
+    cx.json(Some(&meta), &summary)
+}
+
+pub(super) async fn submission(cx: Cx, key: JobKey) -> Answer {
+    let version = cx
+        .params
+        .number("version")?
+        .ok_or_else(|| Refusal::bad_request("Missing query parameter `version`: the version whose source is asked for"))?;
+    let (meta, ReadValue::JobSubmission(source)) = cx.read(Read::JobSubmission { key, version }).await? else {
+        return Err(Refusal::mismatch());
+    };
+    let source = source.ok_or_else(|| Refusal::absent(meta.clone(), "job source not found"))?;
+    cx.json(Some(&meta), &source)
+}

@@ -1,0 +1,65 @@
+//! Dry runs: plan and validate.
+
+use std::sync::Arc;
+
+use api::{JobPlanRequest, JobPlanResponse, JobValidateRequest, JobValidateResponse, decode, diff};
+use model::{JobKey, PlanAnnotations};
+use rpc::message::{Write, WriteValue};
+
+use super::job_register::{join, place};
+use crate::refusal::Refusal;
+use crate::request::{Cx, Verb};
+use crate::respond::Answer;
+use crate::spec;
+
+pub(super) async fn plan(mut cx: Cx, key: JobKey) -> Answer {
+    let (job, rest) = spec::job_and_rest(cx.bytes().await?).await?;
+    let request: JobPlanRequest = decode::from_value(&rest)?;
+    if job.id != key.id {
+        return Err(Refusal::bad_request("Job ID does not match"));
+    }
+    let (region, job) = place(&cx, job, &request.region, &request.namespace).await?;
+    let warnings = spec::check(&job)?;
+    let (meta, WriteValue::Plan(plan)) = cx.write_in(region, Write::PlanJob { job: Arc::new(job), diff: request.diff }).await? else {
+        return Err(Refusal::mismatch());
+    };
+    let annotations = PlanAnnotations { desired_tg_updates: plan.desired_updates, ..Default::default() };
+    let diff = request.diff.then(|| {
+        let mut diff = diff::jobs(plan.old.as_deref(), Some(&plan.new));
+        diff::annotate(&mut diff, &annotations);
+        diff
+    });
+    let response = JobPlanResponse {
+        annotations: Some(annotations),
+        failed_tg_allocs: plan.failed_tg_allocs,
+        job_modify_index: plan.job_modify_index,
+        created_evals: plan.created_evals,
+        diff,
+        warnings: join(warnings, plan.warnings),
+        index: meta.index,
+        ..Default::default()
+    };
+    cx.json(Some(&meta), &response)
+}
+
+/// Answers 200 also when the job is not valid.
+pub(super) async fn validate(mut cx: Cx) -> Answer {
+    cx.only(Verb::Put)?;
+    let (job, rest) = spec::job_or_problems(cx.bytes().await?).await?;
+    let _: JobValidateRequest = decode::from_value(&rest)?;
+    let mut response = JobValidateResponse { driver_config_validated: true, ..Default::default() };
+    match job {
+        Ok(job) => {
+            let found = jobspec::validate(&job);
+            response.error = found.error_text();
+            response.warnings = found.warning_text();
+            response.validation_errors = found.errors.into_iter().map(|problem| problem.text).collect();
+        }
+        Err(diagnostics) if spec::is_about_the_job(&diagnostics) => {
+            response.validation_errors = spec::texts(&diagnostics);
+            response.error = jobspec::list_text(response.validation_errors.clone());
+        }
+        Err(diagnostics) => return Err(spec::refusal(&diagnostics)),
+    }
+    cx.json(None, &response)
+}

@@ -1,0 +1,79 @@
+//! `/v1/jobs/statuses`: jobs with what runs of them, most recently changed first.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use api::{JobStatusesAlloc, JobStatusesDeployment, JobStatusesJob, JobStatusesLatestDeployment, JobStatusesRequest};
+use futures::{StreamExt, TryStreamExt, stream};
+use model::{Job, JobSummary};
+use rpc::message::{ListedAlloc, Read, ReadOptions, ReadValue};
+
+use crate::list::{self, Key, Order};
+use crate::refusal::Refusal;
+use crate::request::{Cx, Verb};
+use crate::respond::Answer;
+
+/// Jobs whose allocations are gathered at a time.
+const READS_AT_A_TIME: usize = 16;
+
+pub(super) async fn statuses(mut cx: Cx) -> Answer {
+    let request: JobStatusesRequest = match cx.verb() {
+        Verb::Get => JobStatusesRequest::default(),
+        Verb::Put => cx.decode_optional().await?,
+        _ => return Err(Refusal::wrong_verb()),
+    };
+    let wanted: BTreeSet<(&str, &str)> = request.jobs.iter().map(|job| (job.namespace.as_str(), job.id.as_str())).collect();
+    let namespace = if wanted.is_empty() { cx.list_namespace() } else { None };
+    let children = request.include_children || cx.params.flag("include_children")? || !wanted.is_empty();
+    let read = Read::Jobs { namespace, prefix: cx.params.text("prefix").to_owned() };
+    let (mut meta, ReadValue::Jobs(mut jobs)) = cx.read(read).await? else { return Err(Refusal::mismatch()) };
+    jobs.retain(|(job, _)| {
+        (wanted.is_empty() || wanted.contains(&(job.namespace.as_str(), job.id.as_str()))) && (children || job.parent_id.is_empty())
+    });
+    let order = Order::Changed { reverse: cx.params.text("reverse") == "true" };
+    let jobs = list::select(&cx.params, &mut meta, jobs, order, |(job, _)| &**job, key)?;
+    let options = cx.options_now()?;
+    let mut reads = Vec::with_capacity(jobs.len());
+    for (job, _) in &jobs {
+        reads.push(status(&cx, &options, job));
+    }
+    let statuses: Vec<JobStatusesJob> = stream::iter(reads).buffered(READS_AT_A_TIME).try_collect().await?;
+    cx.json(Some(&meta), &statuses)
+}
+
+fn key((job, _): &(Arc<Job>, Arc<JobSummary>)) -> Key<'_> {
+    Key { index: job.modify_index, namespace: &job.namespace, name: &job.id, ..Key::default() }
+}
+
+async fn status(cx: &Cx, options: &ReadOptions, job: &Job) -> Result<JobStatusesJob, Refusal> {
+    let key = job.key();
+    let (_, ReadValue::Allocs(allocs)) = cx.read_with(options.clone(), Read::JobAllocs { key: key.clone(), all: false }).await? else {
+        return Err(Refusal::mismatch());
+    };
+    let (_, ReadValue::Deployment(deployment)) = cx.read_with(options.clone(), Read::JobLatestDeployment { key }).await? else {
+        return Err(Refusal::mismatch());
+    };
+    Ok(JobStatusesJob {
+        allocs: allocs.iter().map(alloc).collect(),
+        latest_deployment: deployment.as_deref().map(JobStatusesLatestDeployment::from),
+        ..JobStatusesJob::new(job)
+    })
+}
+
+fn alloc(listed: &ListedAlloc) -> JobStatusesAlloc {
+    let alloc = &listed.alloc;
+    let health = alloc.deployment_status.as_ref();
+    JobStatusesAlloc {
+        id: alloc.id,
+        group: alloc.task_group.clone(),
+        client_status: alloc.client_status,
+        node_id: alloc.node_id,
+        deployment_status: JobStatusesDeployment {
+            canary: health.is_some_and(|health| health.canary),
+            healthy: health.and_then(|health| health.healthy),
+        },
+        job_version: listed.job_version,
+        followup_eval_id: alloc.followup_eval_id,
+        has_paused_task: alloc.task_states.values().any(|state| !state.paused.is_empty()),
+    }
+}

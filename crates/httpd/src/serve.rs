@@ -1,0 +1,167 @@
+//! Sockets: accept, limit, serve, end.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use rpc::caller::Caller;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, warn};
+
+use crate::agent_info::AgentInfo;
+use crate::patience::Patient;
+use crate::request::{App, BODIES_AT_A_TIME};
+use crate::routes;
+
+/// How long a connection may sit without a complete request head. Longer than the 90 s for which Go's clients keep idle connections, so that the
+/// client closes first and no request is lost on a closing connection.
+const HEAD_PATIENCE: Duration = Duration::from_secs(120);
+
+/// Room for the head of a request.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// How long requests may take to end after the shutdown began.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long to wait after accepting failed, mostly for want of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n\
+    Your IP is issuing too many concurrent connections, please rate limit your calls\n";
+
+/// Serves `/v1` on `listener` until `shutdown`; then blocking queries and streams end at once, other requests are answered, and it returns.
+pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentInfo, shutdown: CancellationToken) {
+    let per_address = Arc::new(Connections::new(info.limits.connections_per_address));
+    let bodies = Arc::new(Semaphore::new(BODIES_AT_A_TIME));
+    let router = routes::router(Arc::new(App { caller, info, shutdown: shutdown.clone(), bodies }));
+    let connections = TaskTracker::new();
+    // Cut off what has not ended in time.
+    let cut = CancellationToken::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = shutdown.cancelled() => break,
+        };
+        let (stream, address) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                warn!(%error, "accepting an HTTP connection failed");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        match per_address.enter(address.ip()) {
+            Some(place) => {
+                let (router, shutdown, cut) = (router.clone(), shutdown.clone(), cut.clone());
+                connections.spawn(async move {
+                    tokio::select! {
+                        () = connection(stream, router, shutdown) => {}
+                        () = cut.cancelled() => {}
+                    }
+                    drop(place);
+                });
+            }
+            None => {
+                debug!(%address, "too many HTTP connections from one address");
+                connections.spawn(refuse(stream));
+            }
+        }
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(SHUTDOWN_PATIENCE, connections.wait()).await.is_err() {
+        cut.cancel();
+        connections.wait().await;
+    }
+}
+
+async fn connection(stream: TcpStream, router: Router, shutdown: CancellationToken) {
+    if let Err(error) = stream.set_nodelay(true) {
+        debug!(%error, "an HTTP connection keeps its delay");
+    }
+    let service = TowerToHyperService::new(tower_service_of(router));
+    let mut connection = std::pin::pin!(
+        hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_PATIENCE)
+            .max_buf_size(2 * HEAD_BYTES)
+            .max_header_size(HEAD_BYTES)
+            .serve_connection(TokioIo::new(Patient::new(stream)), service)
+    );
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        // A client that went away, or sent what is no HTTP: nothing that anybody here can do about.
+        debug!(%error, "an HTTP connection ended early");
+    }
+}
+
+/// hyper's bodies as axum's.
+fn tower_service_of(
+    router: Router,
+) -> impl tower::Service<http::Request<hyper::body::Incoming>, Response = Response, Error = Infallible, Future: Send> + Clone + Send {
+    tower::ServiceExt::map_request(router, |request: http::Request<hyper::body::Incoming>| request.map(Body::new))
+}
+
+/// Tells a client that it has too many connections. The socket's buffer takes the few bytes; a client that does not read changes nothing.
+async fn refuse(mut stream: TcpStream) {
+    let _ = stream.try_write(TOO_MANY);
+    let _ = stream.shutdown().await;
+}
+
+/// Counts connections by address.
+struct Connections {
+    limit: usize,
+    open: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// One connection of an address; dropping it makes room.
+struct Place {
+    connections: Arc<Connections>,
+    address: IpAddr,
+}
+
+impl Connections {
+    fn new(limit: usize) -> Self {
+        Self { limit, open: Mutex::default() }
+    }
+
+    /// `None`: the address has as many as it may have.
+    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(address).or_default();
+        if self.limit > 0 && *count >= self.limit {
+            return None;
+        }
+        *count += 1;
+        Some(Place { connections: self.clone(), address })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.address);
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The interface over real sockets, with an invented region behind it.
+
+mod blocking;
+mod client;
+mod errors;
+mod hostile;
+mod routes;
+mod shapes;
+mod streams;
+mod wire;
+mod world;

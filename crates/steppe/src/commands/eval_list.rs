@@ -1,0 +1,99 @@
+//! `eval list`
+
+use model::{EvalStatus, Evaluation};
+
+use crate::context::{During, Global, Outcome, query};
+use crate::show::{self, Format};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    format: Format,
+    #[command(flatten)]
+    page: Page,
+    /// Ids in full.
+    #[arg(long)]
+    verbose: bool,
+    /// Only those for which this expression is true.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    filter: String,
+    /// Only those of this job.
+    #[arg(long)]
+    job: Option<String>,
+    /// Only those with this status.
+    #[arg(long)]
+    status: Option<String>,
+    #[arg(long, hide = true)]
+    ui: bool,
+}
+
+/// A part of a long list.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Page {
+    /// At most this many.
+    #[arg(long = "per-page", default_value_t = 0, hide_default_value = true)]
+    pub per_page: u64,
+    /// The page to begin with, as the one before named it.
+    #[arg(long = "page-token", default_value = "", hide_default_value = true)]
+    pub token: String,
+}
+
+impl Page {
+    /// Says how to get the next page, if there is one.
+    pub fn hint(&self, command: &str, next_token: Option<&str>) {
+        if let Some(token) = next_token {
+            say!("\nResults have been paginated. To get the next page run:\n\n{command} -per-page {} -page-token {token}", self.per_page);
+        }
+    }
+}
+
+/// Newest first.
+pub async fn run(args: Args) -> Outcome {
+    if args.ui {
+        return Err(super::job_run::no_user_interface());
+    }
+    let client = args.global.client()?;
+    let mut question = query().filter(&args.filter).page(args.page.per_page, &args.page.token).reverse();
+    for (key, value) in [("job", &args.job), ("status", &args.status)] {
+        if let Some(value) = value {
+            question = question.with(key, value);
+        }
+    }
+    let answer = client.evaluations(&question).await.during("querying evaluations")?;
+    if args.format.print(&answer.value)? {
+        return Ok(0);
+    }
+    if answer.value.is_empty() {
+        say!("No evals found");
+        return Ok(0);
+    }
+    say!("{}", table(&answer.value, args.global.all_namespaces(), args.verbose));
+    args.page.hint("steppe eval list", answer.next_token.as_deref());
+    Ok(0)
+}
+
+/// A row per evaluation.
+pub fn table(evals: &[Evaluation], namespaces: bool, verbose: bool) -> String {
+    let mut header = vec!["ID", "Priority", "Triggered By", "Job ID"];
+    header.extend(namespaces.then_some("Namespace"));
+    header.extend(["Node ID", "Status", "Placement Failures"]);
+    let mut rows = vec![show::row(&header)];
+    for eval in evals {
+        let mut row =
+            vec![show::id(eval.id, verbose), eval.priority.to_string(), eval.triggered_by.to_string(), eval.job_id.to_string()];
+        row.extend(namespaces.then(|| eval.namespace.to_string()));
+        row.extend([show::id(eval.node_id, verbose), eval.status.to_string(), failures(eval)]);
+        rows.push(row);
+    }
+    show::table(&rows)
+}
+
+/// Whether something could not be placed, as far as that is known.
+pub fn failures(eval: &Evaluation) -> String {
+    match eval.status {
+        EvalStatus::Blocked | EvalStatus::Pending => "N/A - In Progress".to_owned(),
+        _ => (!eval.failed_tg_allocs.is_empty()).to_string(),
+    }
+}

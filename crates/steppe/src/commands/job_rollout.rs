@@ -1,0 +1,161 @@
+//! `job rollout status`
+
+use std::time::Duration;
+
+use api::{Client, RolloutRegion, RolloutStatus};
+use model::{OnFailure, Phase};
+
+use crate::context::{During, Global, Outcome, Stop, query};
+use crate::resolve;
+use crate::show::{self, Format, Screen, section};
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = "With -monitor the exit code is 0 when the rollout ended well in all regions, 1 when it did not.")]
+pub struct Args {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    format: Format,
+    /// Ids in full.
+    #[arg(long)]
+    verbose: bool,
+    /// Show it again and again, until no region has anything left to do.
+    #[arg(long)]
+    monitor: bool,
+    /// With -monitor: how often.
+    #[arg(long, default_value = "1s")]
+    wait: String,
+    /// A job's name, or a prefix of it.
+    job: String,
+}
+
+pub async fn run(args: Args) -> Outcome {
+    let client = args.global.client()?;
+    let pace = positive("wait", &args.wait)?;
+    let job = resolve::job(&client, &args.job).await?;
+    if args.monitor {
+        let client = client.with_namespace(&job.namespace);
+        return follow(&client, &job.id, args.verbose, pace).await;
+    }
+    let rollout = client.job_rollout(&job.id, &job.query()).await.during("querying rollout")?.value;
+    if !args.format.print(&rollout)? {
+        say!("{}", text(&rollout, args.verbose));
+    }
+    Ok(0)
+}
+
+/// A duration of a flag, longer than nothing.
+pub fn positive(flag: &str, given: &str) -> Result<Duration, Stop> {
+    let nanos = model::parse_duration(given).map_err(|problem| Stop::error(format!("flag -{flag}: {problem}")))?;
+    match u64::try_from(nanos) {
+        Ok(nanos) if nanos > 0 => Ok(Duration::from_nanos(nanos)),
+        _ => Err(Stop::error(format!("flag -{flag}: {given} is not longer than nothing"))),
+    }
+}
+
+/// Shows a rollout until it is at rest. What other regions do has no index here, so it is asked for at a pace.
+pub async fn follow(client: &Client, job: &str, verbose: bool, pace: Duration) -> Outcome {
+    let mut screen = Screen::stdout();
+    loop {
+        let rollout = client.job_rollout(job, &query()).await.during("querying rollout")?.value;
+        if screen.show(show::now(), &text(&rollout, verbose)).is_err() {
+            return Ok(1);
+        }
+        if rollout.regions.iter().all(is_at_rest) {
+            return Ok(u8::from(!rollout.regions.iter().all(ended_well)));
+        }
+        tokio::time::sleep(pace).await;
+    }
+}
+
+/// The region does nothing more by itself in this rollout.
+fn is_at_rest(region: &RolloutRegion) -> bool {
+    // A region that is away and adopts when it returns is not waited for.
+    region.phase.map_or(region.deferred, |phase| phase.is_terminal() || phase == Phase::Held)
+}
+
+fn ended_well(region: &RolloutRegion) -> bool {
+    region.phase.map_or(region.deferred, |phase| matches!(phase, Phase::Successful | Phase::Dropped | Phase::Stopped))
+}
+
+/// The rollout, and a row per region.
+fn text(rollout: &RolloutStatus, verbose: bool) -> String {
+    let on_failure = match rollout.strategy.on_failure {
+        OnFailure::FailRemaining => "fail the regions after it",
+        OnFailure::FailAll => "fail_all",
+        OnFailure::FailLocal => "fail_local",
+    };
+    let max_parallel = match rollout.strategy.max_parallel {
+        0 => "all at once".to_owned(),
+        n => n.to_string(),
+    };
+    let mut pairs = vec![
+        ("Rollout ID", rollout.id.clone()),
+        ("Job ID", rollout.job_id.to_string()),
+        ("Job Version", rollout.job_version.to_string()),
+        ("Kind", rollout.kind.to_string()),
+        ("Origin", rollout.origin.clone()),
+        ("Submitted", show::ago(rollout.submit_time)),
+        ("Max Parallel", max_parallel),
+        ("On Failure", on_failure.to_owned()),
+    ];
+    if verbose {
+        pairs.push(("Replaces", rollout.base.clone().unwrap_or_default()));
+        pairs.push(("Specification", rollout.spec_hash.clone()));
+    }
+    let mut rows = vec![show::row(&["Region", "Phase", "Version", "Deployment", "Healthy", "Seen", "Waiting For"])];
+    rows.extend(rollout.regions.iter().map(|region| row(region, verbose)));
+    format!("{}\n\n{}", show::pairs(&pairs), section("Regions", &show::table(&rows)))
+}
+
+fn row(region: &RolloutRegion, verbose: bool) -> Vec<String> {
+    let mut phase = region.phase.map_or("unknown".to_owned(), |phase| phase.to_string());
+    for (word, is) in [("forced", region.forced), ("deferred", region.deferred), ("dropped", !region.listed)] {
+        if is && phase != word {
+            phase = format!("{phase} ({word})");
+        }
+    }
+    let seen = match region.age {
+        _ if !region.known => "never".to_owned(),
+        age if age <= 0 => "here".to_owned(),
+        age => format!("{} ago", show::span(age / 1_000_000_000)),
+    };
+    let cause = match (region.cause.as_str(), region.cause_region.as_str()) {
+        ("", _) => String::new(),
+        (cause, "") => cause.to_owned(),
+        (cause, of) => format!("{cause} ({of})"),
+    };
+    let remark = [cause, region.waiting_for.clone()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
+    vec![
+        region.region.clone(),
+        phase,
+        if region.known { region.job_version.to_string() } else { String::new() },
+        show::id(region.deployment_id, verbose),
+        if region.known { format!("{} of {}", region.healthy, region.desired) } else { String::new() },
+        seen,
+        if remark.is_empty() { "-".to_owned() } else { remark },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows: the phases of two regions; whether there is nothing left to wait for, and whether that is good.
+    #[test]
+    fn when_a_rollout_is_over() {
+        let check = |phases: [Option<Phase>; 2], deferred: bool, expected: (bool, bool)| {
+            let regions = phases.map(|phase| RolloutRegion { phase, known: phase.is_some(), deferred: deferred && phase.is_none(), ..Default::default() });
+            assert_eq!((regions.iter().all(is_at_rest), regions.iter().all(ended_well)), expected, "{phases:?}");
+        };
+        check([Some(Phase::Running), Some(Phase::Adopted)], false, (false, false));
+        check([Some(Phase::Blocked), Some(Phase::Running)], false, (false, false));
+        check([Some(Phase::Successful), Some(Phase::Unblocking)], false, (false, false));
+        check([Some(Phase::Successful), Some(Phase::Successful)], false, (true, true));
+        check([Some(Phase::Held), Some(Phase::Failed)], false, (true, false));
+        check([Some(Phase::Failed), Some(Phase::Failed)], false, (true, false));
+        check([Some(Phase::Stopped), Some(Phase::Stopped)], false, (true, true));
+        check([Some(Phase::Successful), None], false, (false, false));
+        check([Some(Phase::Successful), None], true, (true, true));
+    }
+}

@@ -1,0 +1,212 @@
+//! `job status`
+
+use api::client::Query;
+use api::{Client, JobListStub};
+use model::{Evaluation, Job, JobSummary};
+
+use super::{deployment_status, job_allocs, multiregion};
+use crate::context::{During, Global, Outcome, Stop, query};
+use crate::show::{self, Format, section};
+use crate::resolve;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    global: Global,
+    #[command(flatten)]
+    format: Format,
+    /// Evaluations as well, ids in full, absolute times.
+    #[arg(long)]
+    verbose: bool,
+    /// Only the job itself.
+    #[arg(long)]
+    short: bool,
+    /// Evaluations as well.
+    #[arg(long)]
+    evals: bool,
+    /// Also the allocations of an earlier job of the same name.
+    #[arg(long = "all-allocs")]
+    all_allocs: bool,
+    #[arg(long, hide = true)]
+    ui: bool,
+    /// A job's name, or a prefix of it.
+    job: Option<String>,
+}
+
+impl Args {
+    /// The status of one job, as `status` shows it.
+    pub fn of(global: Global, job: Option<String>, verbose: bool) -> Self {
+        Self { global, format: Format::default(), verbose, short: false, evals: false, all_allocs: false, ui: false, job }
+    }
+}
+
+pub async fn run(args: Args) -> Outcome {
+    if args.ui {
+        return Err(super::job_run::no_user_interface());
+    }
+    let client = args.global.client()?;
+    match &args.job {
+        None => list(&client, &args).await,
+        Some(given) => one(&client, &args, given).await,
+    }
+}
+
+async fn list(client: &Client, args: &Args) -> Outcome {
+    let jobs = client.jobs(&query()).await.during("querying jobs")?.value;
+    if args.format.print(&jobs)? {
+        return Ok(0);
+    }
+    if jobs.is_empty() {
+        say!("No running jobs");
+        return Ok(0);
+    }
+    say!("{}", table(&jobs, args.global.all_namespaces()));
+    Ok(0)
+}
+
+/// A row per job.
+pub fn table(jobs: &[JobListStub], namespaces: bool) -> String {
+    let mut header = vec!["ID"];
+    header.extend(namespaces.then_some("Namespace"));
+    header.extend(["Type", "Priority", "Status", "Submit Date"]);
+    let mut rows = vec![show::row(&header)];
+    for job in jobs {
+        let mut row = vec![job.id.to_string()];
+        row.extend(namespaces.then(|| job.namespace.to_string()));
+        let kind = match (job.periodic, job.parameterized_job) {
+            (true, _) => format!("{}/periodic", job.kind),
+            (_, true) => format!("{}/parameterized", job.kind),
+            _ => job.kind.to_string(),
+        };
+        row.extend([kind, job.priority.to_string(), status(job.status, job.stop), show::time(job.submit_time)]);
+        rows.push(row);
+    }
+    show::table(&rows)
+}
+
+fn status(status: model::JobStatus, stop: bool) -> String {
+    if stop { format!("{status} (stopped)") } else { status.to_string() }
+}
+
+async fn one(client: &Client, args: &Args, given: &str) -> Outcome {
+    let name = resolve::job(client, given).await?;
+    let in_namespace = name.query();
+    let job = client.job(&name.id, &in_namespace).await.during("querying job")?.value;
+    if args.format.print(&job)? {
+        return Ok(0);
+    }
+    say!("{}", head(&job));
+    if args.short {
+        return Ok(0);
+    }
+    let summary = client.job_summary(&name.id, &in_namespace).await.during("querying job summary")?.value;
+    say!("\n{}", section("Summary", &summary_table(&summary)));
+    let mut evals = client.job_evaluations(&name.id, &in_namespace).await.during("querying job evaluations")?.value;
+    evals.sort_by_key(|eval| std::cmp::Reverse(eval.create_index));
+    if args.evals || args.verbose {
+        say!("\n{}", section("Evaluations", &evaluations(&evals, args.verbose)));
+    }
+    if let Some(failure) = placement_failure(&evals) {
+        say!("\n{}", section("Placement Failure", &failure));
+    }
+    let allocs = client.job_allocations(&name.id, args.all_allocs, &in_namespace).await.during("querying job allocations")?.value;
+    if let Some(attempts) = future_attempts(&evals, &allocs, args.verbose) {
+        say!("\n{}", section("Future Rescheduling Attempts", &attempts));
+    }
+    latest_deployment(client, &job, &in_namespace, args.verbose).await?;
+    let table = if allocs.is_empty() { "No allocations placed".to_owned() } else { job_allocs::table(&allocs, args.verbose) };
+    say!("\n{}", section("Allocations", &table));
+    Ok(0)
+}
+
+fn head(job: &Job) -> String {
+    let mut pairs = vec![
+        ("ID", job.id.to_string()),
+        ("Name", job.name.clone()),
+        ("Submit Date", show::time(job.submit_time)),
+        ("Type", job.kind.to_string()),
+        ("Priority", job.priority.to_string()),
+        ("Datacenters", job.datacenters.join(",")),
+        ("Namespace", job.namespace.to_string()),
+        ("Node Pool", job.node_pool.clone()),
+        ("Status", status(job.status, job.stop)),
+        // Jobs of these kinds are refused so far.
+        ("Periodic", false.to_string()),
+        ("Parameterized", false.to_string()),
+    ];
+    if !job.dispatch_idempotency_token.is_empty() {
+        pairs.push(("Idempotency Token", job.dispatch_idempotency_token.clone()));
+    }
+    show::pairs(&pairs)
+}
+
+fn summary_table(summary: &JobSummary) -> String {
+    let mut rows = vec![show::row(&["Task Group", "Queued", "Starting", "Running", "Failed", "Complete", "Lost", "Unknown"])];
+    for (name, counts) in &summary.summary {
+        let numbers = [counts.queued, counts.starting, counts.running, counts.failed, counts.complete, counts.lost, counts.unknown];
+        rows.push(std::iter::once(name.clone()).chain(numbers.map(|n| n.to_string())).collect());
+    }
+    show::table(&rows)
+}
+
+fn evaluations(evals: &[Evaluation], verbose: bool) -> String {
+    let mut rows = vec![show::row(&["ID", "Priority", "Triggered By", "Status", "Placement Failures"])];
+    for eval in evals {
+        rows.push(vec![
+            show::id(eval.id, verbose),
+            eval.priority.to_string(),
+            eval.triggered_by.to_string(),
+            eval.status.to_string(),
+            super::eval_list::failures(eval),
+        ]);
+    }
+    show::table(&rows)
+}
+
+/// Why the latest evaluation that failed to place something did, while one waits for capacity.
+fn placement_failure(evals: &[Evaluation]) -> Option<String> {
+    evals.iter().find(|eval| eval.status == model::EvalStatus::Blocked)?;
+    let latest = evals.iter().filter(|eval| !eval.failed_tg_allocs.is_empty()).max_by_key(|eval| eval.create_index)?;
+    let lines = show::failed_groups(&latest.failed_tg_allocs).into_iter().map(|line| match line.find(" (failed to place") {
+        // How many is said by the summary.
+        Some(end) if !line.starts_with(' ') => format!("{}:", line.get(..end).unwrap_or_default()),
+        _ => line,
+    });
+    Some(lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// Groups whose failed allocations are placed again at some later time.
+fn future_attempts(evals: &[Evaluation], allocs: &[api::AllocListStub], verbose: bool) -> Option<String> {
+    let now = show::now();
+    let mut rows = vec![show::row(&["Task Group", "Eval ID", "Eval Time"])];
+    for eval in evals.iter().filter(|eval| !eval.is_terminal() && eval.wait_until.0 > now) {
+        let mut groups: Vec<&str> =
+            allocs.iter().filter(|alloc| alloc.followup_eval_id == eval.id).map(|alloc| alloc.task_group.as_str()).collect();
+        groups.sort_unstable();
+        groups.dedup();
+        rows.extend(groups.into_iter().map(|group| vec![group.to_owned(), show::id(eval.id, verbose), show::from_now(eval.wait_until.0)]));
+    }
+    (rows.len() > 1).then(|| show::table(&rows))
+}
+
+async fn latest_deployment(client: &Client, job: &Job, in_namespace: &Query, verbose: bool) -> Result<(), Stop> {
+    let deployments = client.job_deployments(&job.id, false, in_namespace).await.during("querying job deployments")?.value;
+    let Some(latest) = deployments.iter().max_by_key(|deployment| deployment.create_index) else { return Ok(()) };
+    let head = show::pairs(&[
+        ("ID", show::id(latest.id, verbose)),
+        ("Status", latest.status.to_string()),
+        ("Description", latest.status_description.clone()),
+    ]);
+    say!("\n{}", section("Latest Deployment", &head));
+    // After a revert in this region the latest deployment is a local one; the rollout is still what the regions have in common.
+    let common = deployments.iter().filter(|deployment| deployment.is_multiregion).max_by_key(|deployment| deployment.create_index);
+    if let Some(common) = common
+        && let Some(section) = multiregion::section(client, job, common, verbose).await
+    {
+        say!("\n{section}");
+    }
+    if let Some(deployed) = deployment_status::deployed(latest) {
+        say!("\n{deployed}");
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Commands of the interface that do not exist yet: known, so that they are refused for what they are.
+
+const NOUNS: &[&str] = &[
+    "acl",
+    "action",
+    "check",
+    "client-config",
+    "config",
+    "debug",
+    "exec",
+    "fmt",
+    "license",
+    "login",
+    "monitor",
+    "namespace",
+    "plugin",
+    "quota",
+    "recommendation",
+    "scaling",
+    "sentinel",
+    "service",
+    "setup",
+    "tls",
+    "ui",
+    "var",
+    "volume",
+    "alloc checks",
+    "alloc exec",
+    "alloc pause",
+    "eval delete",
+    "job action",
+    "job dispatch",
+    "job periodic",
+    "job scaling-events",
+    "job tag",
+    "node config",
+    "node identity",
+    "node intro",
+    "node meta",
+    "node pool",
+    "operator api",
+    "operator autopilot",
+    "operator client-state",
+    "operator debug",
+    "operator gossip",
+    "operator metrics",
+    "operator raft remove-peer",
+    "operator raft transfer-leadership",
+    "operator root",
+    "operator scheduler",
+    "operator snapshot",
+    "operator utilization",
+    "job rollout abort",
+    "job rollout exclude",
+    "job rollout release",
+];
+
+pub fn is_known(name: &str) -> bool {
+    NOUNS.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is refused as missing is really missing.
+    #[test]
+    fn none_of_them_exists() {
+        let root = super::super::run::root();
+        for name in NOUNS {
+            let path: Vec<String> = name.split(' ').map(str::to_owned).collect();
+            let found = crate::usage::find(&root, &path);
+            assert!(found.has_subcommands() || Some(found.get_name()) != name.rsplit(' ').next(), "{name} exists");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! One agent as a process.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::{steppe, until};
+
+/// A running agent. It and its tasks are killed when this is dropped.
+pub struct Agent {
+    process: Child,
+    log: PathBuf,
+    folder: PathBuf,
+    /// Address of the HTTP interface, `host:port`.
+    pub http: String,
+    /// Address for gossip; none of a client.
+    pub gossip: Option<String>,
+}
+
+impl Agent {
+    /// Starts an agent with further arguments on the configuration `text`, with its data below `folder`, and waits until it has started.
+    /// Ports that the configuration does not name are free ones of the loopback.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start(folder: &Path, text: &str, arguments: &[&str]) -> Agent {
+        let mut agent = Agent::spawn(folder, text, arguments);
+        let log = agent.log.clone();
+        let banner = until("the agent has started", || {
+            let log = fs::read_to_string(&log).unwrap_or_default();
+            if let Ok(Some(status)) = agent.process.try_wait() {
+                panic!("the agent ended with {status}:\n{log}");
+            }
+            log.contains("agent started!").then_some(log)
+        });
+        let line = banner.lines().find_map(|line| line.trim().strip_prefix("Advertise Addrs: ")).unwrap_or_default();
+        let address = |service: &str| line.split("; ").find_map(|part| part.strip_prefix(service)?.strip_prefix(": ")).map(str::to_owned);
+        agent.http = address("HTTP").expect("an address for HTTP");
+        agent.gossip = address("Serf");
+        agent
+    }
+
+    /// Starts an agent that is expected to end by itself; returns its exit code and all that it printed.
+    ///
+    /// # Panics
+    /// It goes on.
+    pub fn refused(folder: &Path, text: &str, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut agent = Agent::spawn(folder, text, arguments);
+        let status = until("the agent ends", || agent.process.try_wait().ok().flatten());
+        (status.code(), agent.log())
+    }
+
+    fn spawn(folder: &Path, text: &str, arguments: &[&str]) -> Agent {
+        let (base, config) = (folder.join("base.hcl"), folder.join("agent.hcl"));
+        fs::create_dir_all(folder).expect("a folder");
+        let common = format!(
+            "data_dir = \"{}\"\nbind_addr = \"127.0.0.1\"\nports {{\n  http = 0\n  rpc = 0\n  serf = 0\n}}\n",
+            folder.join("data").display()
+        );
+        fs::write(&base, common).expect("written");
+        fs::write(&config, text).expect("written");
+        let log = folder.join("agent.log");
+        let output = fs::File::create(&log).expect("a log");
+        let both: [&OsStr; 5] = [OsStr::new("agent"), OsStr::new("-config"), base.as_os_str(), OsStr::new("-config"), config.as_os_str()];
+        let process = Command::new(steppe())
+            .args(both)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a log"))
+            .stderr(output)
+            .spawn()
+            .expect("the program starts");
+        Agent { process, log, folder: folder.to_owned(), http: String::new(), gossip: None }
+    }
+
+    /// Where this agent's configuration is, to be changed while it runs.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("agent.hcl")
+    }
+
+    /// All that it printed so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// # Panics
+    /// The process is gone.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.process.id()).expect("a process id"));
+        kill(pid, signal).expect("the agent runs");
+    }
+
+    /// Sends a signal that ends the agent; returns its exit code, and none when the signal killed it.
+    ///
+    /// # Panics
+    /// It goes on.
+    pub fn end(&mut self, signal: Signal) -> Option<i32> {
+        self.signal(signal);
+        until("the agent ends", || self.process.try_wait().ok().flatten()).code()
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let mark = format!("NOMAD_ALLOC_DIR={}/", self.folder.display());
+        for pid in tasks(&mark) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        if std::thread::panicking() {
+            eprintln!("--- the log of the agent in {}\n{}", self.folder.display(), self.log());
+        }
+    }
+}
+
+/// Processes with a variable that begins like this.
+fn tasks(mark: &str) -> Vec<i32> {
+    let Ok(processes) = fs::read_dir("/proc") else { return Vec::new() };
+    let is_task = |pid: &i32| {
+        fs::read(format!("/proc/{pid}/environ"))
+            .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(mark.as_bytes())))
+    };
+    processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(is_task).collect()
+}
