@@ -1,8 +1,9 @@
 //! What is no longer needed. Thresholds are compared with the time of the last change.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use model::{AllocId, Allocation, JobStatus, NodeStatus, Phase, Rollout, RolloutKind};
+use model::{AllocId, Allocation, JobStatus, NodeStatus, Rollout, RolloutKind};
 use state::{Reap, Store};
 
 /// How long things are kept, in nanoseconds.
@@ -134,20 +135,24 @@ fn rollouts(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
     reap.rollouts.extend(unused.take(AT_ONCE).map(|rollout| rollout.header.id.clone()));
 }
 
-/// Whether another region may still need to hear of it: the head of a job always (one that was away learns from it what to do), and what
-/// this region proposed and withdrew until every region that may have voted for it has voted for a later one.
+/// Whether another region may still need to hear of it. The head of a job always: one that was away learns from it what to do. What another
+/// region proposed and withdrew never: its origin tells. Everything else until each region that may have voted for it has voted for a later
+/// one, because without its end that region could not.
 fn is_still_told(view: &Store, rollout: &Rollout) -> bool {
     let header = &rollout.header;
-    let head = view.rollout_head(&header.job_key());
-    if head.is_some_and(|head| head.header.id == header.id) {
+    let key = header.job_key();
+    if view.rollout_head(&key).is_some_and(|head| head.header.id == header.id) {
         return true;
     }
-    let is_own = header.id.origin == view.identity().region;
-    let is_withdrawn = matches!(rollout.phase, Phase::Withdrawn | Phase::Rejected);
-    is_own
-        && is_withdrawn
-        && !head.is_some_and(|head| {
-            let later: BTreeSet<_> = head.header.participants().collect();
-            head.header.kind == RolloutKind::Run && head.header.id > header.id && header.participants().all(|region| later.contains(region))
-        })
+    if !rollout.phase.is_adopted() && header.id.origin != view.identity().region {
+        return false;
+    }
+    let is_later = |other: &&Arc<Rollout>| {
+        let later = &other.header;
+        other.phase.is_adopted() && later.kind == RolloutKind::Run && later.id > header.id && later.job_key() == key
+    };
+    !view
+        .rollouts()
+        .filter(is_later)
+        .any(|later| header.participants().all(|region| later.header.participants().any(|other| other == region)))
 }

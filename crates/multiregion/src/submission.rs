@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{Job, JobKey, MultiregionStrategy, Phase, RegionName, RolloutHeader, RolloutId, RolloutKind, Uuid};
+use model::{DeploymentState, Job, JobKey, MultiregionStrategy, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind, Uuid};
 use state::Store;
 
 use crate::interpolate::{effective_job, spec_hash};
@@ -22,7 +22,7 @@ pub struct Answer {
     pub spec_hash: String,
     /// The largest rollout number seen here.
     pub lamport: u64,
-    /// The head's regions, so that the origin knows whom the new list leaves out.
+    /// The regions that the head still concerns, so that the origin knows whom the new list leaves out.
     pub head_regions: Vec<RegionName>,
     /// The job here is not what the head rollout put here: stopped, reverted, scaled.
     pub drifted: bool,
@@ -40,7 +40,7 @@ pub fn answer(view: &Store, job: &Job, refusal: String) -> Answer {
         head_phase: head.map(|head| head.phase),
         version: view.newest_version(&key),
         spec_hash: head.map(|head| head.header.spec_hash.clone()).unwrap_or_default(),
-        head_regions: head.map(|head| head.header.regions.clone()).unwrap_or_default(),
+        head_regions: head.map(|head| concerned(view, head)).unwrap_or_default(),
         lamport: identity.lamport,
         drifted: drifted(view, &key),
         refusal,
@@ -64,6 +64,40 @@ pub fn answer(view: &Store, job: &Job, refusal: String) -> Answer {
         answer.refusal = format!("cannot change job type from {:?} to {:?}", present.kind.as_str(), job.kind.as_str());
     }
     answer
+}
+
+/// The regions that may still have to do with the job: those of the rollout's list, and those that it leaves out unless they are known to
+/// have taken it over. Until then an older rollout may be running there.
+fn concerned(view: &Store, head: &Rollout) -> Vec<RegionName> {
+    let phase = head.resume_to.unwrap_or(head.phase);
+    let has_run = view.deployment(head.deployment_id).is_some_and(|deployment| deployment.task_groups.values().any(has_started));
+    // Nobody runs before everybody has adopted.
+    let all_have_adopted =
+        matches!(phase, Phase::Running | Phase::Blocked | Phase::Held | Phase::Unblocking | Phase::Successful | Phase::Dropped);
+    let left_out = head.header.dropped.iter().filter(|_| !all_have_adopted && !has_run);
+    head.header.regions.iter().chain(left_out).cloned().collect()
+}
+
+fn has_started(group: &DeploymentState) -> bool {
+    group.placed_allocs > 0 || !group.require_progress_by.is_never()
+}
+
+/// The rollout that stops the job wherever `head` may have brought it. It has no barrier: each region stops when it hears of it.
+pub fn stop(view: &Store, head: &Rollout, uuid: Uuid, author: &str, now: i64) -> RolloutHeader {
+    let identity = view.identity();
+    let (regions, dropped) = concerned(view, head).into_iter().partition(|region| head.header.regions.contains(region));
+    RolloutHeader {
+        id: RolloutId { lamport: identity.lamport.saturating_add(1), origin: identity.region.clone(), uuid },
+        base: Some(head.header.id.clone()),
+        kind: RolloutKind::Stop,
+        spec_hash: String::new(),
+        regions,
+        dropped,
+        deferred: Vec::new(),
+        author: author.to_owned(),
+        submit_time: now,
+        ..(*head.header).clone()
+    }
 }
 
 /// Whether what the region has differs from what the head rollout put here.

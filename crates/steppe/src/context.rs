@@ -6,27 +6,29 @@ use std::io::IsTerminal;
 use api::Client;
 use api::client::Query;
 
+/// The heading of the flags that every command has.
+const GENERAL: &str = "General Options";
+
 /// Flags that every command has which talks to an agent.
 #[derive(clap::Args, Clone, Debug)]
-#[command(next_help_heading = "General Options")]
 pub struct Global {
     /// Address of the agent's HTTP interface. Environment: NOMAD_ADDR.
-    #[arg(long, env = "NOMAD_ADDR", default_value = api::client::DEFAULT_ADDRESS)]
+    #[arg(long, help_heading = GENERAL, env = "NOMAD_ADDR", default_value = api::client::DEFAULT_ADDRESS)]
     pub address: String,
     /// The region that shall answer; the agent's own by default. Environment: NOMAD_REGION.
-    #[arg(long, env = "NOMAD_REGION")]
+    #[arg(long, help_heading = GENERAL, env = "NOMAD_REGION")]
     pub region: Option<String>,
     /// The namespace; "*" in lists means all of them. Environment: NOMAD_NAMESPACE.
-    #[arg(long, env = "NOMAD_NAMESPACE")]
+    #[arg(long, help_heading = GENERAL, env = "NOMAD_NAMESPACE")]
     pub namespace: Option<String>,
     /// The token that says who asks. Environment: NOMAD_TOKEN.
-    #[arg(long, env = "NOMAD_TOKEN", hide_env_values = true)]
+    #[arg(long, help_heading = GENERAL, env = "NOMAD_TOKEN", hide_env_values = true)]
     pub token: Option<String>,
     /// No colors. Environment: NOMAD_CLI_NO_COLOR.
-    #[arg(long = "no-color", env = "NOMAD_CLI_NO_COLOR", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long = "no-color", help_heading = GENERAL, env = "NOMAD_CLI_NO_COLOR", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub no_color: Option<String>,
     /// Colors also where the output is no terminal. Environment: NOMAD_CLI_FORCE_COLOR.
-    #[arg(long = "force-color", env = "NOMAD_CLI_FORCE_COLOR", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(long = "force-color", help_heading = GENERAL, env = "NOMAD_CLI_FORCE_COLOR", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub force_color: Option<String>,
     #[command(flatten)]
     tls: Tls,

@@ -131,7 +131,7 @@ impl Seen {
             let id = show::id(alloc.id, self.verbose);
             match self.allocs.insert(alloc.id, alloc.client_status) {
                 None => {
-                    let how = if alloc.eval_id == eval.id { "created" } else { "modified" };
+                    let how = if alloc.create_index >= eval.create_index { "created" } else { "modified" };
                     let node = show::id(alloc.node_id, self.verbose);
                     note(&format!("Allocation \"{id}\" {how}: node \"{node}\", group {:?}", alloc.task_group));
                 }
@@ -161,7 +161,7 @@ pub async fn deployment(client: &Client, id: &str, verbose: bool, wait: Duration
         index = answer.index;
         let deployment = answer.value;
         let text = deployment_text(client, &deployment, verbose).await;
-        if screen.show(show::now(), &text).is_err() {
+        if screen.show(show::now(), &text, &text).is_err() {
             return Ok(FAILED);
         }
         if !deployment.is_active() {

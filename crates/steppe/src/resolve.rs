@@ -118,9 +118,10 @@ pub fn task(alloc: &Allocation, named: Option<&str>) -> Result<String, Stop> {
         ))),
         (None, [one]) => Ok((*one).to_owned()),
         (None, []) => Err(Stop::error(format!("Failed to validate task: the tasks of allocation \"{id}\" are not known, name one"))),
-        (None, known) => {
-            Err(Stop::error(format!("Allocation \"{id}\" is running the following tasks:\n  * {}\n\nPlease specify the task.", known.join("\n  * "))))
-        }
+        (None, known) => Err(Stop::error(format!(
+            "Allocation \"{id}\" is running the following tasks:\n  * {}\n\nPlease specify the task.",
+            known.join("\n  * ")
+        ))),
     }
 }
 

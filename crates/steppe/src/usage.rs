@@ -78,9 +78,12 @@ fn positionals(command: &Command) -> String {
 }
 
 fn positional(argument: &Arg) -> String {
+    // Several names say themselves which of them may be left out.
+    if let Some(names @ [_, _, ..]) = argument.get_value_names() {
+        return names.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" ");
+    }
     let more = argument.get_num_args().is_some_and(|range| range.max_values() > 1);
-    let name = argument.get_id().as_str().trim_end_matches("_argument").replace('_', "-");
-    let form = format!("<{name}>{}", if more { "..." } else { "" });
+    let form = format!("<{}>{}", argument.get_id().as_str().replace('_', "-"), if more { "..." } else { "" });
     if argument.is_required_set() { form } else { format!("[{form}]") }
 }
 
@@ -100,7 +103,9 @@ pub fn refuse(root: &Command, path: &[String], error: &clap::Error, code: u8) ->
             let near = if near.is_empty() { String::new() } else { format!("; did you mean {}?", single_dash(&near)) };
             format!("flag {flag} does not exist{near}")
         }
-        ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument | ErrorKind::TooManyValues | ErrorKind::TooFewValues => takes(command),
+        ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument | ErrorKind::TooManyValues | ErrorKind::TooFewValues => {
+            takes(command)
+        }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let value = text(ContextKind::InvalidValue);
             let why = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
@@ -133,7 +138,7 @@ fn takes(command: &Command) -> String {
     let names = positionals(command);
     match (n_required, n) {
         (_, 0) => "This command takes no arguments".to_owned(),
-        (1, 1) if !names.ends_with("...>") && !names.contains("...") => format!("This command takes one argument: {names}"),
+        (1, 1) if !names.contains("...") => format!("This command takes one argument: {names}"),
         (0, 1) => format!("This command takes at most one argument: {names}"),
         _ => format!("This command takes these arguments: {names}"),
     }

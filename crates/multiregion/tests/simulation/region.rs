@@ -16,8 +16,8 @@ use crate::submission::Submission;
 pub struct Region {
     pub name: RegionName,
     pub store: Store,
-    /// A second replica: it was restored from a snapshot once and must stay equal.
-    twin: Store,
+    /// A second replica: it gets what came through bytes, comes back from a snapshot now and then, and must stay equal. Not in every run.
+    twin: Option<Store>,
     /// Everything from here on is the leader's memory.
     pub records: Records,
     pub submission: Option<Submission>,
@@ -26,11 +26,11 @@ pub struct Region {
 }
 
 impl Region {
-    pub fn new(name: &str) -> Self {
+    pub fn new(name: &str, has_twin: bool) -> Self {
         let mut region = Self {
             name: name.into(),
             store: Store::default(),
-            twin: Store::default(),
+            twin: has_twin.then(Store::default),
             records: Records::default(),
             submission: None,
             published: BTreeMap::new(),
@@ -42,12 +42,12 @@ impl Region {
     }
 
     pub fn apply(&mut self, command: &Command) -> Applied {
-        // What goes through the log is what is applied.
-        let bytes = command.encode().expect("commands can be written");
-        let command = Command::decode(&bytes).expect("commands can be read");
         let index = self.store.index() + 1;
-        self.twin.apply(index, &command);
-        self.store.apply(index, &command)
+        if let Some(twin) = &mut self.twin {
+            let bytes = command.encode().expect("commands can be written");
+            twin.apply(index, &Command::decode(&bytes).expect("commands can be read"));
+        }
+        self.store.apply(index, command)
     }
 
     /// A new leader knows what is in the log.
@@ -60,12 +60,16 @@ impl Region {
     /// The second replica is thrown away and comes back from a snapshot.
     pub fn replace_twin(&mut self) {
         let records: Vec<Vec<u8>> = self.store.snapshot_records().map(|record| record.expect("records can be written")).collect();
-        self.twin = Store::restore(records.iter().map(Vec::as_slice)).expect("records can be read");
-        self.assert_twin();
+        if self.twin.is_some() {
+            self.twin = Some(Store::restore(records.iter().map(Vec::as_slice)).expect("records can be read"));
+            self.assert_twin();
+        }
     }
 
     pub fn assert_twin(&self) {
-        assert!(self.twin == self.store, "replicas of {} differ at {}", self.name, self.store.index());
+        if let Some(twin) = &self.twin {
+            assert!(*twin == self.store, "replicas of {} differ at {}", self.name, self.store.index());
+        }
     }
 
     /// What the leader's reconcilers want: as in the server, deployments, rollouts, and proposals that nobody decides any more.
@@ -124,9 +128,8 @@ impl Region {
     /// Nodes confirm what was stopped.
     pub fn confirm_stops(&mut self, now: i64) {
         let stopping = self.store.allocs().filter(|alloc| alloc.server_terminal() && !alloc.client_status.is_terminal());
-        let updates: Vec<AllocUpdate> = stopping
-            .map(|alloc| AllocUpdate { id: alloc.id, client_status: ClientStatus::Complete, ..Default::default() })
-            .collect();
+        let updates: Vec<AllocUpdate> =
+            stopping.map(|alloc| AllocUpdate { id: alloc.id, client_status: ClientStatus::Complete, ..Default::default() }).collect();
         if !updates.is_empty() {
             self.apply(&Command::UpdateAllocs { updates, evals: Vec::new(), time: now });
         }

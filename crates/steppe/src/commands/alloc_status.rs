@@ -281,7 +281,12 @@ fn resources(alloc: &Allocation, task: &Task, used: Option<&ResourceUsage>) -> S
     let mut rows = vec![show::row(&["CPU", "Memory", "Disk", "Addresses"])];
     for (at, port) in ports.into_iter().enumerate() {
         let first = |text: &str| if at == 0 { text.to_owned() } else { " ".to_owned() };
-        rows.push(vec![first(&of(ticks.clone(), format!("{} MHz", own.cpu.cpu_shares))), first(&memory), first(&show::megabytes(disk)), port]);
+        rows.push(vec![
+            first(&of(ticks.clone(), format!("{} MHz", own.cpu.cpu_shares))),
+            first(&memory),
+            first(&show::megabytes(disk)),
+            port,
+        ]);
     }
     section("Task Resources:", &show::table(&rows))
 }

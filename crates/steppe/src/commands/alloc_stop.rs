@@ -22,6 +22,7 @@ pub async fn run(args: Args) -> Outcome {
     let client = args.global.client()?;
     let alloc = resolve::allocation(&client, &args.allocation).await?;
     let question = in_namespace(&alloc.namespace);
-    let answer = client.stop_allocation(&alloc.id.to_string(), args.no_shutdown_delay, &question).await.during("stopping allocation")?.value;
+    let answer =
+        client.stop_allocation(&alloc.id.to_string(), args.no_shutdown_delay, &question).await.during("stopping allocation")?.value;
     job_run::follow(&client, &answer.eval_id, args.follow).await
 }

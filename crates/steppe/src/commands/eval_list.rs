@@ -37,7 +37,7 @@ pub struct Page {
     pub per_page: u64,
     /// The page to begin with, as the one before named it.
     #[arg(long = "page-token", default_value = "", hide_default_value = true)]
-    pub token: String,
+    pub page_token: String,
 }
 
 impl Page {
@@ -55,7 +55,7 @@ pub async fn run(args: Args) -> Outcome {
         return Err(super::job_run::no_user_interface());
     }
     let client = args.global.client()?;
-    let mut question = query().filter(&args.filter).page(args.page.per_page, &args.page.token).reverse();
+    let mut question = query().filter(&args.filter).page(args.page.per_page, &args.page.page_token).reverse();
     for (key, value) in [("job", &args.job), ("status", &args.status)] {
         if let Some(value) = value {
             question = question.with(key, value);
@@ -81,8 +81,7 @@ pub fn table(evals: &[Evaluation], namespaces: bool, verbose: bool) -> String {
     header.extend(["Node ID", "Status", "Placement Failures"]);
     let mut rows = vec![show::row(&header)];
     for eval in evals {
-        let mut row =
-            vec![show::id(eval.id, verbose), eval.priority.to_string(), eval.triggered_by.to_string(), eval.job_id.to_string()];
+        let mut row = vec![show::id(eval.id, verbose), eval.priority.to_string(), eval.triggered_by.to_string(), eval.job_id.to_string()];
         row.extend(namespaces.then(|| eval.namespace.to_string()));
         row.extend([show::id(eval.node_id, verbose), eval.status.to_string(), failures(eval)]);
         rows.push(row);

@@ -128,7 +128,8 @@ fn related_table(related: &[EvaluationStub], verbose: bool) -> String {
 }
 
 fn annotation_table(annotations: &PlanAnnotations) -> String {
-    let mut rows = vec![show::row(&["Task Group", "Ignore", "Place", "Stop", "InPlace", "Destructive", "Migrate", "Canary", "Preemptions"])];
+    let mut rows =
+        vec![show::row(&["Task Group", "Ignore", "Place", "Stop", "InPlace", "Destructive", "Migrate", "Canary", "Preemptions"])];
     for (group, updates) in &annotations.desired_tg_updates {
         let numbers = [
             updates.ignore,

@@ -58,11 +58,8 @@ pub async fn run(args: Args) -> Outcome {
 }
 
 fn text(args: &Args, job: &Job, versions: &[Job]) -> String {
-    let mut pairs = vec![
-        ("Version", job.version.to_string()),
-        ("Stable", job.stable.to_string()),
-        ("Submit Date", show::time(job.submit_time)),
-    ];
+    let mut pairs =
+        vec![("Version", job.version.to_string()), ("Stable", job.stable.to_string()), ("Submit Date", show::time(job.submit_time))];
     if args.changes || args.diff_version.is_some() {
         let base = match args.diff_version {
             Some(version) => versions.iter().find(|other| other.version == version),

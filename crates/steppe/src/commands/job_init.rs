@@ -25,9 +25,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args) -> Outcome {
-    for (flag, used) in
-        [("-connect", args.connect), ("-template", args.template.is_some()), ("-list-templates", args.list_templates)]
-    {
+    for (flag, used) in [("-connect", args.connect), ("-template", args.template.is_some()), ("-list-templates", args.list_templates)] {
         if used {
             return Err(Stop::error(format!("{flag} is not supported yet")));
         }

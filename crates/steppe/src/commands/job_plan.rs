@@ -14,8 +14,10 @@ use crate::show::{self, Color, Format, color, title};
 const FAILED: u8 = 255;
 
 #[derive(clap::Args, Debug)]
-#[command(after_help = "The exit code is 0 when no allocation would be created or destroyed, 1 when some would, 255 for errors. Of a job of \
-                        several regions it is the largest of theirs.")]
+#[command(
+    after_help = "The exit code is 0 when no allocation would be created or destroyed, 1 when some would, 255 for errors. Of a job of \
+                        several regions it is the largest of theirs."
+)]
 pub struct Args {
     #[command(flatten)]
     global: Global,

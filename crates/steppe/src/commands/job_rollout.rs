@@ -58,7 +58,7 @@ pub async fn follow(client: &Client, job: &str, verbose: bool, pace: Duration) -
     let mut screen = Screen::stdout();
     loop {
         let rollout = client.job_rollout(job, &query()).await.during("querying rollout")?.value;
-        if screen.show(show::now(), &text(&rollout, verbose)).is_err() {
+        if screen.show(show::now(), &text(&rollout, verbose), &news(&rollout)).is_err() {
             return Ok(1);
         }
         if rollout.regions.iter().all(is_at_rest) {
@@ -103,38 +103,54 @@ fn text(rollout: &RolloutStatus, verbose: bool) -> String {
         pairs.push(("Replaces", rollout.base.clone().unwrap_or_default()));
         pairs.push(("Specification", rollout.spec_hash.clone()));
     }
-    let mut rows = vec![show::row(&["Region", "Phase", "Version", "Deployment", "Healthy", "Seen", "Waiting For"])];
-    rows.extend(rollout.regions.iter().map(|region| row(region, verbose)));
-    format!("{}\n\n{}", show::pairs(&pairs), section("Regions", &show::table(&rows)))
+    format!("{}\n\n{}", show::pairs(&pairs), section("Regions", &regions(&rollout.regions, verbose)))
 }
 
-fn row(region: &RolloutRegion, verbose: bool) -> Vec<String> {
-    let mut phase = region.phase.map_or("unknown".to_owned(), |phase| phase.to_string());
+/// A row per region. A column for causes is there when a region has one.
+fn regions(regions: &[RolloutRegion], verbose: bool) -> String {
+    let causes = regions.iter().any(|region| !region.cause.is_empty());
+    let mut header = vec!["Region", "Phase", "Version", "Deployment", "Healthy", "Seen", "Waiting For"];
+    header.extend(causes.then_some("Cause"));
+    let mut rows = vec![show::row(&header)];
+    for region in regions {
+        let known = |text: String| if region.known { text } else { String::new() };
+        let seen = match region.age {
+            _ if !region.known => "never".to_owned(),
+            age if age <= 0 => "here".to_owned(),
+            age => format!("{} ago", show::span(age / 1_000_000_000)),
+        };
+        let waiting_for = region.waiting_for.strip_prefix("waiting for ").unwrap_or(&region.waiting_for);
+        let or_dash = |text: &str| if text.is_empty() { "-".to_owned() } else { text.to_owned() };
+        let mut row = vec![
+            region.region.clone(),
+            phase(region),
+            known(region.job_version.to_string()),
+            show::id(region.deployment_id, verbose),
+            known(format!("{} of {}", region.healthy, region.desired)),
+            seen,
+            or_dash(waiting_for),
+        ];
+        row.extend(causes.then(|| or_dash(&region.cause)));
+        rows.push(row);
+    }
+    show::table(&rows)
+}
+
+fn phase(region: &RolloutRegion) -> String {
+    let mut words = region.phase.map_or("unknown".to_owned(), |phase| phase.to_string());
     for (word, is) in [("forced", region.forced), ("deferred", region.deferred), ("dropped", !region.listed)] {
-        if is && phase != word {
-            phase = format!("{phase} ({word})");
+        if is && words != word {
+            words.push_str(&format!(" ({word})"));
         }
     }
-    let seen = match region.age {
-        _ if !region.known => "never".to_owned(),
-        age if age <= 0 => "here".to_owned(),
-        age => format!("{} ago", show::span(age / 1_000_000_000)),
-    };
-    let cause = match (region.cause.as_str(), region.cause_region.as_str()) {
-        ("", _) => String::new(),
-        (cause, "") => cause.to_owned(),
-        (cause, of) => format!("{cause} ({of})"),
-    };
-    let remark = [cause, region.waiting_for.clone()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("; ");
-    vec![
-        region.region.clone(),
-        phase,
-        if region.known { region.job_version.to_string() } else { String::new() },
-        show::id(region.deployment_id, verbose),
-        if region.known { format!("{} of {}", region.healthy, region.desired) } else { String::new() },
-        seen,
-        if remark.is_empty() { "-".to_owned() } else { remark },
-    ]
+    words
+}
+
+/// What is worth another look: not how old the picture is.
+fn news(rollout: &RolloutStatus) -> String {
+    let of =
+        |region: &RolloutRegion| format!("{} {} {} {} {:?}", region.region, phase(region), region.healthy, region.desired, region.cause);
+    rollout.regions.iter().map(of).collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]
@@ -145,7 +161,12 @@ mod tests {
     #[test]
     fn when_a_rollout_is_over() {
         let check = |phases: [Option<Phase>; 2], deferred: bool, expected: (bool, bool)| {
-            let regions = phases.map(|phase| RolloutRegion { phase, known: phase.is_some(), deferred: deferred && phase.is_none(), ..Default::default() });
+            let regions = phases.map(|phase| RolloutRegion {
+                phase,
+                known: phase.is_some(),
+                deferred: deferred && phase.is_none(),
+                ..Default::default()
+            });
             assert_eq!((regions.iter().all(is_at_rest), regions.iter().all(ended_well)), expected, "{phases:?}");
         };
         check([Some(Phase::Running), Some(Phase::Adopted)], false, (false, false));

@@ -21,7 +21,7 @@ pub struct Args {
     /// A job's name, or a prefix of it.
     job: String,
     /// A group, which may be left out if the job has only one, and the new count.
-    #[arg(required = true, num_args = 1..=2, value_names = ["group", "count"])]
+    #[arg(required = true, num_args = 1..=2, value_names = ["[<group>]", "<count>"])]
     group_and_count: Vec<String>,
 }
 

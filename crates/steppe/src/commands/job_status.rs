@@ -6,8 +6,8 @@ use model::{Evaluation, Job, JobSummary};
 
 use super::{deployment_status, job_allocs, multiregion};
 use crate::context::{During, Global, Outcome, Stop, query};
-use crate::show::{self, Format, section};
 use crate::resolve;
+use crate::show::{self, Format, section};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {

@@ -17,7 +17,8 @@ pub async fn section(client: &Client, job: &Job, deployment: &Deployment, verbos
     if !deployment.is_multiregion {
         return None;
     }
-    let mut rows = futures::future::join_all(multiregion.regions.iter().map(|region| row(client, job, deployment, &region.name, verbose))).await;
+    let mut rows =
+        futures::future::join_all(multiregion.regions.iter().map(|region| row(client, job, deployment, &region.name, verbose))).await;
     rows.sort();
     rows.insert(0, show::row(&["Region", "ID", "Status"]));
     Some(show::section("Multiregion Deployment", &show::table(&rows)))

@@ -27,7 +27,11 @@ pub async fn run(args: Args) -> Outcome {
     let eligibility = match (args.enable, args.disable) {
         (true, false) => Eligibility::Eligible,
         (false, true) => Eligibility::Ineligible,
-        _ => return Err(Stop::error("One of -enable and -disable is needed, and not both\nFor additional help try 'steppe node eligibility -help'")),
+        _ => {
+            return Err(Stop::error(
+                "One of -enable and -disable is needed, and not both\nFor additional help try 'steppe node eligibility -help'",
+            ));
+        }
     };
     let client = args.global.client()?;
     let id = selected(&client, args.node.as_deref(), args.own, "node eligibility").await?;

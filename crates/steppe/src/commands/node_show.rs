@@ -30,6 +30,7 @@ pub async fn run(client: &Client, id: &str, format: &Format, options: Options) -
     let mut pairs = head(node);
     pairs.extend(host.as_ref().map(|host| ("Uptime", model::format_duration(seconds(host.uptime)))));
     if !options.verbose {
+        pairs.extend(["Host Volumes", "Host Networks", "CSI Volumes"].map(|refused| (refused, String::new())));
         pairs.push(("Driver Status", driver_list(node)));
     }
     say!("{}", show::pairs(&pairs));
@@ -49,8 +50,11 @@ pub async fn run(client: &Client, id: &str, format: &Format, options: Options) -
     }
     say!("\n{}", allocations(&allocs, options.verbose));
     if options.verbose {
-        say!("\n{}", section("Attributes", &show::pairs(&node.attributes.iter().collect::<Vec<_>>())));
-        say!("\n{}", section("Meta", &show::pairs(&node.meta.iter().collect::<Vec<_>>())));
+        for (heading, map) in [("Attributes", &node.attributes), ("Meta", &node.meta)] {
+            if !map.is_empty() {
+                say!("\n{}", section(heading, &show::pairs(&map.iter().collect::<Vec<_>>())));
+            }
+        }
     }
     Ok(0)
 }
@@ -69,7 +73,7 @@ fn head(node: &Node) -> Vec<(&'static str, String)> {
         ("Drain", node.drain_strategy.is_some().to_string()),
         ("Eligibility", node.scheduling_eligibility.to_string()),
         ("Status", node.status.to_string()),
-        // Volumes are refused so far, so no node has plugins for them.
+        // Volumes and host networks are refused so far, so no node has any.
         ("CSI Controllers", String::new()),
         ("CSI Drivers", String::new()),
     ]
@@ -177,11 +181,7 @@ fn utilization(node: &Node, host: &HostStats, cpu: f64, memory: u64) {
     let disk = disk.map(|disk| format!("{}/{}", show::bytes(disk.used), show::bytes(disk.size))).unwrap_or_default();
     let rows = [
         show::row(&["CPU", "Memory", "Disk"]),
-        vec![
-            format!("{:.0}/{shares} MHz", host.cpu_ticks_consumed),
-            format!("{}/{}", show::bytes(used), show::bytes(total_memory)),
-            disk,
-        ],
+        vec![format!("{:.0}/{shares} MHz", host.cpu_ticks_consumed), format!("{}/{}", show::bytes(used), show::bytes(total_memory)), disk],
     ];
     say!("\n{}", section("Host Resource Utilization", &show::table(&rows)));
 }
@@ -190,12 +190,7 @@ fn statistics(host: &HostStats) {
     let percent = |value: f64| format!("{value:.2}%");
     let blocks = |blocks: Vec<String>| blocks.join("\n\n");
     let cpus = host.cpu.iter().map(|cpu| {
-        show::pairs(&[
-            ("CPU", cpu.cpu.clone()),
-            ("User", percent(cpu.user)),
-            ("System", percent(cpu.system)),
-            ("Idle", percent(cpu.idle)),
-        ])
+        show::pairs(&[("CPU", cpu.cpu.clone()), ("User", percent(cpu.user)), ("System", percent(cpu.system)), ("Idle", percent(cpu.idle))])
     });
     say!("\n{}", section("CPU Stats", &blocks(cpus.collect())));
     if let Some(memory) = &host.memory {

@@ -49,7 +49,7 @@ pub struct Args {
 impl Args {
     /// The status of one node, as `status` shows it.
     pub fn of(global: Global, node: String, verbose: bool) -> Self {
-        let (format, page) = (Format::default(), Page { per_page: 0, token: String::new() });
+        let (format, page) = (Format::default(), Page { per_page: 0, page_token: String::new() });
         Self {
             global,
             format,
@@ -84,7 +84,7 @@ pub async fn run(args: Args) -> Outcome {
 }
 
 async fn list(client: &Client, args: &Args) -> Outcome {
-    let mut question = query().filter(&args.filter).page(args.page.per_page, &args.page.token);
+    let mut question = query().filter(&args.filter).page(args.page.per_page, &args.page.page_token);
     if args.os {
         question = question.with("os", true);
     }

@@ -45,11 +45,8 @@ fn outcome(arguments: &[String]) -> Result<u8, Stop> {
     if usage::find(&root, &typed.path).has_subcommands() {
         return unknown_command(&root, &typed.path, &words);
     }
-    let code = if typed.path.last().is_some_and(|command| matches!(command.as_str(), "plan" | "validate")) {
-        WRONG_ARGUMENTS_OF_PLAN
-    } else {
-        1
-    };
+    let code =
+        if typed.path.last().is_some_and(|command| matches!(command.as_str(), "plan" | "validate")) { WRONG_ARGUMENTS_OF_PLAN } else { 1 };
     let refuse = |error: &clap::Error| usage::refuse(&root, &typed.path, error, code);
     let matches = root.clone().try_get_matches_from(&typed.arguments).map_err(|error| refuse(&error))?;
     show::paint(colors(&matches));
@@ -90,7 +87,8 @@ fn colors(matches: &ArgMatches) -> bool {
     while let Some((_, below)) = selected.subcommand() {
         selected = below;
     }
-    crate::context::Global::from_arg_matches(selected).is_ok_and(|global| global.colors())
+    let talks_to_agents = selected.try_contains_id("force_color").is_ok();
+    talks_to_agents && crate::context::Global::from_arg_matches(selected).is_ok_and(|global| global.colors())
 }
 
 #[cfg(test)]

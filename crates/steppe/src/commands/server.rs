@@ -70,8 +70,7 @@ fn table(members: &[ServerMember], leaders: &BTreeMap<String, Result<String, Str
     for member in members {
         let rpc = format!("{}:{}", tag(member, "rpc_addr"), tag(member, "port"));
         let leads = matches!(leaders.get(tag(member, "region")), Some(Ok(leader)) if *leader == rpc);
-        let mut row =
-            vec![member.name.clone(), member.addr.clone(), member.port.to_string(), member.status.clone(), leads.to_string()];
+        let mut row = vec![member.name.clone(), member.addr.clone(), member.port.to_string(), member.status.clone(), leads.to_string()];
         row.extend(verbose.then(|| member.protocol_cur.to_string()));
         row.extend(["raft_vsn", "build", "dc", "region"].map(|name| tag(member, name).to_owned()));
         let tags = || member.tags.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",");
@@ -87,11 +86,11 @@ pub struct JoinArgs {
     global: Global,
     /// Gossip addresses, host:port.
     #[arg(required = true)]
-    address: Vec<String>,
+    gossip_address: Vec<String>,
 }
 
 pub async fn join(args: JoinArgs) -> Outcome {
-    let result = args.global.client()?.join(&args.address, &query()).await.during("joining")?;
+    let result = args.global.client()?.join(&args.gossip_address, &query()).await.during("joining")?;
     // Some addresses may have failed while others did not.
     if result.num_joined > 0 || result.error.is_empty() {
         say!("Joined {} servers successfully", result.num_joined);

@@ -36,10 +36,10 @@ pub async fn run(args: Args) -> Outcome {
     let found = client.search(&request, &query()).await.during("querying search with id")?.value;
     let matches: Vec<(&str, &str, Vec<String>)> = CONTEXTS
         .into_iter()
-        .filter_map(|(context, heading)| Some((context, heading, found.matches.get(context)?.clone())))
+        .filter_map(|(context, heading)| Some((context, heading, beginning_with(&given, found.matches.get(context)?))))
         .filter(|(_, _, ids)| !ids.is_empty())
         .collect();
-    let (context, id) = choose(&given, &matches)?;
+    let (context, id) = choose(&given, &matches, verbose)?;
     match context {
         "jobs" => job_status::run(job_status::Args::of(global, Some(id), verbose)).await,
         "allocs" => alloc_status::run(alloc_status::Args::of(global, id, verbose)).await,
@@ -49,15 +49,25 @@ pub async fn run(args: Args) -> Outcome {
     }
 }
 
+/// Servers look for ids by whole bytes, so they find more than was meant when the number of digits is odd.
+fn beginning_with(given: &str, ids: &[String]) -> Vec<String> {
+    let given = given.to_lowercase();
+    ids.iter().filter(|id| id.to_lowercase().starts_with(&given)).cloned().collect()
+}
+
 /// The one match, or the one that is exactly what was given.
-fn choose<'a>(given: &str, matches: &[(&'a str, &str, Vec<String>)]) -> Result<(&'a str, String), Stop> {
+fn choose<'a>(given: &str, matches: &[(&'a str, &str, Vec<String>)], verbose: bool) -> Result<(&'a str, String), Stop> {
     let all: Vec<(&'a str, &String)> = matches.iter().flat_map(|(context, _, ids)| ids.iter().map(|id| (*context, id))).collect();
     let exact: Vec<&(&'a str, &String)> = all.iter().filter(|(_, id)| *id == given).collect();
     match (exact.as_slice(), all.as_slice()) {
         ([(context, id)], _) | ([], [(context, id)]) => Ok((context, (*id).clone())),
         (_, []) => Err(Stop::error(format!("No matches found for id \"{given}\""))),
         _ => {
-            let lists: Vec<String> = matches.iter().map(|(_, heading, ids)| show::section(&format!("{heading}:"), &ids.join(", "))).collect();
+            let list = |(context, heading, ids): &(&str, &str, Vec<String>)| {
+                let ids: Vec<String> = ids.iter().map(|id| show::id(id, verbose || *context == "jobs")).collect();
+                show::section(&format!("{heading}:"), &ids.join(", "))
+            };
+            let lists: Vec<String> = matches.iter().map(list).collect();
             Err(Stop::error(format!("Multiple matches found for id \"{given}\"\n\n{}", lists.join("\n\n"))))
         }
     }
@@ -71,7 +81,9 @@ mod tests {
     #[test]
     fn choosing() {
         let found = |context, heading, ids: &[&str]| (context, heading, ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
-        let check = |matches: &[(&'static str, &'static str, Vec<String>)], expected: Result<(&str, &str), &str>| match choose("web", matches) {
+        let check = |matches: &[(&'static str, &'static str, Vec<String>)], expected: Result<(&str, &str), &str>| match choose(
+            "web", matches, false,
+        ) {
             Ok((context, id)) => assert_eq!(Ok((context, id.as_str())), expected),
             Err(stop) => assert_eq!(Err(stop.text.as_str()), expected),
         };
@@ -80,8 +92,8 @@ mod tests {
         check(&[found("jobs", "Jobs", &["web", "website"])], Ok(("jobs", "web")));
         check(&[found("jobs", "Jobs", &["web"]), found("nodes", "Nodes", &["web2"])], Ok(("jobs", "web")));
         check(
-            &[found("jobs", "Jobs", &["web1", "web2"]), found("nodes", "Nodes", &["web3"])],
-            Err("Multiple matches found for id \"web\"\n\nJobs:\nweb1, web2\n\nNodes:\nweb3"),
+            &[found("jobs", "Jobs", &["web1", "website-of-all"]), found("nodes", "Nodes", &["web34567-89"])],
+            Err("Multiple matches found for id \"web\"\n\nJobs:\nweb1, website-of-all\n\nNodes:\nweb34567"),
         );
     }
 }

@@ -24,17 +24,17 @@ impl<W: Write> Screen<W> {
         Self { out, in_place, n_lines: 0, last: None }
     }
 
-    /// Shows the text with the time above it.
+    /// Shows the text with the time above it. Where it cannot be rewritten it is only shown when `news` changed: what of it is worth another
+    /// look.
     ///
     /// # Errors
     /// Nobody reads the output any more.
-    pub fn show(&mut self, now: i64, text: &str) -> std::io::Result<()> {
+    pub fn show(&mut self, now: i64, text: &str, news: &str) -> std::io::Result<()> {
         if self.in_place {
             return self.rewrite(&format!("{}\n{text}", time(now)));
         }
-        // Without a terminal the same text again says nothing.
-        if self.last.as_deref() != Some(text) {
-            self.last = Some(text.to_owned());
+        if self.last.as_deref() != Some(news) {
+            self.last = Some(news.to_owned());
             write!(self.out, "\n{}\n{text}\n", time(now))?;
             self.out.flush()?;
         }
@@ -65,7 +65,7 @@ mod tests {
     fn shown(in_place: bool, texts: &[&str]) -> String {
         let mut screen = Screen::new(Vec::new(), in_place);
         for text in texts {
-            screen.show(0, text).unwrap();
+            screen.show(0, text, text.trim_end_matches(char::is_numeric)).unwrap();
         }
         String::from_utf8(screen.out).unwrap()
     }
@@ -76,9 +76,9 @@ mod tests {
         assert_eq!(shown(true, &["a\nb", "c"]), "\x1b[?7l\n    a\n    b\n\x1b[?7h\x1b[?7l\x1b[3A\x1b[J\n    c\n\x1b[?7h");
     }
 
-    /// Elsewhere only what changed is printed.
+    /// Elsewhere only news are printed.
     #[test]
     fn appends_what_changed() {
-        assert_eq!(shown(false, &["a", "a", "b"]), "\n\na\n\n\nb\n");
+        assert_eq!(shown(false, &["a", "a", "a 5", "a 6", "b"]), "\n\na\n\n\na 5\n\n\nb\n");
     }
 }

@@ -42,7 +42,10 @@ mod tests {
             ("{{with index . 0}}{{.Nested.Deep.Er}}{{.Nothing}}{{end}}", "!"),
             ("{{len .}} {{len (index . 0).Tags}} {{(index . 0).ID | len}}", "2 2 2"),
             ("{{index . 0 \"Meta\" \"k\"}}", "v"),
-            ("{{printf \"%s has %d, %q, %v and 100%%\" (index . 0).ID (index . 0).N \"q\" (index . 0).F}}", "a1 has 3, \"q\", 1.5 and 100%"),
+            (
+                "{{printf \"%s has %d, %q, %v and 100%%\" (index . 0).ID (index . 0).N \"q\" (index . 0).F}}",
+                "a1 has 3, \"q\", 1.5 and 100%",
+            ),
             ("{{printf \"%-5s|%5s|%05d\" \"ab\" \"cd\" 42}}", "ab   |   cd|00042"),
             ("{{$first := index . 0}}{{$first.ID}}{{$first = index . 1}}{{$first.ID}}", "a1b2"),
             ("{{range .}}{{if and .Ok (not (eq .ID \"b2\"))}}{{.ID}}{{end}}{{end}}", "a1"),

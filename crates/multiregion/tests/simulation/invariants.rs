@@ -1,0 +1,219 @@
+//! What must be true at every step.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use model::{Job, OnFailure, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind};
+
+use crate::region::Region;
+
+/// All that was ever seen; regions forget, this does not.
+#[derive(Default)]
+pub struct History {
+    /// By rollout, what it is and where it stands, with `forced`.
+    pub rollouts: BTreeMap<RolloutId, Seen>,
+    /// What was published, by region and rollout.
+    published: BTreeMap<(RegionName, RolloutId), ((u64, u64), Phase)>,
+    /// What a version number stands for, by region.
+    specifications: BTreeMap<(RegionName, u64), Arc<Job>>,
+    /// Indexes up to which regions were looked at.
+    looked: BTreeMap<RegionName, u64>,
+    /// Adoptions whose specification was checked.
+    right: BTreeSet<(RegionName, RolloutId)>,
+    /// Rollouts whose job a person changed in one region alone.
+    meddled: BTreeSet<RolloutId>,
+}
+
+pub struct Seen {
+    pub header: Arc<RolloutHeader>,
+    pub regions: BTreeMap<RegionName, At>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct At {
+    pub phase: Phase,
+    pub forced: bool,
+    pub cause_region: RegionName,
+    has_run: bool,
+}
+
+impl Seen {
+    pub fn phase(&self, region: &RegionName) -> Option<Phase> {
+        self.regions.get(region).map(|at| at.phase)
+    }
+
+    pub fn is_committed(&self) -> bool {
+        self.phase(&self.header.id.origin).is_some_and(|phase| phase.is_adopted())
+    }
+}
+
+impl History {
+    pub fn people_were_here(&mut self, region: &Region) {
+        self.meddled
+            .extend(region.store.rollouts().filter(|rollout| !rollout.phase.is_terminal()).map(|rollout| rollout.header.id.clone()));
+    }
+
+    pub fn is_meddled(&self, id: &RolloutId) -> bool {
+        self.meddled.contains(id)
+    }
+
+    /// Looks at the regions that have changed, and at all rollouts when one has.
+    pub fn look(&mut self, regions: &[Region]) {
+        let is_news = |region: &&Region| self.looked.get(&region.name) != Some(&region.store.index());
+        let changed: Vec<&Region> = regions.iter().filter(is_news).collect();
+        for region in &changed {
+            self.looked.insert(region.name.clone(), region.store.index());
+            self.take(region);
+            self.check_records(region);
+            self.check_specifications(region);
+            check_one_rollout_at_a_time(region);
+            check_nothing_starts_early(region);
+        }
+        if changed.is_empty() {
+            return;
+        }
+        for (id, seen) in &self.rollouts {
+            check_slots(id, seen);
+            check_barrier(id, seen);
+            check_success_is_shared(id, seen);
+            check_failures_stay_local(id, seen);
+        }
+        self.check_one_running_rollout();
+        self.check_one_winner_per_base();
+    }
+
+    fn take(&mut self, region: &Region) {
+        for rollout in region.store.rollouts() {
+            self.take_rollout(region, rollout);
+        }
+        for job in region.store.jobs().flat_map(|job| region.store.job_versions(&job.key())) {
+            let known = self.specifications.entry((region.name.clone(), job.version)).or_insert_with(|| Arc::clone(&job));
+            if !Arc::ptr_eq(known, &job) {
+                assert!(known.same_specification(&job), "{}: version {} stands for two specifications", region.name, job.version);
+                *known = job;
+            }
+        }
+    }
+
+    fn take_rollout(&mut self, region: &Region, rollout: &Rollout) {
+        let id = &rollout.header.id;
+        let seen =
+            self.rollouts.entry(id.clone()).or_insert_with(|| Seen { header: Arc::clone(&rollout.header), regions: BTreeMap::new() });
+        assert_eq!(seen.header, rollout.header, "a header never changes");
+        let before = seen.regions.get(&region.name);
+        let now = At {
+            phase: rollout.phase,
+            forced: rollout.forced,
+            cause_region: rollout.cause_region.clone(),
+            has_run: rollout.phase == Phase::Running || before.is_some_and(|before| before.has_run),
+        };
+        if let Some(before) = before.filter(|before| before.phase.is_terminal()) {
+            assert_eq!(before, &now, "{}: a phase at its end changed", region.name);
+        }
+        seen.regions.insert(region.name.clone(), now);
+    }
+
+    /// Freshness only grows, and says all that matters.
+    fn check_records(&mut self, region: &Region) {
+        for record in multiregion::own_records(&region.store) {
+            assert_eq!(record.region.name, region.name, "one author per record");
+            let key = (region.name.clone(), record.rollout.clone());
+            if let Some((freshness, phase)) = self.published.get(&key) {
+                assert!(record.freshness() >= *freshness, "{}: a record became older", region.name);
+                assert!(record.freshness() > *freshness || record.phase == *phase, "{}: two records of one freshness", region.name);
+            }
+            self.published.insert(key, (record.freshness(), record.phase));
+        }
+    }
+
+    /// What is adopted is the rollout's very specification, in the rollout's version.
+    fn check_specifications(&mut self, region: &Region) {
+        for rollout in region.store.rollouts().filter(|rollout| rollout.phase.is_adopted() && rollout.header.kind == RolloutKind::Run) {
+            let place = (region.name.clone(), rollout.header.id.clone());
+            if !self.right.insert(place) {
+                continue;
+            }
+            let Some(source) = &rollout.source else { panic!("{}: {} has no specification", region.name, rollout.header.id) };
+            assert_eq!(multiregion::spec_hash(source), rollout.header.spec_hash);
+            let wanted = multiregion::effective_job(source, &region.name);
+            let kept = region.store.job_version(&rollout.header.job_key(), rollout.header.job_version);
+            match (wanted, kept) {
+                (Some(wanted), Some(kept)) => assert!(wanted.same_specification(kept), "{}: version {}", region.name, kept.version),
+                (Some(_), None) => panic!("{}: {} was adopted without its version", region.name, rollout.header.id),
+                (None, _) => assert!(rollout.header.dropped.contains(&region.name)),
+            }
+        }
+    }
+
+    fn check_one_running_rollout(&self) {
+        let running = |seen: &Seen| seen.regions.values().any(|at| at.phase == Phase::Running);
+        let running: Vec<_> = self.rollouts.iter().filter(|(_, seen)| running(seen)).map(|(id, _)| id).collect();
+        assert!(running.len() <= 1, "two rollouts run at once: {running:?}");
+    }
+
+    fn check_one_winner_per_base(&self) {
+        let mut winners: BTreeMap<Option<&RolloutId>, &RolloutId> = BTreeMap::new();
+        for (id, seen) in self.rollouts.iter().filter(|(_, seen)| seen.is_committed() && seen.header.kind == RolloutKind::Run) {
+            let other = winners.insert(seen.header.base.as_ref(), id);
+            assert!(other.is_none(), "{id} and {other:?} both replaced {:?}", seen.header.base);
+        }
+    }
+
+    /// "Nothing to do" is said only when that is true.
+    pub fn check_unchanged(&self, id: &RolloutId, regions: &[Region]) {
+        assert!(self.rollouts.get(id).is_some_and(Seen::is_committed), "{id} stands for a submission and is not committed");
+        assert!(regions.iter().any(|region| region.store.rollout(id).is_some()));
+    }
+}
+
+/// At most k run at any moment.
+fn check_slots(id: &RolloutId, seen: &Seen) {
+    let k = seen.header.strategy.max_parallel as usize;
+    let running: Vec<_> = seen.regions.iter().filter(|(_, at)| at.phase == Phase::Running).map(|(name, _)| name).collect();
+    assert!(k == 0 || running.len() <= k, "{id}: {running:?} run, {k} may");
+}
+
+/// A region runs only after all have adopted.
+fn check_barrier(id: &RolloutId, seen: &Seen) {
+    if seen.header.kind == RolloutKind::Run && seen.regions.values().any(|at| at.has_run) {
+        for name in seen.header.participants() {
+            assert!(seen.phase(name).is_some_and(|phase| phase.is_adopted()), "{id} ran before {name} had adopted it");
+        }
+    }
+}
+
+/// Unforced, never successful in one region and failed or held in another.
+fn check_success_is_shared(id: &RolloutId, seen: &Seen) {
+    if seen.regions.values().any(|at| at.forced) {
+        return;
+    }
+    let any = |wanted: &[Phase]| seen.regions.values().any(|at| wanted.contains(&at.phase));
+    assert!(!(any(&[Phase::Successful]) && any(&[Phase::Failed, Phase::Held])), "{id}: {:?}", seen.regions);
+}
+
+/// Under `fail_local` no failure spreads.
+fn check_failures_stay_local(id: &RolloutId, seen: &Seen) {
+    if seen.header.strategy.on_failure == OnFailure::FailLocal {
+        let spread = seen.regions.values().any(|at| at.phase == Phase::Failed && !at.cause_region.is_empty());
+        assert!(!spread, "{id}: {:?}", seen.regions);
+    }
+}
+
+fn check_one_rollout_at_a_time(region: &Region) {
+    let open = region.store.rollouts().filter(|rollout| rollout.phase.is_adopted() && !rollout.phase.is_terminal());
+    let open: Vec<_> = open.map(|rollout| &rollout.header.id).collect();
+    assert!(open.len() <= 1, "{}: two rollouts of one job are under way: {open:?}", region.name);
+    let staged = region.store.rollouts().filter(|rollout| rollout.phase == Phase::Voted).count();
+    assert!(staged <= 1, "{}: two votes at once", region.name);
+}
+
+/// Nothing of a rollout is placed before its turn.
+fn check_nothing_starts_early(region: &Region) {
+    for rollout in region.store.rollouts().filter(|rollout| matches!(rollout.phase, Phase::Adopted | Phase::Paused)) {
+        if rollout.phase == Phase::Paused && rollout.resume_to != Some(Phase::Adopted) {
+            continue;
+        }
+        let early = region.store.deployment_allocs(rollout.deployment_id).count();
+        assert_eq!(early, 0, "{}: allocations of {} before its turn", region.name, rollout.header.id);
+    }
+}
