@@ -1,31 +1,27 @@
-//! Shared by the process tests: the program, agents as processes, questions over HTTP.
+//! Shared by the process tests: the program, agents and clusters of them as processes, questions over HTTP and by the command line.
 //!
-//! Everything waits for something that can be seen, with a bound, and cleans up when it is dropped, also when a test fails.
+//! Everything waits for something that can be seen, with a bound, and cleans up when it is dropped, also when a test fails or is killed.
+//! It knows nothing of how an agent works inside. Start reading at [`Cluster`]; [`Agent`] is a single one on ports of its own choice.
 
 mod agent;
+mod ask;
+mod cluster;
+mod command;
+mod guardian;
 mod http;
+mod job;
+mod log;
 mod program;
+mod questions;
+mod turn;
+mod wait;
 
 pub use agent::Agent;
+pub use ask::{ask, ask_within};
+pub use cluster::{Cluster, Guest, Member, Plan};
+pub use command::{Following, Output, steppe_at};
 pub use http::{get, put, request};
-pub use program::steppe;
-
-use std::time::{Duration, Instant};
-
-/// The longest that anything in a test may take on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Asks again and again until there is an answer.
-///
-/// # Panics
-/// There is none within [`PATIENCE`]; `what` says what was waited for.
-pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(Instant::now() < end, "waited in vain until {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+pub use job::JobFile;
+pub use program::{root, steppe};
+pub use questions::{is_running, process_of};
+pub use wait::{PATIENCE, settled, until, until_within};

@@ -1,8 +1,13 @@
 //! The program under test.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
+
+/// The folder of the whole project.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
 
 /// The path of `steppe`: `$STEPPE_BIN`, or the one that cargo builds next to the tests, brought up to date first.
 ///
@@ -14,8 +19,7 @@ pub fn steppe() -> PathBuf {
         .get_or_init(|| match std::env::var_os("STEPPE_BIN") {
             Some(program) => PathBuf::from(program),
             None => {
-                let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
-                let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "steppe"]).current_dir(root).status();
+                let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--package", "steppe"]).current_dir(root()).status();
                 assert!(built.expect("cargo runs").success(), "cargo build --package steppe");
                 // tests are in target/<profile>/deps
                 let tests = std::env::current_exe().expect("this program");

@@ -120,7 +120,7 @@ pub async fn start(config: &Config, files: &[PathBuf], folders: &Folders) -> Res
         (None, None) => None,
     };
     let description = describe(config, files, &name, &bound, &advertised);
-    let info = agent_info(description, server.is_some(), node_agent.as_ref());
+    let info = agent_info(config, description, server.is_some(), node_agent.as_ref());
     let (mut http_tasks, http_shutdown) = (JoinSet::new(), CancellationToken::new());
     if let Some(caller) = caller {
         for (socket, _) in sockets {
@@ -336,12 +336,14 @@ fn plugins(config: &Config) -> BTreeMap<String, Map<String, Value>> {
     blocks.into_iter().filter_map(as_map).collect()
 }
 
-fn agent_info(config: Value, server: bool, client: Option<&Client>) -> AgentInfo {
+fn agent_info(config: &Config, description: Value, server: bool, client: Option<&Client>) -> AgentInfo {
     let (for_servers, for_stats) = (client.cloned(), client.cloned());
+    let connections_per_address = usize::try_from(config.http_max_conns_per_client).unwrap_or(usize::MAX);
     AgentInfo {
         server,
         node_id: client.map(Client::node_id),
-        config,
+        config: description,
+        limits: httpd::Limits { connections_per_address, ..Default::default() },
         servers: Arc::new(move || for_servers.as_ref().map(Client::servers).unwrap_or_default()),
         stats: Arc::new(move || stats(server, for_stats.as_ref())),
         ..AgentInfo::default()

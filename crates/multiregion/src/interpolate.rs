@@ -30,6 +30,8 @@ pub fn effective_job(source: &Job, region: &RegionName) -> Option<Job> {
 /// is edited and submitted again.
 pub fn source_view(source: &Job, present: &Arc<Job>) -> Arc<Job> {
     Arc::new(Job {
+        // Which region's copy this is; it is not part of what the user asks for.
+        region: present.region.clone(),
         stop: present.stop,
         status: present.status,
         status_description: present.status_description.clone(),

@@ -21,5 +21,5 @@ mod words;
 
 pub use interpolate::{effective_job, new_deployment, source_view, spec_hash};
 pub use record::{Records, own_records};
-pub use step::{Step, adopt, learn, step};
+pub use step::{Step, adopt, learn, missing, step};
 pub use words::waiting_for;

@@ -19,8 +19,6 @@ pub struct Step {
     pub propose: Vec<Command>,
     /// What happens, in words, for logs and people.
     pub notes: Vec<String>,
-    /// Rollouts that this region must learn of, and a region that can tell: to be fetched there and given to [`learn`].
-    pub missing: Vec<(RolloutId, RegionName)>,
 }
 
 /// Looks at every rollout that is not at its end here. `now` in unix nanoseconds.
@@ -39,13 +37,13 @@ pub fn step(view: &Store, records: &Records, now: i64, ids: &mut IdSource) -> St
         step.notes.push(format!("rollout {} of {}: {} -> {next:?}", rollout.header.id, rollout.header.job_key(), rollout.phase));
         step.propose.push(command(view, rollout, &me, next, now, ids));
     }
-    step.missing = missing(view, records);
     step
 }
 
-/// Stops that others have made and that never came here: they have no barrier, so a region that was away is not waited for and has to ask.
-/// Rollouts of kind run need no such care, because nobody commits one without this region's vote.
-fn missing(view: &Store, records: &Records) -> Vec<(RolloutId, RegionName)> {
+/// Rollouts that this region must learn of, and a region that can tell: to be fetched there and given to [`learn`]. They are stops that others
+/// have made and that never came here: a stop has no barrier, so a region that was away is not waited for and has to ask. Rollouts of kind
+/// run need no such care, because nobody commits one without this region's vote.
+pub fn missing(view: &Store, records: &Records) -> Vec<(RolloutId, RegionName)> {
     let mut newest: BTreeMap<JobKey, &RegionRecord> = BTreeMap::new();
     for record in records.all().filter(|record| record.phase == Phase::Stopped) {
         let key = JobKey { namespace: record.namespace.clone(), id: record.job_id.clone() };

@@ -502,6 +502,19 @@ impl Replica {
         }
     }
 
+    /// Where a server of the group is, as the membership says.
+    pub fn node_of(&self, id: u64) -> Option<ServerNode> {
+        self.inner.raft.metrics().borrow_watched().membership_config.membership().get_node(&id).cloned()
+    }
+
+    /// How many entries of the log a server has not acknowledged yet. `None`: this server does not lead, or has not heard of that one.
+    pub fn lag_of(&self, id: u64) -> Option<u64> {
+        let metrics = self.inner.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let matched = metrics.replication.as_ref()?.get(&id)?.as_ref()?.index;
+        Some(metrics.last_log_index.unwrap_or(0).saturating_sub(matched))
+    }
+
     /// Who leads, now and from now on.
     pub fn watch_leadership(&self) -> watch::Receiver<Leadership> {
         self.inner.leadership.clone()

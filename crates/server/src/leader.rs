@@ -65,6 +65,7 @@ fn open(core: &Arc<Core>, scope: &CancellationToken, tasks: &TaskTracker) {
     spawn("identity", Box::pin(identify(Arc::clone(core))));
     spawn("schedule", Box::pin(schedule::run(Arc::clone(core))));
     spawn("reconcile", Box::pin(reconcile::run(Arc::clone(core))));
+    spawn("catch up", Box::pin(reconcile::catch_up(Arc::clone(core))));
     spawn("publish", Box::pin(reconcile::publish(Arc::clone(core))));
     spawn("heartbeats", Box::pin(heartbeats_run(Arc::clone(core))));
     spawn("capacity", Box::pin(capacity(Arc::clone(core))));

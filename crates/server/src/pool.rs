@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// Version of the bytes of a record's body.
 const RECORD_VERSION: u16 = 1;
@@ -26,6 +26,8 @@ const RECORD_VERSION: u16 = 1;
 const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
 /// Syncs answered at once; more are turned away, they are repeated anyway.
 const SYNCS_MAX: usize = 64;
+/// A server that was asked to join and neither answers nor refuses is given up after this time.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What the rest of the server knows of the pool, and asks of it.
 #[derive(Clone)]
@@ -36,16 +38,37 @@ pub struct PoolHandle {
 
 struct Shared {
     own_address: SocketAddr,
-    members: ArcSwap<Vec<Member>>,
+    directory: ArcSwap<Directory>,
     records: Mutex<Heard>,
     members_changed: Notify,
     records_changed: Notify,
 }
 
+/// The members, and what every request asks about them, put together once per change.
+struct Directory {
+    members: Arc<Vec<Member>>,
+    /// With a member that takes part; sorted.
+    regions: Vec<RegionName>,
+    /// rpc addresses of the own region's servers, by raft id: the newest that is known of each, whether it takes part or not.
+    addresses: HashMap<u64, SocketAddr>,
+}
+
+impl Directory {
+    fn new(members: Vec<Member>, own: &RegionName) -> Self {
+        let mut regions: Vec<RegionName> =
+            members.iter().filter(|member| member.status.is_active()).map(|member| member.meta.region.clone()).collect();
+        regions.sort();
+        regions.dedup();
+        let of_region = members.iter().filter(|member| member.meta.region == *own);
+        let addresses = of_region.map(|member| (member.meta.server_id, member.meta.rpc_address)).collect();
+        Self { members: Arc::new(members), regions, addresses }
+    }
+}
+
 /// The records of other regions, and when each arrived.
 #[derive(Default)]
 struct Heard {
-    records: Records,
+    records: Arc<Records>,
     at: HashMap<(model::RolloutId, RegionName), Instant>,
 }
 
@@ -73,16 +96,17 @@ enum Ask {
 impl PoolHandle {
     /// Every member that is shown, this server included, by region and name.
     pub fn members(&self) -> Arc<Vec<Member>> {
-        self.shared.members.load_full()
+        Arc::clone(&self.shared.directory.load().members)
     }
 
     /// Names of the regions with a member that takes part, sorted.
     pub fn regions(&self) -> Vec<RegionName> {
-        let mut regions: Vec<RegionName> =
-            self.members().iter().filter(|member| member.status.is_active()).map(|member| member.meta.region.clone()).collect();
-        regions.sort();
-        regions.dedup();
-        regions
+        self.shared.directory.load().regions.clone()
+    }
+
+    /// The rpc address that a server of the own region tells now; the raft group's membership may still have an older one.
+    pub fn address_of(&self, raft_id: u64) -> Option<SocketAddr> {
+        self.shared.directory.load().addresses.get(&raft_id).copied()
     }
 
     /// rpc addresses of the members of a region that take part.
@@ -103,9 +127,9 @@ impl PoolHandle {
         self.shared.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A copy of what other regions published.
-    pub fn records(&self) -> Records {
-        self.heard().records.clone()
+    /// What other regions published.
+    pub fn records(&self) -> Arc<Records> {
+        Arc::clone(&self.heard().records)
     }
 
     /// Nanoseconds since the record arrived here.
@@ -134,10 +158,17 @@ impl PoolHandle {
 
     pub async fn join(&self, addresses: Vec<SocketAddr>) -> Vec<(SocketAddr, Result<String, String>)> {
         let (answer, answered) = oneshot::channel();
+        let asked = addresses.clone();
         if self.asks.send(Ask::Join { addresses, answer }).await.is_err() {
             return Vec::new();
         }
-        answered.await.unwrap_or_default()
+        match tokio::time::timeout(JOIN_TIMEOUT, answered).await {
+            Ok(answer) => answer.unwrap_or_default(),
+            Err(_) => {
+                let problem = format!("no answer within {} s", JOIN_TIMEOUT.as_secs());
+                asked.into_iter().map(|address| (address, Err(problem.clone()))).collect()
+            }
+        }
     }
 
     pub async fn force_leave(&self, name: String, prune: bool) -> Result<(), String> {
@@ -191,16 +222,17 @@ impl Sockets {
 /// Starts the loop; it ends with `shutdown`.
 pub fn start(machine: Gossip, sockets: Sockets, memo: Arc<dyn Memo>, shutdown: CancellationToken, tasks: &TaskTracker) -> PoolHandle {
     let (asks, asked) = mpsc::channel(256);
+    let own = machine.meta().region;
     let shared = Arc::new(Shared {
         own_address: machine.identity().address,
-        members: ArcSwap::from_pointee(machine.members()),
+        directory: ArcSwap::from_pointee(Directory::new(machine.members(), &own)),
         records: Mutex::default(),
         members_changed: Notify::new(),
         records_changed: Notify::new(),
     });
     let (events, happened) = mpsc::channel(256);
     let shell = Shell {
-        own: machine.meta().region,
+        own,
         machine,
         udp: Arc::new(sockets.udp),
         events: events.clone(),
@@ -210,6 +242,7 @@ pub fn start(machine: Gossip, sockets: Sockets, memo: Arc<dyn Memo>, shutdown: C
         joins: Vec::new(),
         leaving: Vec::new(),
         tasks: tasks.clone(),
+        shutdown: shutdown.clone(),
     };
     tasks.spawn(shell.run(asked, happened, shutdown.clone()));
     tasks.spawn(answer_syncs(sockets.tcp, events, shutdown, tasks.clone()));
@@ -233,6 +266,7 @@ struct Shell {
     joins: Vec<Joining>,
     leaving: Vec<oneshot::Sender<()>>,
     tasks: TaskTracker,
+    shutdown: CancellationToken,
 }
 
 struct Joining {
@@ -262,8 +296,8 @@ impl Shell {
                     None => std::future::pending().await,
                 }
             };
+            // No branch comes first: a flood of datagrams must not keep the others waiting.
             tokio::select! {
-                biased;
                 () = shutdown.cancelled() => break,
                 () = sleep => {
                     let now = self.now();
@@ -379,11 +413,11 @@ impl Shell {
                         let _ = answer.send(());
                     }
                 }
-                Output::Defunct => warn!("the pool holds this server for dead: restart it"),
+                Output::Defunct => error!("the pool holds this server for dead: restart it"),
             }
         }
         if members_changed {
-            self.shared.members.store(Arc::new(self.machine.members()));
+            self.shared.directory.store(Arc::new(Directory::new(self.machine.members(), &self.own)));
             self.shared.members_changed.notify_waiters();
             self.shared.members_changed.notify_one();
         }
@@ -400,7 +434,7 @@ impl Shell {
         debug!(region = %record.region.name, rollout = %record.rollout, phase = %record.phase, "record");
         let mut heard = self.shared.records.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (record.rollout.clone(), record.region.name.clone());
-        if heard.records.put(record) {
+        if Arc::make_mut(&mut heard.records).put(record) {
             heard.at.insert(place, Instant::now());
             drop(heard);
             self.shared.records_changed.notify_waiters();
@@ -423,9 +457,13 @@ impl Shell {
     }
 
     fn sync(&self, to: SocketAddr, request: SyncRequest) {
-        let events = self.events.clone();
+        let (events, shutdown) = (self.events.clone(), self.shutdown.clone());
         self.tasks.spawn(async move {
-            let result = match tokio::time::timeout(SYNC_TIMEOUT, ask_sync(to, &request)).await {
+            let asked = tokio::select! {
+                () = shutdown.cancelled() => return,
+                asked = tokio::time::timeout(SYNC_TIMEOUT, ask_sync(to, &request)) => asked,
+            };
+            let result = match asked {
                 Ok(result) => result.map(Box::new),
                 Err(_) => Err(format!("no answer within {} s", SYNC_TIMEOUT.as_secs())),
             };
@@ -462,9 +500,13 @@ async fn answer_syncs(tcp: TcpListener, events: mpsc::Sender<Event>, shutdown: C
             continue;
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-        let events = events.clone();
+        let (events, shutdown) = (events.clone(), shutdown.clone());
         tasks.spawn(async move {
-            if let Err(error) = tokio::time::timeout(SYNC_TIMEOUT, answer_sync(stream, events)).await.unwrap_or(Ok(())) {
+            let answered = tokio::select! {
+                () = shutdown.cancelled() => return,
+                answered = tokio::time::timeout(SYNC_TIMEOUT, answer_sync(stream, events)) => answered,
+            };
+            if let Err(error) = answered.unwrap_or(Ok(())) {
                 debug!(%peer, %error, "sync");
             }
             drop(place);

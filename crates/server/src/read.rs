@@ -11,7 +11,8 @@ use state::{Store, Table, Watch, in_namespace};
 pub fn watch_of(read: &Read) -> Option<Watch> {
     Some(match read {
         Read::Jobs { .. } => Watch::Table(Table::Jobs),
-        Read::Job { key } | Read::JobVersions { key } | Read::JobSubmission { key, .. } => Watch::Job(key.clone()),
+        Read::Job { key } | Read::JobSubmission { key, .. } => Watch::Job(key.clone()),
+        Read::JobVersions { key } => Watch::JobVersions(key.clone()),
         Read::JobSummary { key } => Watch::JobSummary(key.clone()),
         Read::JobAllocs { key, .. } => Watch::JobAllocs(key.clone()),
         Read::JobEvals { key } => Watch::JobEvals(key.clone()),

@@ -9,6 +9,7 @@ use state::{Command, Outcome};
 use tracing::{debug, info, warn};
 
 use crate::core::{Core, now};
+use crate::rollout;
 
 /// Everything is looked at at least this often, in case that a notice was lost.
 const SLOW_TICK: Duration = Duration::from_secs(2);
@@ -43,6 +44,26 @@ pub async fn run(core: Arc<Core>) {
             () = core.pool.records_changed() => {}
             () = tokio::time::sleep(until_deadline.clamp(Duration::from_millis(10), SLOW_TICK)) => {}
         }
+    }
+}
+
+/// Fetches rollouts that this region missed while it was away.
+pub async fn catch_up(core: Arc<Core>) {
+    loop {
+        for (id, region) in multiregion::missing(&core.view(), &core.pool.records()) {
+            match rollout::fetch(&core, &region, id.clone()).await {
+                Ok(Some(header)) => {
+                    if let Some(command) = multiregion::learn(&core.view(), &header, now()) {
+                        info!(rollout = %id, from = %region, "learned of a rollout that came while this region was away");
+                        propose(&core, vec![command]).await;
+                    }
+                }
+                Ok(None) => debug!(rollout = %id, from = %region, "the rollout is no longer known there"),
+                Err(problem) => debug!(rollout = %id, from = %region, %problem, "a rollout is not fetched yet"),
+            }
+        }
+        // Nothing is in a hurry here, and notices are for the reconciler.
+        tokio::time::sleep(SLOW_TICK).await;
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use model::{Job, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind, Uuid};
-use multiregion::submission::{Answer, Answers, Decision, answer as own_answer, decide, listed, report};
+use model::{Job, Phase, RegionName, Rollout, RolloutHeader, RolloutId, Uuid};
+use multiregion::submission::{Answer, Answers, Decision, Verdict, Vote, answer as own_answer, count, decide, listed, stop};
 use rpc::caller::Caller;
 use rpc::message::{Call, Failure, Hops, Prepared, RegisterJob, Reply, Request, RolloutReply, RolloutRequest, WriteReply, WriteValue};
 use state::{Command, Outcome};
@@ -18,6 +18,10 @@ use crate::forward::Front;
 
 /// A region that does not answer within this time is not reached.
 const REGION_TIMEOUT: Duration = Duration::from_secs(10);
+/// A proposal that is not decided by then is withdrawn.
+const DECISION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Regions that voted for a younger proposal are asked again after this time: they hear of its withdrawal by gossip.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Answers another region.
 pub async fn answer(core: &Arc<Core>, request: RolloutRequest) -> Result<RolloutReply, Failure> {
@@ -100,6 +104,14 @@ async fn ask(core: &Arc<Core>, region: &RegionName, request: RolloutRequest) -> 
         Ok(Err(failure)) => Err(failure.text),
         Ok(Ok(Reply::Rollout(reply))) => Ok(reply),
         Ok(Ok(_)) => Err("an answer of another kind".to_owned()),
+    }
+}
+
+/// The rollout as another region knows it.
+pub async fn fetch(core: &Arc<Core>, region: &RegionName, id: RolloutId) -> Result<Option<Arc<RolloutHeader>>, String> {
+    match ask(core, region, RolloutRequest::Fetch { id }).await? {
+        RolloutReply::Fetched(known) => Ok(known.map(|(header, _)| header)),
+        _ => Err("an answer of another kind".to_owned()),
     }
 }
 
@@ -200,40 +212,45 @@ async fn stage_and_vote(core: &Arc<Core>, register: &RegisterJob, header: &Arc<R
         Command::StageRollout { header: Arc::clone(header), source: source.clone(), submission: register.submission.clone(), time: now() };
     core.execute(stage).await?;
     let peers: Vec<RegionName> = header.participants().filter(|region| **region != core.region).cloned().collect();
-    let votes = join_all(peers.iter().map(|region| {
+    let deadline = Instant::now() + DECISION_TIMEOUT;
+    let mut votes: Vec<(RegionName, Vote)> = Vec::new();
+    let mut asked = peers.clone();
+    loop {
         let request = RolloutRequest::Propose { header: Arc::clone(header), job: source.clone(), submission: register.submission.clone() };
-        ask(core, region, request)
-    }))
-    .await;
-    let mut against: Answers = Vec::new();
-    let mut busy = None;
-    for (region, vote) in peers.iter().zip(votes) {
-        let answer = match vote {
-            Ok(RolloutReply::Voted) => Ok(Answer::default()),
-            Ok(RolloutReply::Rejected { reason }) => Ok(Answer { refusal: reason, ..Default::default() }),
-            Ok(RolloutReply::Busy { winner }) => {
-                let refusal = format!("another rollout of the job is being decided: {winner}");
-                busy = Some(winner);
-                Ok(Answer { refusal, ..Default::default() })
+        let heard = join_all(asked.iter().map(|region| ask(core, region, request.clone()))).await;
+        votes.extend(asked.into_iter().zip(heard.into_iter().map(as_vote)));
+        match count(&header.id, &votes, Instant::now() < deadline) {
+            Verdict::Commit => return commit(core, header).await,
+            Verdict::AskAgain(regions) => {
+                votes.retain(|(region, _)| !regions.contains(region));
+                asked = regions;
+                tokio::time::sleep(ASK_AGAIN_AFTER).await;
             }
-            Ok(_) => Err("an answer of another kind".to_owned()),
-            Err(problem) => Err(problem),
-        };
-        against.push((region.clone(), answer));
+            Verdict::Withdraw { reason, winner } => {
+                withdraw(core, header, &peers, &reason).await;
+                return Err(Failure::new(if winner.is_some() { 409 } else { 500 }, reason));
+            }
+        }
     }
-    let refused = against.iter().any(|(_, answer)| answer.as_ref().map_or(true, |answer| !answer.refusal.is_empty()));
-    if refused {
-        let text = report("the rollout was refused, nothing was changed", &against);
-        withdraw(core, header, &peers, &text).await;
-        return Err(Failure::new(if busy.is_some() { 409 } else { 500 }, text));
+}
+
+fn as_vote(reply: Result<RolloutReply, String>) -> Vote {
+    match reply {
+        Ok(RolloutReply::Voted) => Vote::Yes,
+        Ok(RolloutReply::Rejected { reason }) => Vote::No(reason),
+        Ok(RolloutReply::Busy { winner }) => Vote::Busy(winner),
+        Ok(_) => Vote::Silent("an answer of another kind".to_owned()),
+        Err(problem) => Vote::Silent(problem),
     }
-    commit(core, header).await
 }
 
 /// The origin's own vote: one log entry, the decision.
 async fn commit(core: &Core, header: &RolloutHeader) -> Result<WriteReply, Failure> {
     let view = core.view();
     let staged = view.rollout(&header.id).ok_or_else(|| Failure::internal("the staged rollout is gone"))?;
+    if staged.phase == Phase::Withdrawn {
+        return Err(Failure::new(409, format!("the rollout was withdrawn, nothing was changed: {}", staged.cause)));
+    }
     let command = multiregion::adopt(&view, staged, &core.region, now(), &mut core.ids());
     let eval_id = match &command {
         Command::AdoptRollout(adoption) => adoption.eval.as_ref().map(|eval| eval.id).unwrap_or_default(),
@@ -271,21 +288,15 @@ async fn withdraw(core: &Arc<Core>, header: &RolloutHeader, peers: &[RegionName]
 
 /// Stops a job in all regions of its present rollout: a rollout of kind stop, without the barrier.
 pub async fn stop_everywhere(core: &Arc<Core>, head: &Arc<Rollout>, purge: bool) -> Result<WriteReply, Failure> {
-    let view = core.view();
-    let base = &head.header;
-    let regions: Vec<RegionName> = base.regions.clone();
-    let header = Arc::new(RolloutHeader {
-        id: RolloutId { lamport: view.identity().lamport + 1, origin: core.region.clone(), uuid: Uuid::new_v4() },
-        base: Some(base.id.clone()),
-        kind: RolloutKind::Stop,
-        spec_hash: String::new(),
-        dropped: Vec::new(),
-        deferred: Vec::new(),
-        submit_time: now(),
-        ..(**base).clone()
-    });
-    let others: Vec<RegionName> = regions.into_iter().filter(|region| *region != core.region).collect();
-    stop_here(core, &header, purge).await?;
+    let header = Arc::new(stop(&core.view(), head, Uuid::new_v4(), "", now()));
+    let others: Vec<RegionName> = header.participants().filter(|region| **region != core.region).cloned().collect();
+    match stop_here(core, &header, purge).await? {
+        RolloutReply::Busy { winner } => {
+            return Err(Failure::new(409, format!("a rollout of the job is being decided: {winner}: stop it when it has begun")));
+        }
+        RolloutReply::Rejected { reason } => return Err(Failure::new(409, format!("the job was not stopped: {reason}"))),
+        _ => {}
+    }
     let answers =
         join_all(others.iter().map(|region| ask(core, region, RolloutRequest::Stop { header: Arc::clone(&header), purge }))).await;
     let unreached: Vec<RegionName> = others

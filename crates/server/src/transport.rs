@@ -1,22 +1,34 @@
 //! Raft's messages and everything else over one rpc port.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::{BufMut, Bytes, BytesMut};
+use raftstore::wire::kind;
 use raftstore::{Lane, RaftTransport, TransportError};
 use rpc::caller::Caller;
 use rpc::transport::{CallContext, CallError, Class, Handler, Peer, Pool, Reply};
 use rpc::typed::METHOD_RAFT;
 
 use crate::core::Core;
+use crate::founding;
+use crate::pool::PoolHandle;
 
-/// Asks a server whether it takes part in founding the raft group: body is the asker's raft id; the answer one byte.
+/// About founding the raft group, see [`founding`].
 pub const METHOD_FOUND: u16 = 3;
 
 /// Carries raft's requests to the other servers of the region.
 pub struct Carrier {
-    pub pool: Pool,
+    pub rpc: Pool,
+    /// Knows where servers are now: the membership cannot tell when most of them came back at other addresses, because changing it takes them.
+    pub pool: OnceLock<PoolHandle>,
+}
+
+impl Carrier {
+    fn address(&self, call: &raftstore::Call) -> String {
+        let told = self.pool.get().and_then(|pool| pool.address_of(call.target));
+        told.map_or_else(|| call.node.rpc_addr.clone(), |address| address.to_string())
+    }
 }
 
 impl RaftTransport for Carrier {
@@ -29,7 +41,7 @@ impl RaftTransport for Carrier {
         body.put_u64_le(call.target);
         body.put_slice(&call.body);
         let method = METHOD_RAFT + u16::from(call.kind);
-        match self.pool.call(&call.node.rpc_addr, class, method, body.freeze(), call.timeout).await {
+        match self.rpc.call(&self.address(&call), class, method, body.freeze(), call.timeout).await {
             Ok(answer) => Ok(answer),
             Err(CallError::Timeout { .. }) => Err(TransportError::Timeout),
             Err(error) => Err(TransportError::Unreachable(error.to_string())),
@@ -47,7 +59,7 @@ pub struct Front {
 impl Handler for Front {
     async fn handle(&self, peer: &Arc<Peer>, method: u16, body: Bytes, _context: CallContext) -> Reply {
         match method {
-            METHOD_FOUND => self.found(peer, &body),
+            METHOD_FOUND => founding::answer(&self.core, peer, &body).await,
             METHOD_RAFT.. => self.raft(peer, method, &body).await,
             _ => rpc::typed::answer(&self.caller, method, &body).await,
         }
@@ -71,22 +83,18 @@ impl Front {
         }
         let Ok(kind) = u8::try_from(method - METHOD_RAFT) else { return Reply::error(404, "unknown raft message") };
         match self.core.replica.handle(kind, body).await {
-            Ok(answer) => Reply::Message(answer),
+            Ok(answer) => {
+                if matches!(kind, kind::APPEND | kind::SNAPSHOT_CHUNK | kind::SNAPSHOT_INSTALL) && self.is_leader(peer) {
+                    self.core.heard_leader();
+                }
+                Reply::Message(answer)
+            }
             Err(error) => Reply::error(500, error.to_string()),
         }
     }
 
-    /// Every server promises itself to one founder at most, so that two founders who see different servers cannot both succeed.
-    fn found(&self, peer: &Peer, body: &[u8]) -> Reply {
-        let Ok(founder) = <[u8; 8]>::try_from(body).map(u64::from_le_bytes) else { return Reply::error(400, "not a raft id") };
-        if peer.region != self.core.region {
-            return Reply::error(400, "another region");
-        }
-        let mut promised = self.core.promised.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let free = promised.is_none_or(|other| other == founder) && !self.core.replica.status().members.iter().any(|member| member.voter);
-        if free {
-            *promised = Some(founder);
-        }
-        Reply::Message(Bytes::from(vec![u8::from(free)]))
+    /// Also one that was deposed goes on sending, until it hears of it.
+    fn is_leader(&self, peer: &Peer) -> bool {
+        self.core.leader_id() == Some(raftstore::raft_id(peer.id.as_u128()))
     }
 }

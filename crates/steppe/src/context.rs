@@ -152,9 +152,9 @@ pub fn query() -> Query {
     Query::new()
 }
 
-/// A question about something in a namespace.
+/// A question about something in a namespace; empty: that of the client.
 pub fn in_namespace(namespace: &str) -> Query {
-    Query::new().namespace(namespace)
+    if namespace.is_empty() { Query::new() } else { Query::new().namespace(namespace) }
 }
 
 /// Asks a yes-or-no question on the terminal. Only an exact `y` is a yes; anything else has said so and ends the command.

@@ -40,6 +40,8 @@ fn truth(text: &str) -> Result<bool, String> {
 pub fn normalise(root: &Command, arguments: &[String]) -> Typed {
     let mut command = root;
     let mut typed = Typed { arguments: vec![root.get_name().to_owned()], path: Vec::new(), help: false };
+    // A word that names no subcommand: what follows are arguments, whatever they look like.
+    let mut lost = false;
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         if argument == "--" {
@@ -48,9 +50,12 @@ pub fn normalise(root: &Command, arguments: &[String]) -> Typed {
             break;
         }
         let Some(body) = flag_body(argument) else {
-            if let Some(below) = command.find_subcommand(argument) {
-                command = below;
-                typed.path.push(argument.clone());
+            match command.find_subcommand(argument) {
+                Some(below) if !lost => {
+                    command = below;
+                    typed.path.push(argument.clone());
+                }
+                _ => lost = true,
             }
             typed.arguments.push(argument.clone());
             continue;
@@ -126,6 +131,14 @@ mod tests {
             let got = normalise(&root(), &words(typed));
             assert_eq!((got.arguments[1..].join(" ").as_str(), got.help), (want, false), "{typed}");
             assert_eq!(got.path, ["job", "run"], "{typed}");
+        }
+    }
+
+    /// Rows: what a person types; the command that is selected.
+    #[test]
+    fn selecting() {
+        for (typed, want) in [("job run job run", "job run"), ("nosuch job run", ""), ("job nosuch run", "job"), ("-region x job", "")] {
+            assert_eq!(normalise(&root(), &words(typed)).path.join(" "), want, "{typed}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use api::client::{Answer, Error};
 use api::{AllocListStub, Client};
 use model::{AllocId, ClientStatus, DeploymentStatus, EvalStatus, Evaluation};
 
@@ -12,6 +13,11 @@ use crate::show::{self, Screen};
 
 /// Longest wait of one question. What other regions do changes no index here, so a picture must not be older than this.
 pub const WAIT: Duration = Duration::from_secs(2);
+
+/// How long a server may fail to answer before following ends: an election takes a few seconds, a restart some more.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// All is placed and healthy, or there was nothing to wait for.
 const GOOD: u8 = 0;
@@ -39,6 +45,23 @@ fn headline(text: &str) {
 /// A line of the monitor.
 fn note(text: &str) {
     say!("    {}: {text}", show::time(show::now()));
+}
+
+/// Asks again while nobody answers, or the answer is that there is no leader: what is followed goes on meanwhile.
+pub async fn patiently<T, F: Future<Output = Result<Answer<T>, Error>>>(ask: impl Fn() -> F) -> Result<Answer<T>, Error> {
+    let mut since = None;
+    loop {
+        match ask().await {
+            Err(error) if error.is_connection() || error.status().is_some_and(|status| status >= 500) => {
+                let since = *since.get_or_insert_with(std::time::Instant::now);
+                if since.elapsed() > PATIENCE {
+                    return Err(error);
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// Follows an evaluation and those that come after it, then the deployment. The exit code says how it went.
@@ -69,14 +92,15 @@ async fn one_evaluation(client: &Client, id: &str, verbose: bool) -> Result<Eval
     let short = show::id(id, verbose);
     headline(&format!("Monitoring evaluation \"{short}\""));
     let mut seen = Seen { verbose, ..Default::default() };
+    let now = query();
     let mut index = 0;
     let eval = loop {
         let question = if index == 0 { query() } else { query().after(index, WAIT) };
-        let answer = client.evaluation(id, &question).await.during("reading evaluation")?;
+        let answer = patiently(|| client.evaluation(id, &question)).await.during("reading evaluation")?;
         index = answer.index;
         let eval = answer.value;
         seen.evaluation(&eval);
-        let allocs = client.evaluation_allocations(id, &query()).await.during("reading allocations")?.value;
+        let allocs = patiently(|| client.evaluation_allocations(id, &now)).await.during("reading allocations")?.value;
         seen.allocations(&eval, &allocs);
         if eval.is_terminal() || eval.status == EvalStatus::Blocked {
             break eval;
@@ -157,7 +181,7 @@ pub async fn deployment(client: &Client, id: &str, verbose: bool, wait: Duration
     let mut index = 0;
     loop {
         let question = if index == 0 { query() } else { query().after(index, wait) };
-        let answer = client.deployment(id, &question).await.during("fetching deployment")?;
+        let answer = patiently(|| client.deployment(id, &question)).await.during("fetching deployment")?;
         index = answer.index;
         let deployment = answer.value;
         let text = deployment_text(client, &deployment, verbose).await;

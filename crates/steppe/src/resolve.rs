@@ -43,26 +43,26 @@ pub async fn job(client: &Client, given: &str) -> Result<JobName, Stop> {
 
 pub async fn allocation(client: &Client, given: &str) -> Result<Allocation, Stop> {
     let prefix = id_prefix(given)?;
-    let stubs = client.allocations(&query().prefix(&prefix).namespace("*")).await.during("querying allocation")?.value;
-    let ids: Vec<String> = stubs.iter().map(|stub| stub.id.to_string()).collect();
-    let id = match one(&prefix, &ids) {
-        Found::One(id) => id,
+    let mut stubs = client.allocations(&query().prefix(&prefix).namespace("*")).await.during("querying allocation")?.value;
+    stubs.retain(|stub| begins_with(&stub.id, given));
+    let stub = match one(given, &stubs, |stub| stub.id.to_string()) {
+        Found::One(stub) => stub,
         Found::None => return Err(Stop::error(format!("No allocation(s) with prefix or id \"{given}\" found"))),
         Found::Many => {
             let table = crate::commands::alloc_table(&stubs, false);
             return Err(Stop::error(format!("Prefix matched multiple allocations\n\n{table}")));
         }
     };
-    Ok(client.allocation(&id, &query()).await.during("querying allocation")?.value)
+    Ok(client.allocation(&stub.id.to_string(), &in_namespace(&stub.namespace)).await.during("querying allocation")?.value)
 }
 
 /// The full id of a node.
 pub async fn node(client: &Client, given: &str) -> Result<String, Stop> {
     let prefix = id_prefix(given)?;
-    let nodes = client.nodes(&query().prefix(&prefix)).await.during("querying node info")?.value;
-    let ids: Vec<String> = nodes.iter().map(|node| node.id.to_string()).collect();
-    match one(&prefix, &ids) {
-        Found::One(id) => Ok(id),
+    let mut nodes = client.nodes(&query().prefix(&prefix)).await.during("querying node info")?.value;
+    nodes.retain(|node| begins_with(&node.id, given));
+    match one(given, &nodes, |node| node.id.to_string()) {
+        Found::One(node) => Ok(node.id.to_string()),
         Found::None => Err(Stop::error(format!("No node(s) with prefix \"{given}\" found"))),
         Found::Many => Err(Stop::error(format!("Prefix matched multiple nodes\n\n{}", crate::commands::node_table(&nodes)))),
     }
@@ -77,11 +77,14 @@ pub async fn own_node(client: &Client) -> Result<String, Stop> {
 
 pub async fn evaluation(client: &Client, given: &str) -> Result<Evaluation, Stop> {
     let prefix = id_prefix(given)?;
-    let evals = client.evaluations(&query().prefix(&prefix).namespace("*")).await.during("querying evaluation")?.value;
-    let ids: Vec<String> = evals.iter().map(|eval| eval.id.to_string()).collect();
-    match one(&prefix, &ids) {
+    let mut evals = client.evaluations(&query().prefix(&prefix).namespace("*")).await.during("querying evaluation")?.value;
+    evals.retain(|eval| begins_with(&eval.id, given));
+    match one(given, &evals, |eval| eval.id.to_string()) {
         // Lists may leave out what is long.
-        Found::One(id) => Ok(client.evaluation(&id, &query()).await.during("querying evaluation")?.value),
+        Found::One(eval) => {
+            let question = in_namespace(&eval.namespace);
+            Ok(client.evaluation(&eval.id.to_string(), &question).await.during("querying evaluation")?.value)
+        }
         Found::None => Err(Stop::error(format!("No evaluation(s) with prefix or id \"{given}\" found"))),
         Found::Many => {
             let table = crate::commands::eval_table(&evals, false, false);
@@ -92,12 +95,11 @@ pub async fn evaluation(client: &Client, given: &str) -> Result<Evaluation, Stop
 
 pub async fn deployment(client: &Client, given: &str) -> Result<Deployment, Stop> {
     let prefix = id_prefix(given)?;
-    let deployments = client.deployments(&query().prefix(&prefix).namespace("*")).await.during("retrieving deployment")?.value;
-    let ids: Vec<String> = deployments.iter().map(|deployment| deployment.id.to_string()).collect();
-    let missing = || Stop::error(format!("Error retrieving deployment: no deployment(s) with prefix or ID \"{given}\" found"));
-    match one(&prefix, &ids) {
-        Found::One(id) => deployments.into_iter().find(|deployment| deployment.id.to_string() == id).ok_or_else(missing),
-        Found::None => Err(missing()),
+    let mut deployments = client.deployments(&query().prefix(&prefix).namespace("*")).await.during("retrieving deployment")?.value;
+    deployments.retain(|deployment| begins_with(&deployment.id, given));
+    match one(given, &deployments, |deployment| deployment.id.to_string()) {
+        Found::One(deployment) => Ok(deployment.clone()),
+        Found::None => Err(Stop::error(format!("Error retrieving deployment: no deployment(s) with prefix or ID \"{given}\" found"))),
         Found::Many => {
             let table = crate::commands::deployment_table(&deployments, false);
             Err(Stop::error(format!("Prefix matched multiple deployments\n\n{table}")))
@@ -136,22 +138,28 @@ pub async fn allocation_of_job(client: &Client, given: &str, group: Option<&str>
     Ok(client.allocation(&best.id.to_string(), &query()).await.during("querying allocation")?.value)
 }
 
-enum Found {
-    One(String),
+enum Found<'a, T> {
+    One(&'a T),
     /// More than one begins with it.
     Many,
     None,
 }
 
-fn one(prefix: &str, ids: &[String]) -> Found {
-    if ids.iter().any(|id| id.eq_ignore_ascii_case(prefix)) {
-        return Found::One(prefix.to_ascii_lowercase());
+/// What was meant, among the things that begin with what was given.
+fn one<'a, T>(given: &str, found: &'a [T], id: impl Fn(&T) -> String) -> Found<'a, T> {
+    if let Some(exact) = found.iter().find(|thing| id(thing).eq_ignore_ascii_case(given)) {
+        return Found::One(exact);
     }
-    match ids {
+    match found {
         [] => Found::None,
-        [one] => Found::One(one.clone()),
+        [one] => Found::One(one),
         _ => Found::Many,
     }
+}
+
+/// Servers look for ids by whole bytes, so they find more than was meant when the number of digits is odd.
+pub fn begins_with(id: impl ToString, given: &str) -> bool {
+    id.to_string().to_lowercase().starts_with(&given.to_lowercase())
 }
 
 /// The prefix of a UUID as it may be asked for: at least two characters, an even number of hex digits.
@@ -188,23 +196,22 @@ mod tests {
         }
     }
 
-    /// Rows: a prefix, ids that begin with it, what it stands for.
+    /// Rows: what a person types, ids that begin with it, what it stands for.
     #[test]
     fn a_full_id_wins() {
-        for (prefix, ids, want) in [
+        for (given, ids, want) in [
             ("ab", vec!["ab12", "ab34"], "many"),
             ("ab", vec!["ab12"], "ab12"),
             ("ab12", vec!["ab12", "ab1234"], "ab12"),
-            ("AB12", vec!["ab12"], "ab12"),
+            ("AB12", vec!["ab12", "ab1234"], "ab12"),
             ("ab", vec![], "none"),
         ] {
-            let ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
-            let got = match one(prefix, &ids) {
+            let got = match one(given, &ids, |id| (*id).to_owned()) {
                 Found::One(id) => id,
-                Found::Many => "many".to_owned(),
-                Found::None => "none".to_owned(),
+                Found::Many => "many",
+                Found::None => "none",
             };
-            assert_eq!(got, want, "{prefix}");
+            assert_eq!(got, want, "{given}");
         }
     }
 }

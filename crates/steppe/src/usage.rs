@@ -108,8 +108,8 @@ pub fn refuse(root: &Command, path: &[String], error: &clap::Error, code: u8) ->
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
             let value = text(ContextKind::InvalidValue);
-            let why = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
-            if value.is_empty() { format!("flag {flag} needs a value") } else { format!("flag {flag}: invalid value {value:?}{why}") }
+            let what = if given.starts_with('-') { format!("flag {flag}") } else { given.to_lowercase() };
+            if value.is_empty() { format!("{what} needs a value") } else { format!("{what}: invalid value {value:?}{}", reason(error)) }
         }
         ErrorKind::ArgumentConflict => match text(ContextKind::PriorArg) {
             prior if prior.is_empty() || prior == given => format!("flag {flag} can be given once"),
@@ -118,6 +118,15 @@ pub fn refuse(root: &Command, path: &[String], error: &clap::Error, code: u8) ->
         _ => error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };
     Stop { code, text: with_hint(root, path, &problem) }
+}
+
+/// Why a value is invalid, as far as there are words for it.
+fn reason(error: &clap::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) if source.is::<std::num::ParseIntError>() => ": a whole number is expected".to_owned(),
+        Some(source) => format!(": {source}"),
+        None => String::new(),
+    }
 }
 
 /// The problem, and where to read more.

@@ -25,6 +25,7 @@ pub fn slot<'c>(config: &'c mut Config, path: &str) -> Option<Slot<'c>> {
         "ports.http" => Slot::Port(&mut config.ports.http),
         "ports.rpc" => Slot::Port(&mut config.ports.rpc),
         "ports.serf" => Slot::Port(&mut config.ports.gossip),
+        "limits.http_max_conns_per_client" => Slot::Count(&mut config.http_max_conns_per_client, 0..=1_000_000),
         "leave_on_interrupt" => Slot::Switch(&mut config.leave_on_interrupt),
         "leave_on_terminate" => Slot::Switch(&mut config.leave_on_terminate),
         "log_level" => Slot::Level(&mut config.log.level),

@@ -40,6 +40,8 @@ pub struct Config {
     pub addresses: Addresses,
     pub advertise: Advertised,
     pub ports: Ports,
+    /// HTTP connections from one address at a time; 0 for any number.
+    pub http_max_conns_per_client: u64,
     pub server: Server,
     pub client: Client,
     pub plugins: Plugins,
@@ -216,6 +218,7 @@ impl Default for Config {
             addresses: Addresses::default(),
             advertise: Advertised::default(),
             ports: Ports { http: HTTP_PORT, rpc: RPC_PORT, gossip: GOSSIP_PORT },
+            http_max_conns_per_client: 100,
             server: Server::default(),
             client: Client::default(),
             plugins: Plugins::default(),

@@ -75,8 +75,7 @@ impl Region {
     /// What the leader's reconcilers want: as in the server, deployments, rollouts, and proposals that nobody decides any more.
     pub fn wishes(&self, now: i64, ids: &mut IdSource) -> (Vec<Command>, Vec<(RolloutId, RegionName)>) {
         let mut commands = deployment::step(&self.store, now, ids).propose;
-        let step = multiregion::step(&self.store, &self.records, now, ids);
-        commands.extend(step.propose);
+        commands.extend(multiregion::step(&self.store, &self.records, now, ids).propose);
         let deciding = self.submission.as_ref().and_then(Submission::rollout);
         let abandoned = self.store.rollouts().filter(|rollout| {
             rollout.phase == Phase::Voted
@@ -91,7 +90,7 @@ impl Region {
             cause_region: self.name.clone(),
             time: now,
         }));
-        (commands, step.missing)
+        (commands, multiregion::missing(&self.store, &self.records))
     }
 
     /// One evaluation that is due, if there is one.

@@ -34,7 +34,7 @@ impl World {
     pub fn new(seed: u64, is_told: bool) -> Self {
         let mut dice = Dice(IdSource::new(seed));
         let n = 2 + dice.below(2);
-        let regions = ["west", "east", "north"][..n].iter().map(|name| Region::new(name, seed % 4 == 0)).collect();
+        let regions = ["west", "east", "north"][..n].iter().map(|name| Region::new(name, seed.is_multiple_of(4))).collect();
         let mut network = Network::default();
         (network.lost, network.doubled) = ([0, 5, 30][dice.below(3)], [0, 10][dice.below(2)]);
         let flakes = [0, 2, 10][dice.below(3)];

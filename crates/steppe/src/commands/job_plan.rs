@@ -120,6 +120,6 @@ fn next_step(answer: &JobPlanResponse, file: &FileArgs) -> String {
 /// 1 when allocations would be created or destroyed.
 fn code(answer: &JobPlanResponse) -> u8 {
     let groups = answer.annotations.iter().flat_map(|annotations| annotations.desired_tg_updates.values());
-    let changes = groups.map(|group| group.place + group.stop + group.migrate + group.destructive_update + group.canary).sum::<u64>();
-    u8::from(changes > 0)
+    let numbers = groups.flat_map(|group| [group.place, group.stop, group.migrate, group.destructive_update, group.canary]);
+    u8::from(numbers.into_iter().any(|n| n > 0))
 }

@@ -70,17 +70,18 @@ pub async fn run(args: Args) -> Outcome {
     }
     let size = batch_size(&args.batch_size, chosen.len())?;
     say!("==> {}: Restarting {} allocation{}", show::time(show::now()), chosen.len(), if chosen.len() == 1 { "" } else { "s" });
-    let mut n_failed = 0;
+    let (mut n_failed, mut n_left) = (0, chosen.len());
     let n_batches = chosen.len().div_ceil(size);
     for (at, batch) in chosen.chunks(size).enumerate() {
         for alloc in batch {
+            n_left -= 1;
             if let Err(stop) = restart(&client, &args, alloc).await {
                 complain!("    {}: Error restarting allocation \"{}\": {stop}", show::time(show::now()), show::id(alloc.id, args.verbose));
                 n_failed += 1;
                 if args.on_error == "fail" {
                     return Err(Stop::error("Error restarting job: the remaining allocations were left as they are"));
                 }
-                if !args.yes {
+                if n_left > 0 && !args.yes {
                     confirm("Restart the remaining allocations?", "job restart").map_err(|stop| stop.with_code(1))?;
                 }
             }
@@ -91,7 +92,7 @@ pub async fn run(args: Args) -> Outcome {
     }
     say!("==> {}: Job restart finished\n", show::time(show::now()));
     if n_failed > 0 {
-        return Err(Stop::error(format!("{n_failed} allocations could not be restarted")));
+        return Err(Stop::error(format!("Allocations that could not be restarted: {n_failed}")));
     }
     say!("Job restarted successfully!");
     Ok(0)

@@ -6,6 +6,7 @@ use api::{Client, RolloutRegion, RolloutStatus};
 use model::{OnFailure, Phase};
 
 use crate::context::{During, Global, Outcome, Stop, query};
+use crate::monitor::patiently;
 use crate::resolve;
 use crate::show::{self, Format, Screen, section};
 
@@ -56,8 +57,9 @@ pub fn positive(flag: &str, given: &str) -> Result<Duration, Stop> {
 /// Shows a rollout until it is at rest. What other regions do has no index here, so it is asked for at a pace.
 pub async fn follow(client: &Client, job: &str, verbose: bool, pace: Duration) -> Outcome {
     let mut screen = Screen::stdout();
+    let now = query();
     loop {
-        let rollout = client.job_rollout(job, &query()).await.during("querying rollout")?.value;
+        let rollout = patiently(|| client.job_rollout(job, &now)).await.during("querying rollout")?.value;
         if screen.show(show::now(), &text(&rollout, verbose), &news(&rollout)).is_err() {
             return Ok(1);
         }

@@ -119,6 +119,15 @@ async fn one(client: &Client, args: &Args, given: &str) -> Outcome {
     Ok(0)
 }
 
+/// Those of the answering region, when the job has some of its own there.
+fn datacenters(job: &Job) -> &[String] {
+    let region = job.multiregion.iter().flat_map(|multiregion| &multiregion.regions).find(|region| region.name == job.region);
+    match region {
+        Some(region) if !region.datacenters.is_empty() => &region.datacenters,
+        _ => &job.datacenters,
+    }
+}
+
 fn head(job: &Job) -> String {
     let mut pairs = vec![
         ("ID", job.id.to_string()),
@@ -126,7 +135,7 @@ fn head(job: &Job) -> String {
         ("Submit Date", show::time(job.submit_time)),
         ("Type", job.kind.to_string()),
         ("Priority", job.priority.to_string()),
-        ("Datacenters", job.datacenters.join(",")),
+        ("Datacenters", datacenters(job).join(",")),
         ("Namespace", job.namespace.to_string()),
         ("Node Pool", job.node_pool.clone()),
         ("Status", status(job.status, job.stop)),

@@ -137,17 +137,19 @@ fn allocated(node: &Node, allocs: &[Allocation]) -> Option<String> {
     let total = node.node_resources.as_ref()?;
     let reserved = node.reserved_resources.clone().unwrap_or_default();
     let live: Vec<&Allocation> = allocs.iter().filter(|alloc| !alloc.is_terminal()).collect();
-    let (mut cpu, mut memory, mut disk) = (0, 0, 0);
+    let (mut cpu, mut memory, mut disk) = (0_i64, 0_i64, 0_i64);
     for given in live.iter().filter_map(|alloc| alloc.allocated_resources.as_ref()) {
-        cpu += given.tasks.values().map(|task| task.cpu.cpu_shares).sum::<i64>();
-        memory += given.tasks.values().map(|task| task.memory.memory_mb).sum::<i64>();
-        disk += given.shared.disk_mb;
+        for task in given.tasks.values() {
+            cpu = cpu.saturating_add(task.cpu.cpu_shares);
+            memory = memory.saturating_add(task.memory.memory_mb);
+        }
+        disk = disk.saturating_add(given.shared.disk_mb);
     }
     let mut header = vec!["CPU", "Memory", "Disk"];
     let mut row = vec![
-        format!("{cpu}/{} MHz", total.cpu.cpu_shares - reserved.cpu.cpu_shares),
-        format!("{}/{}", show::megabytes(memory), show::megabytes(total.memory.memory_mb - reserved.memory.memory_mb)),
-        format!("{}/{}", show::megabytes(disk), show::megabytes(total.disk.disk_mb - reserved.disk.disk_mb)),
+        format!("{cpu}/{} MHz", total.cpu.cpu_shares.saturating_sub(reserved.cpu.cpu_shares)),
+        format!("{}/{}", show::megabytes(memory), show::megabytes(total.memory.memory_mb.saturating_sub(reserved.memory.memory_mb))),
+        format!("{}/{}", show::megabytes(disk), show::megabytes(total.disk.disk_mb.saturating_sub(reserved.disk.disk_mb))),
     ];
     if node.node_max_allocs > 0 {
         header.push("Alloc Count");
@@ -163,7 +165,8 @@ async fn used_by_allocations(client: &Client, allocs: &[Allocation]) -> (f64, u6
     let answers = futures::future::join_all(questions).await;
     let used: Vec<_> = answers.into_iter().flatten().filter_map(|answer| answer.value.resource_usage).collect();
     let cpu = used.iter().filter_map(|used| used.cpu_stats.as_ref()).map(|cpu| cpu.total_ticks).sum();
-    let memory = used.iter().filter_map(|used| used.memory_stats.as_ref()).map(|memory| memory.rss.max(memory.usage)).sum();
+    let memory =
+        used.iter().filter_map(|used| used.memory_stats.as_ref()).map(|memory| memory.rss.max(memory.usage)).fold(0, u64::saturating_add);
     (cpu, memory)
 }
 

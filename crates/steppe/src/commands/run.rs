@@ -1,5 +1,7 @@
 //! From arguments to an exit code.
 
+use std::io::IsTerminal;
+
 use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use super::{Cli, agent, dispatch, not_yet, version};
@@ -17,7 +19,9 @@ pub fn run(arguments: &[String]) -> u8 {
         Ok(code) => code,
         Err(Stop { code, text }) => {
             if !text.is_empty() {
-                complain!("{}", show::color(show::Color::Red, &text));
+                // Colors are decided by the output; errors may go elsewhere.
+                let text = if std::io::stderr().is_terminal() { show::color(show::Color::Red, &text) } else { text };
+                complain!("{text}");
             }
             code
         }

@@ -4,6 +4,7 @@ use api::SearchRequest;
 
 use super::{alloc_status, deployment_status, eval_status, job_status, node_status};
 use crate::context::{During, Global, Outcome, Stop, query};
+use crate::resolve::begins_with;
 use crate::show;
 
 #[derive(clap::Args, Debug)]
@@ -49,10 +50,8 @@ pub async fn run(args: Args) -> Outcome {
     }
 }
 
-/// Servers look for ids by whole bytes, so they find more than was meant when the number of digits is odd.
 fn beginning_with(given: &str, ids: &[String]) -> Vec<String> {
-    let given = given.to_lowercase();
-    ids.iter().filter(|id| id.to_lowercase().starts_with(&given)).cloned().collect()
+    ids.iter().filter(|id| begins_with(id, given)).cloned().collect()
 }
 
 /// The one match, or the one that is exactly what was given.

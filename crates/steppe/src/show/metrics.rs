@@ -10,7 +10,7 @@ use super::{id, row, table};
 pub fn failed_groups(failed: &BTreeMap<String, AllocMetric>) -> Vec<String> {
     let mut lines = Vec::new();
     for (group, metric) in failed {
-        let n = metric.coalesced_failures + 1;
+        let n = metric.coalesced_failures.saturating_add(1);
         lines.push(format!("Task Group {group:?} (failed to place {n} allocation{}):", if n == 1 { "" } else { "s" }));
         lines.extend(reasons(metric).into_iter().map(|reason| format!("  {reason}")));
     }

@@ -3,7 +3,6 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// An answer, and the requests that it is for.
 #[derive(Clone, Debug)]
@@ -13,19 +12,22 @@ pub struct Answer {
     /// Parameters that the request must have; the answer with the most of them wins.
     pub query: Vec<(String, String)>,
     pub status: u16,
+    /// There is another page.
+    pub next: bool,
     pub body: String,
     /// How often it was given. Of answers that fit equally well each is given once, in order, and the last one for ever.
     n_given: usize,
 }
 
 impl Answer {
-    /// `GET /v1/jobs?namespace=a -> 404` and the body.
+    /// `GET /v1/jobs?namespace=a -> 404` and the body; `-> 200 next` says that there is another page.
     pub fn parse(head: &str, body: &str) -> Self {
         let (request, status) = head.split_once(" -> ").unwrap_or((head, "200"));
         let (method, target) = request.split_once(' ').unwrap_or_else(|| panic!("no request: {head}"));
         let (path, query) = split_target(target);
+        let (status, next) = status.strip_suffix(" next").map_or((status, false), |status| (status, true));
         let status = status.parse().unwrap_or_else(|_| panic!("no status: {head}"));
-        Self { method: method.to_owned(), path, query, status, body: with_times(body), n_given: 0 }
+        Self { method: method.to_owned(), path, query, status, next, body: with_times(body), n_given: 0 }
     }
 
     fn fits(&self, request: &Request) -> bool {
@@ -33,16 +35,21 @@ impl Answer {
     }
 }
 
-/// `"@ago 90"` becomes the time 90 seconds ago in Unix nanoseconds, `"@in 90"` one that is to come.
+/// `"@ago 90"` becomes the time 90 seconds ago in Unix nanoseconds, `"@in 90"` one that is to come, and `"@date-in 90"` the same as a date.
 fn with_times(body: &str) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as i128;
+    let now = jiff::Timestamp::now();
     let mut text = String::new();
     let mut rest = body;
     while let Some((before, after)) = rest.split_once("\"@") {
         let (mark, after) = after.split_once('"').expect("a mark ends with a quote");
-        let (direction, seconds) = mark.split_once(' ').expect("@ago or @in, and seconds");
-        let nanos = seconds.parse::<i128>().expect("seconds") * 1_000_000_000;
-        let time = if direction == "ago" { now - nanos } else { now + nanos };
+        let (kind, seconds) = mark.split_once(' ').expect("@ago, @in or @date-in, and seconds");
+        let seconds = jiff::SignedDuration::from_secs(seconds.parse().expect("seconds"));
+        let time = match kind {
+            "ago" => (now - seconds).as_nanosecond().to_string(),
+            "in" => (now + seconds).as_nanosecond().to_string(),
+            "date-in" => format!("\"{}\"", now + seconds),
+            other => panic!("unknown mark @{other}"),
+        };
         text.push_str(&format!("{before}{time}"));
         rest = after;
     }
@@ -54,9 +61,23 @@ fn split_target(target: &str) -> (String, Vec<(String, String)>) {
     let pairs = query.split('&').filter(|pair| !pair.is_empty());
     let pair = |pair: &str| {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (key.to_owned(), value.replace("%2A", "*").replace("%20", " "))
+        (key.to_owned(), decoded(value))
     };
-    (path.to_owned(), pairs.map(pair).collect())
+    (decoded(path), pairs.map(pair).collect())
+}
+
+/// `%2F` is a slash.
+fn decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let code = part.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match code {
+            Some(byte) => out.push_str(&format!("{}{}", char::from(byte), &part[2..])),
+            None => out.push_str(&format!("%{part}")),
+        }
+    }
+    out
 }
 
 #[derive(Clone, Debug, Default)]
@@ -100,14 +121,14 @@ fn serve(stream: TcpStream, answers: &Mutex<Vec<Answer>>, seen: &Mutex<Vec<Reque
     // A connection that is opened ahead of its use may never carry a request.
     let Some(request) = read(&stream) else { return };
     seen.lock().unwrap().push(request.clone());
-    let (status, body) = choose(&mut answers.lock().unwrap(), &request);
+    let (status, next, body) = choose(&mut answers.lock().unwrap(), &request);
     let index = seen.lock().unwrap().len() + 1;
     let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\nX-Nomad-Index: {index}\r\n", body.len());
-    let more = if body.contains("\"@next\"") { "X-Nomad-NextToken: next-page\r\n" } else { "" };
+    let more = if next { "X-Nomad-NextToken: next-page\r\n" } else { "" };
     let _ = (&stream).write_all(format!("{head}{more}\r\n{body}").as_bytes());
 }
 
-fn choose(answers: &mut [Answer], request: &Request) -> (u16, String) {
+fn choose(answers: &mut [Answer], request: &Request) -> (u16, bool, String) {
     let most = answers.iter().filter(|answer| answer.fits(request)).map(|answer| answer.query.len()).max();
     let mut fitting: Vec<&mut Answer> =
         answers.iter_mut().filter(|answer| answer.fits(request) && Some(answer.query.len()) == most).collect();
@@ -115,9 +136,9 @@ fn choose(answers: &mut [Answer], request: &Request) -> (u16, String) {
     match fitting.get_mut(at) {
         Some(answer) => {
             answer.n_given += 1;
-            (answer.status, answer.body.clone())
+            (answer.status, answer.next, answer.body.clone())
         }
-        None => (404, format!("the story has no answer to {} {}", request.method, request.path)),
+        None => (404, false, format!("the story has no answer to {} {}", request.method, request.path)),
     }
 }
 

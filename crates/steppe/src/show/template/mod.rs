@@ -55,7 +55,7 @@ mod tests {
             ("{{/* said to nobody */}}{{`raw \\n`}}", "raw \\n"),
             ("{{range $k, $v := (index . 0).Meta}}{{$k}}:{{$v}} {{end}}", "a:b k:v "),
             ("{{(index . 0).Tags}} {{(index . 0).Meta}} {{(index . 1).Meta}}", "[x y] map[a:b k:v] "),
-            ("{{println (len .) \"x\"}}{{print 1 2 \"a\" \"b\"}}", "2 x\n1 2a b"),
+            ("{{println (len .) \"x\"}}{{print 1 2 \"a\" \"b\"}}", "2 x\n1 2ab"),
             ("{{range .}}{{$.}}{{break}}{{end}}", ""),
         ] {
             match render(source, &value) {

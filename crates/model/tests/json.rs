@@ -1,0 +1,160 @@
+//! The JSON of nouns against the field lists of the interface (`data/fields.tsv`).
+
+use std::collections::BTreeMap;
+
+use model::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use testkit::{any, full};
+
+struct Field {
+    name: &'static str,
+    kind: &'static str,
+    nullable: bool,
+    omitempty: bool,
+    /// Only in the types of client libraries.
+    client_only: bool,
+}
+
+fn fields(name: &str) -> Vec<Field> {
+    let lines = include_str!("data/fields.tsv").lines().filter(|line| !line.starts_with('#'));
+    let fields: Vec<Field> = lines
+        .map(|line| line.split('\t').collect::<Vec<_>>())
+        .filter(|cells| cells[0] == name)
+        .map(|cells| Field {
+            name: cells[1],
+            kind: cells[2],
+            nullable: cells[3] == "null",
+            omitempty: cells[4] == "omit",
+            client_only: cells[5] == "client_lib",
+        })
+        .collect();
+    assert!(!fields.is_empty(), "{name} is not in the list");
+    fields
+}
+
+/// Keys that a type has beyond the list or lacks of it, each with its reason.
+fn excused(name: &str, key: &str) -> bool {
+    matches!(
+        (name, key),
+        // Nothing is there yet.
+        ("", _)
+    ) || key.is_empty()
+}
+
+fn shape_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn expected_shape(kind: &str) -> &'static str {
+    match kind {
+        "integer" | "number" => "number",
+        "boolean" => "boolean",
+        kind if kind.starts_with("string") => "string",
+        kind if kind.starts_with("array") => "array",
+        _ => "object",
+    }
+}
+
+fn check<T: Serialize + DeserializeOwned + Default + PartialEq + std::fmt::Debug>() {
+    let name = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
+    let fields = fields(name);
+    let by_name: BTreeMap<&str, &Field> = fields.iter().map(|field| (field.name, field)).collect();
+    let mut wrong = Vec::new();
+
+    // Everything filled: the keys are the interface's, with values of its types.
+    let object = |value: &T| match serde_json::to_value(value) {
+        Ok(Value::Object(object)) => object,
+        other => panic!("{name}: {other:?}"),
+    };
+    let filled = object(&full::<T>(1).expect("a value"));
+    for (key, value) in &filled {
+        match by_name.get(key.as_str()) {
+            None if excused(name, key) => {}
+            None => wrong.push(format!("{key} is not of the interface")),
+            Some(field) if value.is_null() && !field.nullable && !excused(name, key) => wrong.push(format!("{key} is null")),
+            Some(field) if !value.is_null() && shape_of(value) != expected_shape(field.kind) => {
+                wrong.push(format!("{key} is a {}, not a {}", shape_of(value), field.kind));
+            }
+            Some(_) => {}
+        }
+    }
+
+    // Everything empty: absent, null or empty as the interface has it.
+    let empty = object(&T::default());
+    for field in fields.iter().filter(|field| !field.client_only && !excused(name, field.name)) {
+        match empty.get(field.name) {
+            None if !field.omitempty => wrong.push(format!("{} is missing when empty", field.name)),
+            None => {}
+            Some(value) if field.omitempty && !matches!(shape_of(value), "object") => {
+                wrong.push(format!("{} is {value} when empty, and should be left out", field.name));
+            }
+            Some(Value::Array(_)) => wrong.push(format!("{} is an empty list, and should be null", field.name)),
+            Some(Value::Object(object)) if object.is_empty() => wrong.push(format!("{} is an empty object, and should be null", field.name)),
+            Some(Value::Null) if !field.nullable && !field.kind.starts_with("string(RFC3339") => {
+                wrong.push(format!("{} is null when empty", field.name));
+            }
+            Some(_) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{name}:\n  {}", wrong.join("\n  "));
+
+    // Both ways, whatever is filled; and what is missing or null reads as empty.
+    for value in full::<T>(1).into_iter().chain((0..100).map(any::<T>)) {
+        let text = serde_json::to_string(&value).expect("json");
+        let read: T = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}: {text}"));
+        assert_eq!(read, value, "{name}");
+    }
+    assert_eq!(serde_json::from_str::<T>("{}").ok(), Some(T::default()), "{name} of {{}}");
+}
+
+macro_rules! checks {
+    ($($type:ident)+) => {
+        $(
+            #[test]
+            #[allow(non_snake_case)]
+            fn $type() {
+                check::<model::$type>();
+            }
+        )+
+    };
+}
+
+/// Each type by a test of its own: keys, shapes, what is left out, what is null.
+mod types {
+    use super::check;
+
+    checks! {
+        AllocDeploymentStatus AllocMetric AllocNetworkStatus AllocatedCpuResources AllocatedMemoryResources AllocatedPortMapping
+        AllocatedResources AllocatedSharedResources AllocatedTaskResources Allocation Constraint Deployment DeploymentState DesiredTransition
+        DesiredUpdates DrainMetadata DrainStrategy DriverInfo EphemeralDisk Evaluation Job JobChildrenSummary JobSubmission JobSummary
+        LegacyNodeCpuResources LogConfig MigrateStrategy Multiregion MultiregionRegion MultiregionStrategy NetworkResource Node
+        NodeDiskResources NodeEvent NodeMemoryResources NodeNetworkAddress NodeNetworkResource NodeProcessorResources
+        NodeReservedCpuResources NodeReservedDiskResources NodeReservedMemoryResources NodeReservedNetworkResources NodeReservedResources
+        NodeResources NodeScoreMeta PlanAnnotations Port RescheduleEvent ReschedulePolicy RescheduleTracker Resources RestartPolicy Task
+        TaskEvent TaskGroup TaskGroupSummary TaskLifecycle TaskState UpdateStrategy
+    }
+}
+
+/// Parts of the interface that are not supported are refused when they ask for something, and read when they ask for nothing.
+#[test]
+fn unsupported_parts() {
+    for (text, fits) in [
+        (r#"{"Periodic": null}"#, true),
+        (r#"{"Affinities": []}"#, true),
+        (r#"{"ParameterizedJob": {"Payload": "", "MetaRequired": null}}"#, true),
+        (r#"{"Periodic": {"Spec": "* * * * *"}}"#, false),
+        (r#"{"Spreads": [{"Weight": 50}]}"#, false),
+        (r#"{"Payload": "aGk="}"#, false),
+    ] {
+        assert_eq!(serde_json::from_str::<Job>(text).is_ok(), fits, "{text}");
+    }
+}

@@ -1,0 +1,185 @@
+//! How a region begins: its servers, who know each other through the gossip pool, agree on one of them to found the raft group.
+//!
+//! The one with the lowest raft id among those that it sees founds, and needs the promise of all whom it wants in the group. They may see
+//! different servers, so each promises itself to one founder at a time. Two founders with a server in common thus cannot both succeed: a
+//! promise ends when its founder gives up, or by time, and a founder whose first promise is old does not use them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use futures::future::join_all;
+use gossip::Status;
+use raftstore::ServerNode;
+use rpc::transport::{Class, Peer, Reply};
+use tracing::{debug, info, warn};
+
+use crate::core::Core;
+use crate::members::{as_node, of_region};
+use crate::transport::METHOD_FOUND;
+
+/// A promise is given for this long.
+const PROMISE: Duration = Duration::from_secs(30);
+/// All promises are gathered within this time, or not used: far less than they hold.
+const GATHERED_WITHIN: Duration = Duration::from_secs(5);
+const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(300);
+
+const ASK: u8 = 1;
+const RELEASE: u8 = 2;
+
+/// To whom this server has promised itself.
+#[derive(Default)]
+pub struct Founding(Mutex<Option<Promise>>);
+
+struct Promise {
+    founder: u64,
+    until: Instant,
+}
+
+impl Founding {
+    fn promise(&self) -> MutexGuard<'_, Option<Promise>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn give(&self, founder: u64, now: Instant) -> bool {
+        let mut promise = self.promise();
+        if promise.as_ref().is_some_and(|given| given.founder != founder && now < given.until) {
+            return false;
+        }
+        *promise = Some(Promise { founder, until: now + PROMISE });
+        true
+    }
+
+    fn release(&self, founder: u64) {
+        let mut promise = self.promise();
+        if promise.as_ref().is_some_and(|given| given.founder == founder) {
+            *promise = None;
+        }
+    }
+}
+
+/// Founds the region's raft group when as many servers as expected are there and none of them belongs to a group yet. Ends when this server
+/// belongs to one, founded by itself or by another.
+pub async fn found(core: Arc<Core>) {
+    loop {
+        if core.replica.is_initialized().await.unwrap_or(true) {
+            return;
+        }
+        if let Some(founders) = founders(&core) {
+            if promised_by_all(&core, &founders).await {
+                let names: Vec<&str> = founders.values().map(|node| node.name.as_str()).collect();
+                info!(servers = %names.join(", "), "founding the raft group of region {}", core.region);
+                if let Err(error) = core.replica.initialize(founders).await {
+                    warn!(%error, "founding failed");
+                }
+                continue;
+            }
+            // Of several who tried at once one shall find the others free.
+            tokio::time::sleep(LOOK_AGAIN.mul_f64(rand::random_range(0.0..3.0))).await;
+        }
+        tokio::select! {
+            () = core.pool.members_changed() => {}
+            () = tokio::time::sleep(LOOK_AGAIN) => {}
+        }
+    }
+}
+
+/// Who founds the group together, if this server is the one to begin.
+fn founders(core: &Core) -> Option<BTreeMap<u64, ServerNode>> {
+    let expect = core.config.bootstrap_expect;
+    let servers = of_region(core);
+    // A cluster that exists is joined, even if all of its servers are away at the moment: a second one would be refused when they return.
+    let exists = servers.iter().any(|member| member.status != Status::Left && !member.meta.cluster_id.is_nil());
+    if expect == 0 || exists {
+        return None;
+    }
+    let founders: BTreeMap<u64, ServerNode> = servers
+        .iter()
+        .filter(|member| member.status == Status::Alive && member.meta.bootstrap_expect == expect)
+        .map(|member| (member.meta.server_id, as_node(member)))
+        .collect();
+    let begins = founders.keys().next() == Some(&core.replica.id());
+    (begins && founders.len() >= expect as usize).then_some(founders)
+}
+
+async fn promised_by_all(core: &Core, founders: &BTreeMap<u64, ServerNode>) -> bool {
+    let own = core.replica.id();
+    let began = Instant::now();
+    if !core.founding.give(own, began) {
+        debug!("not founding the raft group: promised to another founder");
+        return false;
+    }
+    let others = || founders.iter().filter(|(id, _)| **id != own).map(|(_, node)| node);
+    let answers = join_all(others().map(|node| promised_by(core, node))).await;
+    if answers.into_iter().all(|promised| promised) && began.elapsed() < GATHERED_WITHIN {
+        return true;
+    }
+    core.founding.release(own);
+    join_all(others().map(|node| send(core, node, RELEASE))).await;
+    false
+}
+
+async fn promised_by(core: &Core, node: &ServerNode) -> bool {
+    match send(core, node, ASK).await {
+        Ok(answer) if answer.first() == Some(&1) => true,
+        Ok(_) => {
+            info!(server = %node.name, "does not take part in founding the raft group now: it belongs to one, or has promised itself to another founder");
+            false
+        }
+        Err(error) => {
+            info!(server = %node.name, %error, "cannot be asked to found the raft group, trying again");
+            false
+        }
+    }
+}
+
+async fn send(core: &Core, node: &ServerNode, what: u8) -> Result<Bytes, rpc::transport::CallError> {
+    let mut body = BytesMut::with_capacity(9);
+    body.put_u64_le(core.replica.id());
+    body.put_u8(what);
+    core.rpc.call(&node.rpc_addr, Class::Rpc, METHOD_FOUND, body.freeze(), ASK_TIMEOUT).await
+}
+
+/// Answers another server that wants to found the group. Body: its raft id, and what it wants.
+pub async fn answer(core: &Core, peer: &Peer, body: &[u8]) -> Reply {
+    let Some((founder, &[what])) = body.split_first_chunk::<8>() else { return Reply::error(400, "not a message about founding") };
+    let founder = u64::from_le_bytes(*founder);
+    if peer.region != core.region || raftstore::raft_id(peer.id.as_u128()) != founder {
+        return Reply::error(400, format!("the server {peer} cannot found the raft group of region {:?} as {founder}", core.region.as_str()));
+    }
+    match what {
+        ASK => {
+            let belongs = core.replica.is_initialized().await.unwrap_or(true);
+            let promised = !belongs && core.founding.give(founder, Instant::now());
+            Reply::Message(Bytes::from(vec![u8::from(promised)]))
+        }
+        RELEASE => {
+            core.founding.release(founder);
+            Reply::Message(Bytes::new())
+        }
+        other => Reply::error(400, format!("unknown message {other} about founding")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One founder at a time; a promise ends when its founder gives up, or by time.
+    #[test]
+    fn promises() {
+        let founding = Founding::default();
+        let start = Instant::now();
+        assert!(founding.give(1, start));
+        assert!(!founding.give(2, start));
+        assert!(founding.give(1, start), "the same again");
+        founding.release(2);
+        assert!(!founding.give(2, start), "released by somebody else");
+        founding.release(1);
+        assert!(founding.give(2, start));
+        assert!(!founding.give(1, start + PROMISE - Duration::from_millis(1)));
+        assert!(founding.give(1, start + PROMISE));
+    }
+}

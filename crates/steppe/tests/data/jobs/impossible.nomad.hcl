@@ -1,0 +1,15 @@
+job "impossible" {
+  priority = 1000
+
+  group "app" {
+    count = -1
+
+    task "server" {
+      driver = "raw_exec"
+
+      config {
+        command = "/bin/true"
+      }
+    }
+  }
+}

@@ -1,0 +1,367 @@
+GET /v1/nodes
+[{"ID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "NodePool": "default", "Datacenter": "west-1", "Name": "west-c1", "NodeClass": "", "Address": "127.0.0.1", "Version": "0.1.0", "SchedulingEligibility": "eligible", "Status": "ready"},
+ {"ID": "b3c94b28-f11c-2f2a-f70b-328d55fa9027", "NodePool": "edge", "Datacenter": "west-2", "Name": "west-c2", "NodeClass": "big", "Address": "127.0.0.2", "Version": "0.1.0", "Drain": true, "SchedulingEligibility": "ineligible", "Status": "down", "Attributes": {"os.name": "debian"}}]
+
+GET /v1/nodes?per_page=1 -> 200 next
+[{"ID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "NodePool": "default", "Datacenter": "west-1", "Name": "west-c1", "Status": "ready"}]
+
+GET /v1/nodes?region=empty
+[]
+
+GET /v1/nodes?region=mars -> 500
+No path to region "mars"; known regions: east, west
+
+GET /v1/nodes?prefix=a3c94b28
+[{"ID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027"}]
+
+GET /v1/nodes?prefix=a3
+[{"ID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "Name": "one"}, {"ID": "a3d94b28-f11c-2f2a-f70b-328d55fa9027", "Name": "two"}]
+
+GET /v1/nodes?prefix=b3
+[{"ID": "b3c94b28-f11c-2f2a-f70b-328d55fa9027"}]
+
+GET /v1/nodes?prefix=dead
+[]
+
+GET /v1/nodes?prefix=zzzz -> 500
+Invalid UUID: "zzzz" cannot begin an id: invalid character 'z'
+
+GET /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027
+{"ID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "Name": "west-c1", "NodePool": "default", "Datacenter": "west-1", "NodeClass": "", "SchedulingEligibility": "eligible", "Status": "ready",
+ "Attributes": {"kernel.name": "linux", "cpu.arch": "amd64"}, "Meta": {"rack": "r1"},
+ "Drivers": {"raw_exec": {"Detected": true, "Healthy": true, "HealthDescription": "Healthy", "UpdateTime": "2006-01-02T15:04:05Z"}, "mock_driver": {"Detected": true, "Healthy": false, "HealthDescription": "sick", "UpdateTime": "2006-01-02T15:04:05Z"}, "docker": {}},
+ "Events": [{"Message": "Node registered", "Subsystem": "Cluster", "Timestamp": "2006-01-02T15:04:05Z"}, {"Message": "Driver is unhealthy", "Subsystem": "Driver", "Details": {"driver": "mock_driver"}, "Timestamp": "2006-01-02T15:05:05Z"}],
+ "NodeResources": {"Cpu": {"CpuShares": 4600}, "Memory": {"MemoryMB": 24000}, "Disk": {"DiskMB": 75000}}, "ReservedResources": {"Cpu": {"CpuShares": 100}, "Memory": {"MemoryMB": 1000}}}
+
+GET /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/allocations
+[{"ID": "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee", "EvalID": "93eecff7-2c2e-6526-3d4b-d870ce50fb3f", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "TaskGroup": "app", "Job": {"Version": 1}, "DesiredStatus": "run", "ClientStatus": "running", "CreateIndex": 2, "CreateTime": "@ago 3810", "ModifyTime": "@ago 5430",
+  "AllocatedResources": {"Tasks": {"server": {"Cpu": {"CpuShares": 20}, "Memory": {"MemoryMB": 16}}}, "Shared": {"DiskMB": 300}}},
+ {"ID": "18011418-c581-3938-4ff6-df36bc691165", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "TaskGroup": "app", "DesiredStatus": "stop", "ClientStatus": "complete", "CreateIndex": 1, "CreateTime": "@ago 3690", "ModifyTime": "@ago 5430",
+  "AllocatedResources": {"Tasks": {"server": {"Cpu": {"CpuShares": 1000}}}}}]
+
+GET /v1/client/stats?node_id=a3c94b28-f11c-2f2a-f70b-328d55fa9027
+{"Uptime": 1177, "CPUTicksConsumed": 2994.4, "Memory": {"Total": 25276510208, "Available": 24000000000, "Used": 295698432, "Free": 22000000000}, "AllocDirStats": {"Used": 18253611008, "Size": 270553174016},
+ "CPU": [{"CPU": "cpu0", "User": 15.625, "System": 10, "Idle": 74.375}], "DiskStats": [{"Device": "/dev/vda", "Mountpoint": "/", "Size": 270553174016, "Used": 18253611008, "Available": 79870111744, "UsedPercent": 18.71, "InodesUsedPercent": 2.65}]}
+
+GET /v1/client/allocation/0711cffd-0b86-e5c0-b0c9-e79d646ee2ee/stats
+{"ResourceUsage": {"MemoryStats": {"RSS": 39845888}, "CpuStats": {"TotalTicks": 7.2}}}
+
+# A node that does not answer.
+
+GET /v1/node/b3c94b28-f11c-2f2a-f70b-328d55fa9027
+{"ID": "b3c94b28-f11c-2f2a-f70b-328d55fa9027", "Name": "west-c2", "NodePool": "edge", "Datacenter": "west-2", "NodeClass": "big", "Drain": true, "DrainStrategy": {}, "SchedulingEligibility": "ineligible", "Status": "down"}
+
+GET /v1/node/b3c94b28-f11c-2f2a-f70b-328d55fa9027/allocations
+[]
+
+GET /v1/agent/self
+{"stats": {"client": {"node_id": "b3c94b28-f11c-2f2a-f70b-328d55fa9027"}}}
+
+GET /v1/agent/self
+{"stats": {"nomad": {"server": "true"}}}
+
+PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/eligibility
+{"NodeModifyIndex": 9}
+
+PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/drain -> 501
+draining nodes is not supported yet
+
+=== transcript
+$ steppe node status
+ID        Node Pool  DC      Name     Class   Drain  Eligibility  Status
+a3c94b28  default    west-1  west-c1  <none>  false  eligible     ready
+b3c94b28  edge       west-2  west-c2  big     true   ineligible   down
+--- exit code: 0
+
+$ steppe node status -verbose -os
+ID                                    Node Pool  DC      Name     Class   OS      Address    Version  Drain  Eligibility  Status
+a3c94b28-f11c-2f2a-f70b-328d55fa9027  default    west-1  west-c1  <none>  <none>  127.0.0.1  0.1.0    false  eligible     ready
+b3c94b28-f11c-2f2a-f70b-328d55fa9027  edge       west-2  west-c2  big     debian  127.0.0.2  0.1.0    true   ineligible   down
+--- exit code: 0
+
+$ steppe node status -quiet
+a3c94b28
+b3c94b28
+--- exit code: 0
+
+$ steppe node status -region=empty
+No nodes registered
+--- exit code: 0
+
+$ steppe node status -region=empty -json
+[]
+--- exit code: 0
+
+$ steppe node status -region=mars
+--- stderr:
+Error querying node status: Unexpected response code: 500 (No path to region "mars"; known regions: east, west)
+--- exit code: 1
+
+$ steppe node status -per-page=1
+ID        Node Pool  DC      Name     Class   Drain  Eligibility  Status
+a3c94b28  default    west-1  west-c1  <none>  false  eligible     ready
+
+Results have been paginated. To get the next page run:
+
+steppe node status -per-page 1 -page-token next-page
+--- exit code: 0
+
+$ steppe node status -t '{{range .}}{{.Name}}:{{.Status}} {{end}}'
+west-c1:ready west-c2:down 
+--- exit code: 0
+
+### One.
+
+$ steppe node status a3c94b28
+ID              = a3c94b28-f11c-2f2a-f70b-328d55fa9027
+Name            = west-c1
+Node Pool       = default
+Class           = <none>
+DC              = west-1
+Drain           = false
+Eligibility     = eligible
+Status          = ready
+CSI Controllers = <none>
+CSI Drivers     = <none>
+Uptime          = 19m37s
+Host Volumes    = <none>
+Host Networks   = <none>
+CSI Volumes     = <none>
+Driver Status   = mock_driver (unhealthy),raw_exec
+
+Node Events
+Time                  Subsystem            Message
+2006-01-02T15:05:05Z  Driver: mock_driver  Driver is unhealthy
+2006-01-02T15:04:05Z  Cluster              Node registered
+
+Allocated Resources
+CPU          Memory         Disk
+20/4500 MHz  16 MiB/22 GiB  300 MiB/73 GiB
+
+Allocation Resource Utilization
+CPU         Memory
+7/4600 MHz  38 MiB/24 GiB
+
+Host Resource Utilization
+CPU            Memory          Disk
+2994/4600 MHz  282 MiB/24 GiB  17 GiB/252 GiB
+
+Allocations
+ID        Node ID   Task Group  Version  Desired  Status    Created   Modified
+0711cffd  a3c94b28  app         1        run      running   1h3m ago  1h30m ago
+18011418  a3c94b28  app         0        stop     complete  1h1m ago  1h30m ago
+--- exit code: 0
+
+$ steppe node status -verbose -stats a3c94b28
+ID              = a3c94b28-f11c-2f2a-f70b-328d55fa9027
+Name            = west-c1
+Node Pool       = default
+Class           = <none>
+DC              = west-1
+Drain           = false
+Eligibility     = eligible
+Status          = ready
+CSI Controllers = <none>
+CSI Drivers     = <none>
+Uptime          = 19m37s
+
+Drivers
+Driver       Detected  Healthy  Message  Time
+docker       false     false    <none>   <none>
+mock_driver  true      false    sick     2006-01-02T15:04:05Z
+raw_exec     true      true     Healthy  2006-01-02T15:04:05Z
+
+Node Events
+Time                  Subsystem            Message              Details
+2006-01-02T15:05:05Z  Driver: mock_driver  Driver is unhealthy  driver = mock_driver
+2006-01-02T15:04:05Z  Cluster              Node registered      <none>
+
+Allocated Resources
+CPU          Memory         Disk
+20/4500 MHz  16 MiB/22 GiB  300 MiB/73 GiB
+
+Allocation Resource Utilization
+CPU         Memory
+7/4600 MHz  38 MiB/24 GiB
+
+Host Resource Utilization
+CPU            Memory          Disk
+2994/4600 MHz  282 MiB/24 GiB  17 GiB/252 GiB
+
+CPU Stats
+CPU    = cpu0
+User   = 15.62%
+System = 10.00%
+Idle   = 74.38%
+
+Memory Stats
+Total     = 24 GiB
+Available = 22 GiB
+Used      = 282 MiB
+Free      = 20 GiB
+
+Disk Stats
+Device         = /dev/vda
+MountPoint     = /
+Size           = 252 GiB
+Used           = 17 GiB
+Available      = 74 GiB
+Used Percent   = 18.71%
+Inodes Percent = 2.65%
+
+Allocations
+ID                                    Eval ID                               Node ID                               Task Group  Version  Desired  Status    Created               Modified
+0711cffd-0b86-e5c0-b0c9-e79d646ee2ee  93eecff7-2c2e-6526-3d4b-d870ce50fb3f  a3c94b28-f11c-2f2a-f70b-328d55fa9027  app         1        run      running   <now>  <now>
+18011418-c581-3938-4ff6-df36bc691165  <none>                                a3c94b28-f11c-2f2a-f70b-328d55fa9027  app         0        stop     complete  <now>  <now>
+
+Attributes
+cpu.arch    = amd64
+kernel.name = linux
+
+Meta
+rack = r1
+--- exit code: 0
+
+$ steppe node status -short a3c94b28
+ID              = a3c94b28-f11c-2f2a-f70b-328d55fa9027
+Name            = west-c1
+Node Pool       = default
+Class           = <none>
+DC              = west-1
+Drain           = false
+Eligibility     = eligible
+Status          = ready
+CSI Controllers = <none>
+CSI Drivers     = <none>
+
+Allocations
+ID        Node ID   Task Group  Version  Desired  Status    Created   Modified
+0711cffd  a3c94b28  app         1        run      running   1h3m ago  1h30m ago
+18011418  a3c94b28  app         0        stop     complete  1h1m ago  1h30m ago
+--- exit code: 0
+
+$ steppe node-status b3c
+ID              = b3c94b28-f11c-2f2a-f70b-328d55fa9027
+Name            = west-c2
+Node Pool       = edge
+Class           = big
+DC              = west-2
+Drain           = true
+Eligibility     = ineligible
+Status          = down
+CSI Controllers = <none>
+CSI Drivers     = <none>
+Host Volumes    = <none>
+Host Networks   = <none>
+CSI Volumes     = <none>
+Driver Status   = <none>
+
+Node Events
+Time  Subsystem  Message
+
+Allocations
+No allocations placed
+--- exit code: 0
+
+$ steppe node status -self -short
+ID              = b3c94b28-f11c-2f2a-f70b-328d55fa9027
+Name            = west-c2
+Node Pool       = edge
+Class           = big
+DC              = west-2
+Drain           = true
+Eligibility     = ineligible
+Status          = down
+CSI Controllers = <none>
+CSI Drivers     = <none>
+
+Allocations
+No allocations placed
+--- exit code: 0
+
+$ steppe node status -self
+--- stderr:
+Error querying agent info: the agent is not a client, so it has no node
+--- exit code: 1
+
+$ steppe node status a3
+--- stderr:
+Prefix matched multiple nodes
+
+ID        Node Pool  DC      Name  Class   Drain  Eligibility  Status
+a3c94b28  <none>     <none>  one   <none>  false  eligible     initializing
+a3d94b28  <none>     <none>  two   <none>  false  eligible     initializing
+--- exit code: 1
+
+$ steppe node status dead
+--- stderr:
+No node(s) with prefix "dead" found
+--- exit code: 1
+
+$ steppe node status zzzz
+--- stderr:
+Error querying node info: Unexpected response code: 500 (Invalid UUID: "zzzz" cannot begin an id: invalid character 'z')
+--- exit code: 1
+
+### Acts.
+
+$ steppe node eligibility -disable a3c94b28
+Node "a3c94b28-f11c-2f2a-f70b-328d55fa9027" scheduling eligibility set: ineligible for scheduling
+>>> PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/eligibility {"Eligibility":"ineligible","Namespace":"","NodeEvent":null,"NodeID":"a3c94b28-f11c-2f2a-f70b-328d55fa9027","Region":"","UpdatedAt":0}
+--- exit code: 0
+
+$ steppe node eligibility -enable a3c94b28
+Node "a3c94b28-f11c-2f2a-f70b-328d55fa9027" scheduling eligibility set: eligible for scheduling
+>>> PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/eligibility {"Eligibility":"eligible","Namespace":"","NodeEvent":null,"NodeID":"a3c94b28-f11c-2f2a-f70b-328d55fa9027","Region":"","UpdatedAt":0}
+--- exit code: 0
+
+$ steppe node eligibility a3c94b28
+--- stderr:
+One of -enable and -disable is needed, and not both
+For additional help try 'steppe node eligibility -help'
+--- exit code: 1
+
+$ steppe node eligibility -enable
+--- stderr:
+Either -self or one node is needed: <node>
+For additional help try 'steppe node eligibility -help'
+--- exit code: 1
+
+$ steppe node drain -enable -yes -deadline=2m -m 'new disks' -meta who=me a3c94b28
+--- stderr:
+Error updating drain specification: Unexpected response code: 501 (draining nodes is not supported yet)
+>>> PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/drain {"DrainSpec":{"Deadline":120000000000,"IgnoreSystemJobs":false},"MarkEligible":false,"Meta":{"message":"new disks","who":"me"},"NodeID":"a3c94b28-f11c-2f2a-f70b-328d55fa9027"}
+--- exit code: 1
+
+$ steppe node drain -disable a3c94b28
+--- stderr:
+Error updating drain specification: Unexpected response code: 501 (draining nodes is not supported yet)
+>>> PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/drain {"DrainSpec":null,"MarkEligible":true,"Meta":null,"NodeID":"a3c94b28-f11c-2f2a-f70b-328d55fa9027"}
+--- exit code: 1
+
+$ steppe node drain -enable a3c94b28 <<< n\n
+Are you sure you want to enable drain mode for node "a3c94b28-f11c-2f2a-f70b-328d55fa9027"? [y/N] Cancelling node drain
+--- exit code: 0
+
+$ steppe node drain -monitor a3c94b28
+No drain strategy set
+--- exit code: 0
+
+$ steppe node drain a3c94b28
+--- stderr:
+One of -enable, -disable and -monitor is needed, and only one
+For additional help try 'steppe node drain -help'
+--- exit code: 1
+
+$ steppe node drain -enable -force -no-deadline a3c94b28
+--- stderr:
+-deadline, -force and -no-deadline exclude each other
+For additional help try 'steppe node drain -help'
+--- exit code: 1
+
+$ steppe node drain -enable -deadline=tomorrow a3c94b28
+--- stderr:
+flag -deadline: "tomorrow" is not a duration: write numbers with units, such as "300ms", "10s", "1m30s" or "2h"
+For additional help try 'steppe node drain -help'
+--- exit code: 1
+

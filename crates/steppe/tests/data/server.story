@@ -1,0 +1,149 @@
+GET /v1/agent/members
+{"ServerName": "west-s1", "ServerRegion": "west", "Members": [
+ {"Name": "west-s1.west", "Addr": "127.0.0.1", "Port": 24648, "Status": "alive", "ProtocolCur": 1, "Tags": {"region": "west", "dc": "west-1", "build": "0.1.0", "raft_vsn": "3", "rpc_addr": "127.0.0.1", "port": "24647"}},
+ {"Name": "east-s1.east", "Addr": "127.0.0.1", "Port": 25648, "Status": "failed", "ProtocolCur": 1, "Tags": {"region": "east", "dc": "east-1", "build": "0.1.0", "raft_vsn": "3", "rpc_addr": "127.0.0.1", "port": "25647"}},
+ {"Name": "east-s0.east", "Addr": "127.0.0.1", "Port": 25638, "Status": "alive", "ProtocolCur": 1, "Tags": {"region": "east", "dc": "east-1", "build": "0.1.0", "raft_vsn": "3", "rpc_addr": "127.0.0.1", "port": "25637"}}]}
+
+GET /v1/agent/members?region=cut
+{"Members": [{"Name": "a.mid", "Addr": "127.0.0.1", "Port": 1, "Status": "alive", "Tags": {"region": "mid"}}, {"Name": "b.far", "Addr": "127.0.0.1", "Port": 2, "Status": "failed", "Tags": {"region": "far"}}]}
+
+GET /v1/status/leader?region=west
+"127.0.0.1:24647"
+
+GET /v1/status/leader?region=east
+"127.0.0.1:25637"
+
+GET /v1/status/leader?region=mid
+""
+
+GET /v1/status/leader?region=far -> 500
+No path to region "far"; known regions: mid
+
+PUT /v1/agent/join?address=10.0.0.1%3A4648
+{"num_joined": 1, "error": ""}
+
+PUT /v1/agent/join?address=10.0.0.9%3A4648
+{"num_joined": 0, "error": "1 error occurred:\n\t* 10.0.0.9:4648: connection refused\n\n"}
+
+PUT /v1/agent/join?address=10.0.0.1%3A4648&address=10.0.0.9%3A4648
+{"num_joined": 1, "error": "1 error occurred:\n\t* 10.0.0.9:4648: connection refused\n\n"}
+
+PUT /v1/agent/force-leave?node=east-s1.east
+
+PUT /v1/agent/force-leave?node=nosuch -> 500
+no member is called "nosuch"; known are: east-s1.east
+
+GET /v1/operator/raft/configuration
+{"Servers": [{"ID": "1", "Node": "west-s1.west", "Address": "127.0.0.1:24647", "Leader": true, "Voter": true, "RaftProtocol": "3"}, {"ID": "2", "Node": "west-s2.west", "Address": "127.0.0.1:24657", "Voter": false, "RaftProtocol": "3"}]}
+
+=== transcript
+$ steppe server members
+Name          Address    Port   Status  Leader  Raft Version  Build  Datacenter  Region
+east-s0.east  127.0.0.1  25638  alive   true    3             0.1.0  east-1      east
+east-s1.east  127.0.0.1  25648  failed  false   3             0.1.0  east-1      east
+west-s1.west  127.0.0.1  24648  alive   true    3             0.1.0  west-1      west
+--- exit code: 0
+
+$ steppe server-members -detailed
+Name          Address    Port   Status  Leader  Protocol  Raft Version  Build  Datacenter  Region  Tags
+east-s0.east  127.0.0.1  25638  alive   true    1         3             0.1.0  east-1      east    build=0.1.0,dc=east-1,port=25637,raft_vsn=3,region=east,rpc_addr=127.0.0.1
+east-s1.east  127.0.0.1  25648  failed  false   1         3             0.1.0  east-1      east    build=0.1.0,dc=east-1,port=25647,raft_vsn=3,region=east,rpc_addr=127.0.0.1
+west-s1.west  127.0.0.1  24648  alive   true    1         3             0.1.0  west-1      west    build=0.1.0,dc=west-1,port=24647,raft_vsn=3,region=west,rpc_addr=127.0.0.1
+--- exit code: 0
+
+$ steppe server members -region=cut
+Name   Address    Port  Status  Leader  Raft Version  Build   Datacenter  Region
+b.far  127.0.0.1  2     failed  false   <none>        <none>  <none>      far
+a.mid  127.0.0.1  1     alive   false   <none>        <none>  <none>      mid
+
+--- stderr:
+Error determining leaders: 2 errors occurred:
+	* Region "far": Unexpected response code: 500 (No path to region "far"; known regions: mid)
+	* Region "mid": No cluster leader
+
+
+--- exit code: 1
+
+$ steppe server members -json -region=cut
+[
+    {
+        "Addr": "127.0.0.1",
+        "DelegateCur": 0,
+        "DelegateMax": 0,
+        "DelegateMin": 0,
+        "Name": "b.far",
+        "Port": 2,
+        "ProtocolCur": 0,
+        "ProtocolMax": 0,
+        "ProtocolMin": 0,
+        "Status": "failed",
+        "Tags": {
+            "region": "far"
+        }
+    },
+    {
+        "Addr": "127.0.0.1",
+        "DelegateCur": 0,
+        "DelegateMax": 0,
+        "DelegateMin": 0,
+        "Name": "a.mid",
+        "Port": 1,
+        "ProtocolCur": 0,
+        "ProtocolMax": 0,
+        "ProtocolMin": 0,
+        "Status": "alive",
+        "Tags": {
+            "region": "mid"
+        }
+    }
+]
+--- exit code: 0
+
+$ steppe server members -t '{{range .}}{{.Name}} {{end}}'
+east-s0.east east-s1.east west-s1.west 
+--- exit code: 0
+
+$ steppe server join 10.0.0.1:4648
+Joined 1 servers successfully
+>>> PUT /v1/agent/join?address=10.0.0.1:4648
+--- exit code: 0
+
+$ steppe server join 10.0.0.9:4648
+--- stderr:
+Error joining: 1 error occurred:
+	* 10.0.0.9:4648: connection refused
+
+
+>>> PUT /v1/agent/join?address=10.0.0.9:4648
+--- exit code: 1
+
+$ steppe server join 10.0.0.1:4648 10.0.0.9:4648
+Joined 1 servers successfully
+--- stderr:
+Error joining: 1 error occurred:
+	* 10.0.0.9:4648: connection refused
+
+
+>>> PUT /v1/agent/join?address=10.0.0.1:4648&address=10.0.0.9:4648
+--- exit code: 1
+
+$ steppe server force-leave east-s1.east
+>>> PUT /v1/agent/force-leave?node=east-s1.east
+--- exit code: 0
+
+$ steppe server force-leave -prune east-s1.east
+>>> PUT /v1/agent/force-leave?node=east-s1.east&prune=true
+--- exit code: 0
+
+$ steppe server force-leave nosuch
+--- stderr:
+Error force-leaving server: Unexpected response code: 500 (no member is called "nosuch"; known are: east-s1.east)
+>>> PUT /v1/agent/force-leave?node=nosuch
+--- exit code: 1
+
+$ steppe operator raft list-peers
+Node          ID  Address          State     Voter  RaftProtocol
+west-s1.west  1   127.0.0.1:24647  leader    true   3
+west-s2.west  2   127.0.0.1:24657  follower  false  3
+--- exit code: 0
+
