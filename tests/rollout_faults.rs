@@ -32,7 +32,9 @@ fn cluster() -> Cluster {
 
 /// West, then east; slow enough for something to happen in between.
 fn job() -> JobFile {
-    let regions = format!("multiregion {{\nstrategy {{\n max_parallel = 1\n on_failure = \"fail_all\"\n}}\nregion \"west\" {{\n count = {COUNT}\n}}\nregion \"east\" {{\n count = {COUNT}\n}}\n}}");
+    let regions = format!(
+        "multiregion {{\nstrategy {{\n max_parallel = 1\n on_failure = \"fail_all\"\n}}\nregion \"west\" {{\n count = {COUNT}\n}}\nregion \"east\" {{\n count = {COUNT}\n}}\n}}"
+    );
     JobFile::service("multi").count(0).job(&regions).update("min_healthy_time = \"1500ms\"\nmax_parallel = 1\nauto_revert = true")
 }
 
@@ -107,7 +109,9 @@ fn a_client_is_killed_and_restarted() {
     let cluster = cluster();
     cluster.submit("west-server-1", &job(), &[]).ok();
     wait_for(&cluster, [Running, Pending]);
-    let first = until("a task runs", || cluster.allocs("west-server-1", "multi").into_iter().find(|alloc| alloc.client_status.as_str() == "running"));
+    let first = until("a task runs", || {
+        cluster.allocs("west-server-1", "multi").into_iter().find(|alloc| alloc.client_status.as_str() == "running")
+    });
     let pid = process_of(&first, "sleep 3600");
     cluster.kill(&["west-client-1"]);
     cluster.start(&["west-client-1"]);

@@ -90,7 +90,14 @@ impl Plan {
         }
         script(&path, &arguments);
         let members = read(folder.path());
-        Cluster { members: Mutex::new(members), complaints: Mutex::default(), allowed: self.allowed, _guardian: guardian, folder, _turn: turn }
+        Cluster {
+            members: Mutex::new(members),
+            complaints: Mutex::default(),
+            allowed: self.allowed,
+            _guardian: guardian,
+            folder,
+            _turn: turn,
+        }
     }
 }
 

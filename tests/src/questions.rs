@@ -3,8 +3,8 @@
 use std::fs;
 use std::time::Duration;
 
-use api::client::{FileRange, LogStream, Query};
 use api::AllocListStub;
+use api::client::{FileRange, LogStream, Query};
 use model::{ClientStatus, Deployment, DeploymentStatus, Job};
 
 use crate::ask::{ask, ask_within};

@@ -256,6 +256,7 @@ fn server_config(config: &Config, folders: &Folders, name: &str, listen: &Listen
             ..control::Thresholds::default()
         },
         gc_interval: server.gc.interval,
+        log: server::LogLimits::default(),
         build: VERSION.to_owned(),
     })
 }

@@ -7,13 +7,18 @@ use crate::logging::Flush;
 /// What a process that panicked exits with, as Rust's own runtime does.
 const EXIT_CODE: i32 = 101;
 
-/// From now on a panic in any thread or task is logged and ends the process.
+/// From now on a panic in any thread or task is logged and ends the process, unless somebody has said that he catches it.
 pub fn end_the_process(log: Flush) {
     let print = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         print(info);
         let place = info.location().map(ToString::to_string).unwrap_or_default();
         let thread = std::thread::current();
+        if server::panic_is_contained() {
+            // One job that cannot be scheduled must not end one server after the other.
+            tracing::error!(%place, thread = thread.name().unwrap_or_default(), "panicked, the work is given up: {}", message(info));
+            return;
+        }
         tracing::error!(%place, thread = thread.name().unwrap_or_default(), "panicked, the agent ends: {}", message(info));
         log.flush();
         std::process::exit(EXIT_CODE);

@@ -58,7 +58,9 @@ macro_rules! uuid_id {
                 if text.is_empty() {
                     return Ok(Self::NIL);
                 }
-                Uuid::try_parse(text).map(Self).map_err(|_| InvalidId(text.to_owned()))
+                // The library also reads forms without hyphens or in braces, which nobody else would find again.
+                let uuid = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
+                uuid.map(Self).ok_or_else(|| InvalidId(text.to_owned()))
             }
         }
 
@@ -239,6 +241,10 @@ mod tests {
         assert_eq!(serde_json::to_string(&AllocId::NIL).unwrap(), "\"\"");
         assert_eq!(serde_json::from_str::<AllocId>("\"\"").unwrap(), AllocId::NIL);
         assert_eq!(id.short(), "5456bd7a");
-        assert!("5456".parse::<AllocId>().is_err());
+        for text in
+            ["5456", "5456bd7a9fc0c0dd6131cbee77f57577", "{5456bd7a-9fc0-c0dd-6131-cbee77f57577}", "5456bd7a-9fc0-c0dd-6131-cbee77f5757x"]
+        {
+            assert_eq!(text.parse::<AllocId>(), Err(InvalidId(text.to_owned())));
+        }
     }
 }

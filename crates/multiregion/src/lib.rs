@@ -20,6 +20,6 @@ pub mod submission;
 mod words;
 
 pub use interpolate::{effective_job, new_deployment, source_view, spec_hash};
-pub use record::{Records, own_records};
+pub use record::{Records, own_record, own_records, own_seq};
 pub use step::{Step, adopt, learn, missing, step};
 pub use words::waiting_for;

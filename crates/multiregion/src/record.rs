@@ -49,33 +49,38 @@ impl Records {
 
 /// What this region has to say, derived from its committed state alone: every server of the region derives the same.
 pub fn own_records(view: &Store) -> Vec<RegionRecord> {
+    view.rollouts().map(|rollout| own_record(view, rollout)).collect()
+}
+
+/// What this region has to say about one rollout.
+pub fn own_record(view: &Store, rollout: &Rollout) -> RegionRecord {
     let identity = view.identity();
-    let region = RegionId { name: identity.region.clone(), cluster: identity.cluster };
-    view.rollouts()
-        .map(|rollout| {
-            let deployment = view.deployment(rollout.deployment_id);
-            let total = |count: fn(&model::DeploymentState) -> i64| {
-                deployment.map_or(0, |deployment| deployment.task_groups.values().map(count).sum::<i64>()).try_into().unwrap_or(0)
-            };
-            RegionRecord {
-                rollout: rollout.header.id.clone(),
-                namespace: rollout.header.namespace.clone(),
-                job_id: rollout.header.job_id.clone(),
-                region: region.clone(),
-                phase: rollout.phase,
-                cause: shortened(&rollout.cause),
-                cause_region: rollout.cause_region.clone(),
-                forced: rollout.forced,
-                deployment_id: rollout.deployment_id,
-                job_version: rollout.header.job_version,
-                incarnation: identity.incarnation,
-                seq: seq(rollout, deployment.map(|deployment| &**deployment)),
-                desired: total(|state| state.desired_total),
-                placed: total(|state| state.placed_allocs),
-                healthy: total(|state| state.healthy_allocs),
-            }
-        })
-        .collect()
+    let deployment = view.deployment(rollout.deployment_id);
+    let total = |count: fn(&model::DeploymentState) -> i64| {
+        deployment.map_or(0, |deployment| deployment.task_groups.values().map(count).sum::<i64>()).try_into().unwrap_or(0)
+    };
+    RegionRecord {
+        rollout: rollout.header.id.clone(),
+        namespace: rollout.header.namespace.clone(),
+        job_id: rollout.header.job_id.clone(),
+        region: RegionId { name: identity.region.clone(), cluster: identity.cluster },
+        phase: rollout.phase,
+        cause: shortened(&rollout.cause),
+        cause_region: rollout.cause_region.clone(),
+        forced: rollout.forced,
+        deployment_id: rollout.deployment_id,
+        job_version: rollout.header.job_version,
+        incarnation: identity.incarnation,
+        seq: own_seq(view, rollout),
+        desired: total(|state| state.desired_total),
+        placed: total(|state| state.placed_allocs),
+        healthy: total(|state| state.healthy_allocs),
+    }
+}
+
+/// `seq` of [`own_record`], without making the record.
+pub fn own_seq(view: &Store, rollout: &Rollout) -> u64 {
+    seq(rollout, view.deployment(rollout.deployment_id).map(|deployment| &**deployment))
 }
 
 /// Index of the last change that the record shows. When the rollout has ended here, its counters change nothing any more; and the deployment

@@ -3,24 +3,32 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use model::EvalId;
 use model::{IdSource, RegionName, RolloutId};
-use raftstore::{ProposeError, Replica, Role};
+use raftstore::{Leadership, ProposeError, Replica, Role};
 use rpc::message::Failure;
 use rpc::transport::{Identity, Pool};
 use state::{Applied, Command, Outcome, View};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::error;
 
+use crate::founding::Founding;
 use crate::pool::PoolHandle;
 use crate::start::Config;
 use crate::watches::Watches;
 
 /// How long a request waits for a leader before it gives up.
 pub const LEADER_HOLD: Duration = Duration::from_secs(5);
-/// The answer when there is none.
+/// The answer when there is none. Whoever gives it has done nothing of what was asked, so that it can be asked again.
 pub const NO_LEADER: &str = "No cluster leader";
+/// A leader that has not been heard of for this long is none: longer than the longest election timeout.
+const LEADER_SILENCE: Duration = Duration::from_secs(5);
+/// A command that is not committed by then is given up. Shorter than what callers wait for.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub struct Core {
     pub config: Config,
@@ -35,8 +43,16 @@ pub struct Core {
     pub submitting: Mutex<BTreeSet<RolloutId>>,
     /// What the leader knows beside the state; `None` while this server does not lead.
     pub leading: Mutex<Option<Leading>>,
-    /// Who asked this server to join the founding of the raft group.
-    pub promised: Mutex<Option<u64>>,
+    pub founding: Founding,
+    /// Everything ends with it.
+    pub shutdown: CancellationToken,
+    /// What must have ended when the server has.
+    pub tasks: TaskTracker,
+    leadership: watch::Receiver<Leadership>,
+    /// When the leader was last heard of.
+    leader_heard: Mutex<Instant>,
+    /// Why this server cannot go on; empty as long as it can.
+    failure: watch::Sender<String>,
     seeds: AtomicU64,
 }
 
@@ -47,8 +63,9 @@ pub struct Signals {
     pub reconcile: Notify,
     /// Rollouts or deployments changed: there may be something to publish.
     pub publish: Notify,
-    /// Room may have come up.
+    /// Room may have come up; see [`Signals::room_came_up`].
     pub capacity: Notify,
+    n_rooms: AtomicU64,
     /// Evaluations that changed, for the broker.
     pub evals: Mutex<Option<mpsc::UnboundedSender<EvalId>>>,
 }
@@ -56,6 +73,19 @@ pub struct Signals {
 /// The leader's memory; gone with leadership.
 pub struct Leading {
     pub heartbeats: control::Heartbeats,
+}
+
+impl Signals {
+    /// To be called when what brought the room is committed.
+    pub fn room_came_up(&self) {
+        self.n_rooms.fetch_add(1, Ordering::SeqCst);
+        self.capacity.notify_one();
+    }
+
+    /// Changes when room came up. Whoever found none on a view that was taken after this may have missed what came since.
+    pub fn n_rooms(&self) -> u64 {
+        self.n_rooms.load(Ordering::SeqCst)
+    }
 }
 
 impl Core {
@@ -68,12 +98,15 @@ impl Core {
         pool: PoolHandle,
         watches: Arc<Watches>,
         signals: Arc<Signals>,
+        shutdown: CancellationToken,
+        tasks: TaskTracker,
     ) -> Self {
         let region = RegionName::from(config.region.as_str());
         Self {
             config,
             region,
             identity,
+            leadership: replica.watch_leadership(),
             replica,
             rpc,
             pool,
@@ -81,7 +114,11 @@ impl Core {
             signals,
             submitting: Mutex::default(),
             leading: Mutex::default(),
-            promised: Mutex::default(),
+            founding: Founding::default(),
+            shutdown,
+            tasks,
+            leader_heard: Mutex::new(Instant::now()),
+            failure: watch::Sender::new(String::new()),
             seeds: AtomicU64::new(rand::random()),
         }
     }
@@ -96,14 +133,65 @@ impl Core {
     }
 
     pub fn is_leader(&self) -> bool {
-        self.replica.watch_leadership().borrow().role == Role::Leader
+        self.leadership.borrow().role == Role::Leader && !self.shutdown.is_cancelled()
     }
 
-    /// rpc address of the leader, if one is known.
+    /// Raft id of the leader as raft knows it: it may be gone.
+    pub fn leader_id(&self) -> Option<u64> {
+        self.leadership.borrow().leader
+    }
+
+    /// rpc address of the leader, if there is one: raft's word alone lasts until the next election, so one that is silent does not count.
     pub fn leader_address(&self) -> Option<String> {
-        let status = self.replica.status();
-        let leader = status.leadership.leader?;
-        status.members.into_iter().find(|member| member.id == leader).map(|member| member.node.rpc_addr)
+        let leader = self.leader_id()?;
+        let is_there = if leader == self.replica.id() { self.is_leader() } else { self.leader_silence() < LEADER_SILENCE };
+        if is_there { self.address_of(leader) } else { None }
+    }
+
+    /// rpc address of a server of the raft group.
+    pub fn address_of(&self, raft_id: u64) -> Option<String> {
+        let told = self.pool.address_of(raft_id).map(|address| address.to_string());
+        told.or_else(|| self.replica.node_of(raft_id).map(|node| node.rpc_addr))
+    }
+
+    /// The leader was heard of.
+    pub fn heard_leader(&self) {
+        *self.leader_heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// How long ago that was, or since the start of this server; nothing on the leader itself.
+    pub fn leader_silence(&self) -> Duration {
+        if self.is_leader() {
+            return Duration::ZERO;
+        }
+        self.leader_heard.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
+    }
+
+    /// This server cannot go on: says so, and ends [`crate::Server::fatal`].
+    pub fn fail(&self, reason: String) {
+        error!(%reason, "the server cannot go on");
+        self.failure.send_if_modified(|known| {
+            let is_first = known.is_empty();
+            if is_first {
+                *known = reason;
+            }
+            is_first
+        });
+    }
+
+    /// Returns when the server cannot go on, with the reason.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.failure.subscribe();
+        let failed = async {
+            match failure.wait_for(|reason| !reason.is_empty()).await {
+                Ok(reason) => reason.clone(),
+                Err(_) => "the server is gone".to_owned(),
+            }
+        };
+        tokio::select! {
+            reason = failed => reason,
+            reason = self.replica.watch_fatal() => reason,
+        }
     }
 
     pub fn leading(&self) -> MutexGuard<'_, Option<Leading>> {
@@ -116,17 +204,32 @@ impl Core {
 
     /// Puts a command through the log. It is durable on a majority and applied here when this returns.
     pub async fn propose(&self, command: Command) -> Result<Applied, Failure> {
-        self.replica.propose(command).await.map_err(failure)
+        match tokio::time::timeout(COMMIT_TIMEOUT, self.replica.propose(command)).await {
+            Ok(answer) => answer.map_err(failure),
+            Err(_) => Err(not_committed()),
+        }
+    }
+
+    /// Puts several commands through the log, as one write; each has its answer.
+    pub async fn propose_many(&self, commands: Vec<Command>) -> Result<Vec<Result<Applied, Failure>>, Failure> {
+        match tokio::time::timeout(COMMIT_TIMEOUT, self.replica.propose_many(commands)).await {
+            Ok(answers) => Ok(answers.map_err(failure)?.into_iter().map(|answer| answer.map_err(failure)).collect()),
+            Err(_) => Err(not_committed()),
+        }
     }
 
     /// As [`Core::propose`]; a refusal is a failure with its text.
     pub async fn execute(&self, command: Command) -> Result<Applied, Failure> {
-        let applied = self.propose(command).await?;
-        match &applied.outcome {
-            Outcome::Refused(text) => Err(refusal(text)),
-            Outcome::Busy { winner } => Err(Failure::new(409, format!("another rollout of the job is being decided: {winner}"))),
-            Outcome::Done | Outcome::Registered { .. } => Ok(applied),
-        }
+        done(self.propose(command).await?)
+    }
+}
+
+/// What was applied; a failure if it was refused.
+pub fn done(applied: Applied) -> Result<Applied, Failure> {
+    match &applied.outcome {
+        Outcome::Refused(text) => Err(refusal(text)),
+        Outcome::Busy { winner } => Err(Failure::new(409, format!("another rollout of the job is being decided: {winner}"))),
+        Outcome::Done | Outcome::Registered { .. } => Ok(applied),
     }
 }
 
@@ -134,6 +237,13 @@ impl Core {
 pub fn refusal(text: &str) -> Failure {
     let code = if text.ends_with("not found") { 404 } else { 500 };
     Failure::new(code, text)
+}
+
+fn not_committed() -> Failure {
+    let seconds = COMMIT_TIMEOUT.as_secs();
+    Failure::internal(format!(
+        "not committed within {seconds} s, a majority of the region's servers does not answer; it may still take effect"
+    ))
 }
 
 fn failure(error: ProposeError) -> Failure {

@@ -19,6 +19,8 @@ use crate::{agent_calls, node, read, rollout, write};
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Default and largest wait of a blocking read, in nanoseconds.
 pub const WAIT_MAX: i64 = 300_000_000_000;
+/// How long to wait for news of a leader before the last known one is asked again.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// The server as everybody else in the process sees it.
 #[derive(Clone)]
@@ -30,31 +32,43 @@ impl Caller for Front {
         self.0.region.clone()
     }
 
-    async fn call(&self, call: Call) -> Result<Reply, Failure> {
+    async fn call(&self, mut call: Call) -> Result<Reply, Failure> {
         let core = &self.0;
-        let end = Instant::now() + LEADER_HOLD;
+        let mut leadership = core.replica.watch_leadership();
+        let mut without_leader_since = None;
+        let mut refusal = None;
         loop {
-            let result = match decide(core, &call) {
-                Route::Here => here(core, call.clone()).await,
+            if core.shutdown.is_cancelled() {
+                return Err(going_down());
+            }
+            // Before the decision: a leader that comes after it is noticed.
+            leadership.mark_unchanged();
+            let asked = Instant::now();
+            let answer = match decide(core, &call) {
                 Route::Refuse(failure) => return Err(failure),
-                Route::NoLeader if call.hops.leader => return Err(Failure::internal(NO_LEADER)),
-                Route::NoLeader => Err(Failure::internal(NO_LEADER)),
-                Route::Leader(address) => {
-                    let mut onward = call.clone();
-                    onward.hops.leader = true;
-                    match rpc::typed::call(&core.rpc, &address, &onward, timeout(&call)).await {
-                        Ok(answer) => answer,
-                        Err(error) if error.is_not_executed() => Err(Failure::internal(NO_LEADER)),
-                        Err(error) => return Err(Failure::internal(format!("the leader of region {}: {error}", core.region))),
-                    }
-                }
                 Route::Region(region) => return to_region(core, call, &region).await,
+                // Whoever passed it on waits for the leader.
+                Route::Here if call.hops.leader => return here(core, call).await,
+                Route::Here => here(core, call.clone()).await,
+                Route::NoLeader => Err(Failure::internal(NO_LEADER)),
+                Route::Leader(address) => to_leader(core, &mut call, &address, &mut refusal).await,
             };
-            match result {
+            match answer {
                 // Nothing was done: an election is under way, most likely.
-                Err(failure) if failure.text == NO_LEADER && !call.hops.leader && Instant::now() < end => {
-                    let mut leadership = core.replica.watch_leadership();
-                    let _ = tokio::time::timeout(Duration::from_millis(200), leadership.changed()).await;
+                Err(failure) if failure.text == NO_LEADER && !call.hops.leader => {
+                    let waited = asked.elapsed();
+                    if waited > LEADER_HOLD {
+                        // A long poll whose leader went: the next one is asked for the rest of it.
+                        without_leader_since = None;
+                        shorten(&mut call.request, waited);
+                    }
+                    if without_leader_since.get_or_insert_with(Instant::now).elapsed() >= LEADER_HOLD {
+                        return Err(refusal.unwrap_or(failure));
+                    }
+                    tokio::select! {
+                        _ = tokio::time::timeout(ASK_AGAIN_AFTER, leadership.changed()) => {}
+                        () = core.shutdown.cancelled() => {}
+                    }
                 }
                 other => return other,
             }
@@ -93,10 +107,37 @@ impl Caller for Front {
     }
 }
 
+fn going_down() -> Failure {
+    Failure::new(503, "the server is shutting down")
+}
+
 fn decide(core: &Core, call: &Call) -> Route {
-    let regions = core.pool.regions();
-    let leader = core.leader_address();
-    route(call, &Here { region: &core.region, is_leader: core.is_leader(), leader: leader.as_deref(), regions: &regions })
+    let is_leader = core.is_leader();
+    let is_ours = call.region == core.region;
+    let leader = if is_ours && !is_leader { core.leader_address() } else { None };
+    let regions = if is_ours { Vec::new() } else { core.pool.regions() };
+    route(call, &Here { region: &core.region, is_leader, leader: leader.as_deref(), regions: &regions })
+}
+
+/// A leader that certainly did nothing is none. `refusal`: its words, if it had any.
+async fn to_leader(core: &Core, call: &mut Call, address: &str, refusal: &mut Option<Failure>) -> Result<Reply, Failure> {
+    let timeout = timeout(call);
+    let only_waits = wait_of(&mut call.request).is_some();
+    call.hops.leader = true;
+    let answer = tokio::select! {
+        answer = rpc::typed::call(&core.rpc, address, call, timeout) => answer,
+        () = core.shutdown.cancelled(), if only_waits => return Err(going_down()),
+    };
+    call.hops.leader = false;
+    let of_leader = |error: &CallError| Failure::internal(format!("the leader of region {}: {error}", core.region));
+    match answer {
+        Ok(answer) => answer,
+        Err(error) if error.is_not_executed() => {
+            *refusal = matches!(error, CallError::Refused { .. }).then(|| of_leader(&error));
+            Err(Failure::internal(NO_LEADER))
+        }
+        Err(error) => Err(of_leader(&error)),
+    }
 }
 
 async fn here(core: &Arc<Core>, call: Call) -> Result<Reply, Failure> {
@@ -122,19 +163,37 @@ async fn here(core: &Arc<Core>, call: Call) -> Result<Reply, Failure> {
     }
 }
 
-/// How long the asked server may take.
-fn timeout(call: &Call) -> Duration {
-    let wait = match &call.request {
-        Request::Read(options, _) if options.min_index > 0 => options.wait,
-        Request::Node(NodeRequest::PullAllocs { wait, .. }) => *wait,
-        _ => return CALL_TIMEOUT,
-    };
-    let wait = if wait <= 0 { WAIT_MAX } else { wait.min(WAIT_MAX) };
-    CALL_TIMEOUT + Duration::from_nanos(wait as u64)
+/// The time that a request wants to be waited for something new, if it does; in nanoseconds.
+fn wait_of(request: &mut Request) -> Option<&mut i64> {
+    match request {
+        Request::Read(options, _) if options.min_index > 0 => Some(&mut options.wait),
+        Request::Node(NodeRequest::PullAllocs { wait, .. }) => Some(wait),
+        _ => None,
+    }
 }
 
-async fn to_region(core: &Core, call: Call, region: &RegionName) -> Result<Reply, Failure> {
-    let timeout = timeout(&call);
+/// A wait as it is meant: between nothing and [`WAIT_MAX`].
+pub fn meant(wait: i64) -> Duration {
+    let wait = if wait <= 0 { WAIT_MAX } else { wait.min(WAIT_MAX) };
+    Duration::from_nanos(wait.unsigned_abs())
+}
+
+/// A part of the wait is over.
+fn shorten(request: &mut Request, by: Duration) {
+    if let Some(wait) = wait_of(request) {
+        let rest = meant(*wait).saturating_sub(by);
+        // 0 would be taken for the default.
+        *wait = i64::try_from(rest.as_nanos()).unwrap_or(WAIT_MAX).max(1);
+    }
+}
+
+/// How long the asked server may take.
+fn timeout(call: &mut Call) -> Duration {
+    wait_of(&mut call.request).map_or(CALL_TIMEOUT, |wait| CALL_TIMEOUT + meant(*wait))
+}
+
+async fn to_region(core: &Core, mut call: Call, region: &RegionName) -> Result<Reply, Failure> {
+    let timeout = timeout(&mut call);
     let mut onward = call;
     onward.hops.region = true;
     let mut last = None;
@@ -195,46 +254,66 @@ async fn read_of(core: &Arc<Core>, what: Read) -> Result<ReadValue, Failure> {
     }
 }
 
-async fn read_here(core: &Core, options: &ReadOptions, what: &Read) -> Result<ReadReply, Failure> {
-    if !options.stale {
-        core.replica.ensure_linearizable(raftstore::Freshness::Quorum).await.map_err(|error| match error {
-            raftstore::ReadError::NotLeader { .. } => Failure::internal(NO_LEADER),
-            other => Failure::internal(other.to_string()),
-        })?;
+/// Makes sure that what is read here now contains everything that was acknowledged before.
+pub async fn ensure_consistent(core: &Core) -> Result<(), Failure> {
+    match tokio::time::timeout(LEADER_HOLD, core.replica.ensure_linearizable(raftstore::Freshness::Quorum)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(raftstore::ReadError::NotLeader { .. } | raftstore::ReadError::NoQuorum)) | Err(_) => Err(Failure::internal(NO_LEADER)),
+        Ok(Err(other)) => Err(Failure::internal(other.to_string())),
     }
-    let status = core.replica.status();
-    let known_leader = status.leadership.leader.is_some();
-    let reply = |index, value| ReadReply { index, last_contact: 0, known_leader, value };
+}
+
+async fn read_here(core: &Core, options: &ReadOptions, what: &Read) -> Result<ReadReply, Failure> {
+    let mut leadership = core.replica.watch_leadership();
+    if !options.stale {
+        ensure_consistent(core).await?;
+    }
+    let reply = |index, value| {
+        let silence = core.leader_silence().as_millis();
+        ReadReply { index, last_contact: u64::try_from(silence).unwrap_or(u64::MAX), known_leader: core.leader_address().is_some(), value }
+    };
     match what {
-        Read::Leader => {
-            return Ok(reply(1, ReadValue::Text(core.leader_address().unwrap_or_default())));
-        }
+        Read::Leader => return Ok(reply(1, ReadValue::Text(core.leader_address().unwrap_or_default()))),
         Read::Peers => {
-            let voters = status.members.into_iter().filter(|member| member.voter).map(|member| member.node.rpc_addr).collect();
-            return Ok(reply(1, ReadValue::Texts(voters)));
+            let voters = core.replica.status().members.into_iter().filter(|member| member.voter);
+            let addresses = voters.map(|member| core.address_of(member.id).unwrap_or(member.node.rpc_addr)).collect();
+            return Ok(reply(1, ReadValue::Texts(addresses)));
         }
         _ => {}
     }
     let Some(watch) = read::watch_of(what) else {
         return Err(Failure::internal("this cannot be read"));
     };
-    let wait = if options.wait <= 0 { WAIT_MAX } else { options.wait.min(WAIT_MAX) };
+    let wait = meant(options.wait);
     // A little more for some, so that those who wait together do not come back together.
-    let wait = Duration::from_nanos((wait + rand::random_range(0..=wait / 16)) as u64);
-    let deadline = tokio::time::Instant::now() + wait;
+    let deadline = tokio::time::Instant::now() + wait + wait.mul_f64(rand::random_range(0.0..=1.0 / 16.0));
+    let place = (options.min_index > 0).then(|| core.watches.place(&watch));
     loop {
-        let place = core.watches.place(&watch);
-        let woken = place.notify().notified();
-        tokio::pin!(woken);
-        woken.as_mut().enable();
+        let woken = place.as_ref().map(|place| place.notify().notified());
         let view = core.view();
         let index = view.watch_index(&watch);
-        if options.min_index == 0 || index > options.min_index || tokio::time::Instant::now() >= deadline {
+        let is_news = options.min_index == 0 || index > options.min_index || tokio::time::Instant::now() >= deadline;
+        let Some(woken) = woken.filter(|_| !is_news) else {
             let records = if matches!(what, Read::Rollout { .. }) { core.pool.records() } else { Default::default() };
             let value = read::value(&view, &records, |record| core.pool.age(record), what);
             return Ok(reply(index, value));
+        };
+        drop(view);
+        tokio::select! {
+            _ = tokio::time::timeout_at(deadline, woken) => {}
+            // Somebody else hears of what is new now; the rest of the wait is his.
+            () = no_longer_leads(core, &mut leadership), if !options.stale => return Err(Failure::internal(NO_LEADER)),
+            () = core.shutdown.cancelled() => return Err(if options.stale { going_down() } else { Failure::internal(NO_LEADER) }),
         }
-        let _ = tokio::time::timeout_at(deadline, woken).await;
+    }
+}
+
+/// Returns when this server has lost leadership. `leadership`: from before it was known to have it.
+pub async fn no_longer_leads(core: &Core, leadership: &mut tokio::sync::watch::Receiver<raftstore::Leadership>) {
+    while core.is_leader() {
+        if leadership.changed().await.is_err() {
+            return;
+        }
     }
 }
 

@@ -71,10 +71,10 @@ pub async fn found(core: Arc<Core>) {
             if promised_by_all(&core, &founders).await {
                 let names: Vec<&str> = founders.values().map(|node| node.name.as_str()).collect();
                 info!(servers = %names.join(", "), "founding the raft group of region {}", core.region);
-                if let Err(error) = core.replica.initialize(founders).await {
-                    warn!(%error, "founding failed");
+                match core.replica.initialize(founders).await {
+                    Ok(()) => continue,
+                    Err(error) => warn!(%error, "founding failed, trying again"),
                 }
-                continue;
             }
             // Of several who tried at once one shall find the others free.
             tokio::time::sleep(LOOK_AGAIN.mul_f64(rand::random_range(0.0..3.0))).await;
@@ -147,7 +147,10 @@ pub async fn answer(core: &Core, peer: &Peer, body: &[u8]) -> Reply {
     let Some((founder, &[what])) = body.split_first_chunk::<8>() else { return Reply::error(400, "not a message about founding") };
     let founder = u64::from_le_bytes(*founder);
     if peer.region != core.region || raftstore::raft_id(peer.id.as_u128()) != founder {
-        return Reply::error(400, format!("the server {peer} cannot found the raft group of region {:?} as {founder}", core.region.as_str()));
+        return Reply::error(
+            400,
+            format!("the server {peer} cannot found the raft group of region {:?} as {founder}", core.region.as_str()),
+        );
     }
     match what {
         ASK => {

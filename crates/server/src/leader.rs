@@ -1,17 +1,34 @@
 //! The scope of leadership: what runs while this server leads, and only then.
 
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use model::{NodeStatus, Uuid};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use model::{EvalTrigger, NodeStatus, Uuid};
 use raftstore::Role;
 use state::Command;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::core::{Core, Leading, now};
+use crate::core::{Core, Leading, done, now};
 use crate::{members, node, reconcile, schedule};
+
+/// How often deadlines of nodes are looked at.
+const HEARTBEAT_TICK: Duration = Duration::from_millis(500);
+/// A node that could not be marked is marked again after this time, in nanoseconds.
+const MARK_AGAIN_AFTER: i64 = 1_000_000_000;
+/// Many nodes report at once; one look at the blocked evaluations serves them all.
+const CAPACITY_PAUSE: Duration = Duration::from_millis(100);
+/// The more of them there are, the less often: looking at each of them costs about this much.
+const CAPACITY_PAUSE_PER_EVAL: Duration = Duration::from_millis(1);
+/// Jobs whose plans were refused too often are looked at again after this time.
+const REFUSED_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// How long handing over leadership may take.
+const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens the scope when leadership is gained, closes it when it is lost; ends with `shutdown`.
 pub async fn run(core: Arc<Core>, shutdown: CancellationToken) {
@@ -25,7 +42,7 @@ pub async fn run(core: Arc<Core>, shutdown: CancellationToken) {
             info!(term = term.term, "leading region {}", core.region);
             loop {
                 tokio::select! {
-                    () = shutdown.cancelled() => break,
+                    () = scope.cancelled() => break,
                     changed = leadership.changed() => if changed.is_err() { break },
                 }
                 let present = leadership.borrow_and_update().clone();
@@ -33,11 +50,17 @@ pub async fn run(core: Arc<Core>, shutdown: CancellationToken) {
                     break;
                 }
             }
+            let broken = scope.is_cancelled() && !shutdown.is_cancelled();
             scope.cancel();
             tasks.close();
             tasks.wait().await;
             *core.leading() = None;
             info!(term = term.term, "no longer leading");
+            if broken {
+                // A leader that does only a part of its work is worse than none. The process is told to end, see [`Core::fail`].
+                hand_over(&core).await;
+                shutdown.cancelled().await;
+            }
             if shutdown.is_cancelled() {
                 return;
             }
@@ -50,17 +73,28 @@ pub async fn run(core: Arc<Core>, shutdown: CancellationToken) {
     }
 }
 
+/// Lets another server lead, if this one does and there is another.
+pub async fn hand_over(core: &Core) {
+    if !core.is_leader() {
+        return;
+    }
+    let pool = core.pool.members();
+    let is_alive = |id: u64| pool.iter().any(|member| member.meta.server_id == id && member.status == gossip::Status::Alive);
+    let own = core.replica.id();
+    let heirs = core.replica.status().members.into_iter().filter(|member| member.voter && member.id != own && is_alive(member.id));
+    // Whoever has most of the log takes over soonest.
+    let Some(heir) = heirs.min_by_key(|member| core.replica.lag_of(member.id).unwrap_or(u64::MAX)) else { return };
+    match core.replica.transfer_leadership(heir.id, HAND_OVER_TIMEOUT).await {
+        Ok(()) => info!(to = %heir.node.name, "leadership handed over"),
+        Err(error) => warn!(to = %heir.node.name, %error, "leadership was not handed over"),
+    }
+}
+
 fn open(core: &Arc<Core>, scope: &CancellationToken, tasks: &TaskTracker) {
     let heartbeats = control::Heartbeats::new(&core.view(), &core.config.timing, now());
     *core.leading() = Some(Leading { heartbeats });
-    let spawn = |name: &'static str, future: futures::future::BoxFuture<'static, ()>| {
-        let scope = scope.clone();
-        tasks.spawn(async move {
-            tokio::select! {
-                () = scope.cancelled() => {}
-                () = future => warn!(task = name, "a task of the leader ended early"),
-            }
-        });
+    let spawn = |name: &'static str, future: BoxFuture<'static, ()>| {
+        tasks.spawn(supervise(name, future, Arc::clone(core), scope.clone()));
     };
     spawn("identity", Box::pin(identify(Arc::clone(core))));
     spawn("schedule", Box::pin(schedule::run(Arc::clone(core))));
@@ -73,55 +107,92 @@ fn open(core: &Arc<Core>, scope: &CancellationToken, tasks: &TaskTracker) {
     spawn("members", Box::pin(members::keep(Arc::clone(core))));
 }
 
+/// Runs one task of the scope. None of them ends by itself: if one does, or panics, the whole scope ends and the server has failed.
+async fn supervise(name: &'static str, future: BoxFuture<'static, ()>, core: Arc<Core>, scope: CancellationToken) {
+    let ended = tokio::select! {
+        () = scope.cancelled() => return,
+        ended = AssertUnwindSafe(future).catch_unwind() => ended,
+    };
+    let how = match ended {
+        Ok(()) => "ended".to_owned(),
+        Err(panic) => format!("panicked: {}", panic_text(&*panic)),
+    };
+    core.fail(format!("the leader's task {name:?} {how}"));
+    scope.cancel();
+}
+
+/// What a panic said.
+pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
+}
+
 /// Gives a region that was just founded its uuid.
 async fn identify(core: Arc<Core>) {
-    loop {
-        if core.view().identity().cluster.is_nil() {
-            let command = Command::Bootstrap { region: core.region.clone(), cluster: Uuid::new_v4() };
-            if let Err(failure) = core.propose(command).await {
-                warn!(%failure, "bootstrap");
-            }
+    while core.view().identity().cluster.is_nil() {
+        let command = Command::Bootstrap { region: core.region.clone(), cluster: Uuid::new_v4() };
+        if let Err(failure) = core.propose(command).await {
+            warn!(%failure, "bootstrap");
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        tokio::time::sleep(Duration::from_secs(if core.view().identity().cluster.is_nil() { 1 } else { 3600 })).await;
     }
+    std::future::pending().await
 }
 
 /// Takes nodes for down that have not reported in time.
 async fn heartbeats_run(core: Arc<Core>) {
     loop {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(HEARTBEAT_TICK).await;
         let expired = core.leading().as_mut().map(|leading| leading.heartbeats.expired(now())).unwrap_or_default();
+        let view = core.view();
+        let mut commands = Vec::new();
+        let mut nodes = Vec::new();
         for id in expired {
-            let view = core.view();
             let Some(known) = view.node(id).filter(|node| node.status != NodeStatus::Down) else { continue };
             warn!(node = %id, name = %known.name, "node missed its heartbeat, taking it for down");
             let time = now();
             let evals = control::node_evals(&view, id, &mut core.ids());
             let event = Some(node::event("Node heartbeat missed", time));
-            let command = Command::SetNodeStatus { id, status: NodeStatus::Down, event, evals, time };
-            if let Err(failure) = core.execute(command).await {
-                warn!(node = %id, %failure, "node not marked down, trying again");
-                if let Some(leading) = core.leading().as_mut() {
-                    leading.heartbeats.expect(id, now() + 1_000_000_000);
-                }
+            commands.push(Command::SetNodeStatus { id, status: NodeStatus::Down, event, evals, time });
+            nodes.push(id);
+        }
+        if commands.is_empty() {
+            continue;
+        }
+        // All of a rack that went dark in one write.
+        let answers = match core.propose_many(commands).await {
+            Ok(answers) => answers.into_iter().map(|answer| answer.and_then(done)).collect(),
+            Err(failure) => vec![Err(failure); nodes.len()],
+        };
+        for (id, answer) in nodes.into_iter().zip(answers) {
+            let Err(failure) = answer else { continue };
+            warn!(node = %id, %failure, "node not marked down, trying again");
+            if let Some(leading) = core.leading().as_mut() {
+                leading.heartbeats.expect(id, now() + MARK_AGAIN_AFTER);
             }
         }
     }
 }
 
-/// Gives blocked evaluations another look when room may have come up.
+/// Gives blocked evaluations another look when room may have come up. Those that wait because their plans were refused get one now and then.
 async fn capacity(core: Arc<Core>) {
+    let mut has_room = true;
     loop {
-        let view = core.view();
-        let evals = control::unblock(&view, None);
-        if !evals.is_empty()
+        let mut evals = control::unblock(&core.view(), None);
+        evals.retain(|eval| has_room || eval.triggered_by == EvalTrigger::MaxPlanAttempts);
+        let n_evals = u32::try_from(evals.len()).unwrap_or(u32::MAX);
+        if n_evals > 0
             && let Err(failure) = core.propose(Command::UpsertEvals { evals, time: now() }).await
         {
             warn!(%failure, "blocked evaluations were not looked at again");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            continue;
         }
-        core.signals.capacity.notified().await;
-        // Many nodes report at once; one look serves them all.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(CAPACITY_PAUSE + CAPACITY_PAUSE_PER_EVAL * n_evals).await;
+        has_room = tokio::select! {
+            () = core.signals.capacity.notified() => true,
+            () = tokio::time::sleep(REFUSED_AGAIN_AFTER) => false,
+        };
     }
 }
 
@@ -136,9 +207,15 @@ async fn garbage(core: Arc<Core>) {
 
 /// Removes what is not needed, a bounded piece at a time.
 pub async fn collect(core: &Core, thresholds: &control::Thresholds) -> Result<(), rpc::message::Failure> {
-    for _ in 0..1_000 {
-        let Some(reap) = control::garbage(&core.view(), now(), thresholds) else { break };
+    let thresholds = *thresholds;
+    let mut last = None;
+    loop {
+        let view = core.view();
+        let found = tokio::task::spawn_blocking(move || control::garbage(&view, now(), &thresholds)).await;
+        let found = found.map_err(|error| rpc::message::Failure::internal(format!("garbage collection: {error}")))?;
+        // The same twice: the state keeps it, and knows why.
+        let Some(reap) = found.filter(|reap| last.as_ref() != Some(reap)) else { return Ok(()) };
+        last = Some(reap.clone());
         core.execute(Command::Reap(Box::new(reap))).await?;
     }
-    Ok(())
 }

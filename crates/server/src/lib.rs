@@ -7,13 +7,15 @@
 //! * `forward`: a call comes in; it is answered here, or passed on once.
 //! * `read`, `write`, `node`, `rollout`: the answers.
 //! * `leader`: the scope that leadership opens and closes; `schedule`, `reconcile` and the others live in it.
-//! * `members`: how servers of a region find each other and found their raft group.
+//! * `founding`, `members`: how servers of a region find each other, found their raft group and keep it in line with the pool.
 //! * `pool`: the gossip socket.
 
 mod admit;
 mod agent_calls;
+mod contain;
 mod core;
 mod forward;
+mod founding;
 mod leader;
 mod members;
 mod node;
@@ -28,4 +30,5 @@ mod transport;
 mod watches;
 mod write;
 
-pub use start::{Config, Error, Server};
+pub use contain::is_contained as panic_is_contained;
+pub use start::{Config, Error, LogLimits, Server};

@@ -1,20 +1,28 @@
-//! How the servers of a region find each other: through the gossip pool they found their raft group, or are taken into it.
+//! Who belongs to the region's raft group: the leader keeps it in line with the region's servers in the gossip pool.
+//!
+//! New servers are taken in, first without a vote, until they have the log. Those that leave, or are said to have left, are let go; so are
+//! those that were replaced by a server of the same name with an empty disk. Addresses follow. Failed ones stay: whether they come back is for
+//! a person to say (`server force-leave`). No step is taken after which the servers that are there would not be a majority.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use gossip::{Member, Status};
-use raftstore::ServerNode;
-use rpc::transport::Class;
-use tracing::{info, warn};
+use model::Uuid;
+use raftstore::{ProposeError, ServerNode};
+use tracing::{debug, info, warn};
 
 use crate::core::Core;
-use crate::transport::METHOD_FOUND;
 
 /// How often the members are looked at when nothing says that they changed.
 const TICK: Duration = Duration::from_secs(2);
+/// A learner is looked at this often, to give it a vote soon.
+const TICK_LEARNING: Duration = Duration::from_millis(200);
+/// A change that is not committed by then is left to itself; it is looked at again later.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A learner that is not further behind than this gets a vote.
+const LAG_MAX: u64 = 64;
 
 /// The server as raft's membership knows it.
 pub fn as_node(member: &Member) -> ServerNode {
@@ -26,109 +34,292 @@ pub fn as_node(member: &Member) -> ServerNode {
     }
 }
 
-fn of_region(core: &Core) -> Vec<Member> {
+/// The servers of this region that the pool shows.
+pub fn of_region(core: &Core) -> Vec<Member> {
     core.pool.members().iter().filter(|member| member.meta.region == core.region).cloned().collect()
 }
 
-/// Founds the region's raft group when as many servers as expected are there and none of them belongs to a group yet. Ends when this server
-/// belongs to one, founded by itself or by another.
-pub async fn found(core: Arc<Core>) {
-    let expect = core.config.bootstrap_expect as usize;
-    loop {
-        if core.replica.is_initialized().await.unwrap_or(true) {
-            return;
-        }
-        let servers: Vec<Member> = of_region(&core).into_iter().filter(|member| member.status == Status::Alive).collect();
-        let bootstrapped = servers.iter().any(|member| !member.meta.cluster_id.is_nil());
-        if expect > 0 && !bootstrapped && servers.len() >= expect {
-            let mut founders: BTreeMap<u64, ServerNode> = servers
-                .iter()
-                .filter(|member| member.meta.bootstrap_expect as usize == expect)
-                .map(|member| (member.meta.server_id, as_node(member)))
-                .collect();
-            let lowest = founders.keys().next() == Some(&core.replica.id());
-            if founders.len() == expect && lowest && everybody_promises(&core, &founders).await {
-                let names: Vec<String> = founders.values().map(|node| node.name.clone()).collect();
-                info!(servers = %names.join(", "), "founding the raft group of region {}", core.region);
-                if let Err(error) = core.replica.initialize(std::mem::take(&mut founders)).await {
-                    warn!(%error, "founding failed");
-                }
-                return;
-            }
-        }
-        tokio::select! {
-            () = core.pool.members_changed() => {}
-            () = tokio::time::sleep(Duration::from_millis(300)) => {}
-        }
-    }
-}
-
-/// Asks all founders, this server included, to promise themselves to this one.
-async fn everybody_promises(core: &Core, founders: &BTreeMap<u64, ServerNode>) -> bool {
-    let own = core.replica.id();
-    {
-        let mut promised = core.promised.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if promised.is_some_and(|other| other != own) {
-            return false;
-        }
-        *promised = Some(own);
-    }
-    for node in founders.iter().filter(|(id, _)| **id != own).map(|(_, node)| node) {
-        let body = Bytes::copy_from_slice(&own.to_le_bytes());
-        match core.rpc.call(&node.rpc_addr, Class::Rpc, METHOD_FOUND, body, Duration::from_secs(2)).await {
-            Ok(answer) if answer.first() == Some(&1) => {}
-            Ok(_) => {
-                info!(server = %node.name, "does not take part in founding the raft group: it has promised itself to another founder");
-                return false;
-            }
-            Err(error) => {
-                info!(server = %node.name, %error, "cannot be asked to found the raft group, trying again");
-                return false;
-            }
-        }
-    }
-    true
-}
-
-/// The leader keeps raft's membership in line with the region's servers in the pool: new ones are taken in, those that left are let go,
-/// addresses follow. Failed ones stay: whether they come back is for a person to say (`server force-leave`).
+/// Goes on for as long as this server leads.
 pub async fn keep(core: Arc<Core>) {
+    let mut told = Told::default();
     loop {
-        align(&core).await;
+        let (done, learning) = align(&core, &mut told).await;
+        if done {
+            // One step at a time: the next is decided on what this one made.
+            continue;
+        }
         tokio::select! {
             () = core.pool.members_changed() => {}
-            () = tokio::time::sleep(TICK) => {}
+            () = tokio::time::sleep(if learning { TICK_LEARNING } else { TICK }) => {}
         }
     }
 }
 
-async fn align(core: &Core) {
-    let cluster = core.view().identity().cluster;
-    let known: BTreeMap<u64, raftstore::Member> = core.replica.status().members.into_iter().map(|member| (member.id, member)).collect();
-    for member in of_region(core) {
-        let id = member.meta.server_id;
-        let node = as_node(&member);
-        let result = match (member.status, known.get(&id)) {
-            (Status::Alive, None) if member.meta.cluster_id.is_nil() || member.meta.cluster_id == cluster => {
-                info!(server = %node.name, "joins the raft group");
-                match core.replica.add_learner(id, node, true).await {
-                    Ok(()) => core.replica.promote(BTreeSet::from([id])).await,
-                    Err(error) => Err(error),
-                }
-            }
-            (Status::Alive, Some(present)) if !present.voter => core.replica.promote(BTreeSet::from([id])).await,
-            (Status::Alive, Some(present)) if present.node != node => {
-                info!(server = %node.name, address = %node.rpc_addr, "has another address now");
-                core.replica.update_address(id, node).await
-            }
-            (Status::Left, Some(_)) if id != core.replica.id() && known.len() > 1 => {
-                info!(server = %node.name, "has left, taken out of the raft group");
-                core.replica.remove(id).await
-            }
-            _ => Ok(()),
-        };
-        if let Err(error) = result {
-            warn!(server = %member.full_name(), %error, "membership");
+/// What was last done and said, so that neither is repeated without end.
+#[derive(Default)]
+struct Told {
+    step: Option<Step>,
+    problem: String,
+}
+
+/// Takes the next step, if there is one; tells whether something was changed, and whether somebody is still learning.
+async fn align(core: &Core, told: &mut Told) -> (bool, bool) {
+    let group = Group {
+        own: core.replica.id(),
+        cluster: core.view().identity().cluster,
+        known: core.replica.status().members.into_iter().map(|member| (member.id, member)).collect(),
+        servers: of_region(core),
+    };
+    let learning = group.known.values().any(|member| !member.voter && group.is_active(member.id));
+    let has_caught_up = |id| core.replica.lag_of(id).is_some_and(|lag| lag <= LAG_MAX);
+    let Some(step) = group.next(has_caught_up) else { return (false, learning) };
+    let problem = match tokio::time::timeout(CHANGE_TIMEOUT, take(core, &step)).await {
+        Ok(Ok(())) => {
+            told.problem.clear();
+            info!(change = ?step, "raft group changed");
+            let is_new = told.step.as_ref() != Some(&step);
+            told.step = Some(step);
+            return (is_new, learning);
         }
+        Ok(Err(error)) => format!("{step:?}: {error}"),
+        Err(_) => format!("{step:?}: not committed within {} s", CHANGE_TIMEOUT.as_secs()),
+    };
+    if told.problem == problem {
+        debug!(%problem, "the raft group is not changed");
+    } else {
+        warn!(%problem, "the raft group is not changed, trying again");
+        told.problem = problem;
+    }
+    (false, learning)
+}
+
+async fn take(core: &Core, step: &Step) -> Result<(), ProposeError> {
+    match step.clone() {
+        Step::TakeIn(id, node) => core.replica.add_learner(id, node, false).await,
+        Step::GiveVote(id) => core.replica.promote(BTreeSet::from([id])).await,
+        Step::ChangeAddress(id, node) => core.replica.update_address(id, node).await,
+        Step::LetGo(id, _) => core.replica.remove(id).await,
+    }
+}
+
+/// One change of the raft group; raft allows one at a time.
+#[derive(Clone, Debug, PartialEq)]
+enum Step {
+    /// Without a vote.
+    TakeIn(u64, ServerNode),
+    GiveVote(u64),
+    ChangeAddress(u64, ServerNode),
+    /// And why.
+    LetGo(u64, &'static str),
+}
+
+/// The raft group beside the pool.
+struct Group {
+    own: u64,
+    cluster: Uuid,
+    /// Of the raft group.
+    known: BTreeMap<u64, raftstore::Member>,
+    /// Of the region, as the pool shows them.
+    servers: Vec<Member>,
+}
+
+impl Group {
+    fn next(&self, has_caught_up: impl Fn(u64) -> bool) -> Option<Step> {
+        self.change_address()
+            .or_else(|| self.let_go())
+            .or_else(|| self.give_vote(has_caught_up))
+            .or_else(|| self.replaced())
+            .or_else(|| self.take_in())
+    }
+
+    fn status(&self, id: u64) -> Option<Status> {
+        self.servers.iter().find(|member| member.meta.server_id == id).map(|member| member.status)
+    }
+
+    fn is_active(&self, id: u64) -> bool {
+        id == self.own || self.status(id).is_some_and(|status| status.is_active())
+    }
+
+    /// Whether those of `voters` who are there are a majority of them.
+    fn would_work(&self, voters: &BTreeSet<u64>) -> bool {
+        voters.iter().filter(|id| self.is_active(**id)).count() > voters.len() / 2
+    }
+
+    fn voters(&self) -> BTreeSet<u64> {
+        self.known.values().filter(|member| member.voter).map(|member| member.id).collect()
+    }
+
+    fn change_address(&self) -> Option<Step> {
+        let alive = self.servers.iter().filter(|member| member.status == Status::Alive);
+        alive.map(|member| (member.meta.server_id, as_node(member))).find_map(|(id, node)| {
+            let changed = self.known.get(&id).is_some_and(|present| present.node != node);
+            changed.then_some(Step::ChangeAddress(id, node))
+        })
+    }
+
+    fn may_go(&self, id: u64) -> bool {
+        let mut voters = self.voters();
+        let votes = voters.remove(&id);
+        id != self.own && (!votes || self.would_work(&voters))
+    }
+
+    /// Already while a server is leaving: it may be needed to agree to that.
+    fn let_go(&self) -> Option<Step> {
+        let gone = |id: &u64| matches!(self.status(*id), Some(Status::Leaving | Status::Left));
+        self.known.keys().copied().filter(gone).find(|id| self.may_go(*id)).map(|id| Step::LetGo(id, "it leaves"))
+    }
+
+    fn give_vote(&self, has_caught_up: impl Fn(u64) -> bool) -> Option<Step> {
+        let learners = self.known.values().filter(|member| !member.voter && self.status(member.id) == Some(Status::Alive));
+        let mut ready = learners.map(|member| member.id).filter(|id| has_caught_up(*id));
+        ready.find(|id| self.would_work(&self.voters().into_iter().chain([*id]).collect())).map(Step::GiveVote)
+    }
+
+    /// A server whose disk was lost comes back as another one. Its name is unique in the region, so the former one is no more.
+    fn replaced(&self) -> Option<Step> {
+        let is_replaced = |old: &raftstore::Member| {
+            let successor = |new: &raftstore::Member| {
+                new.voter && new.id != old.id && new.node.name == old.node.name && self.status(new.id) == Some(Status::Alive)
+            };
+            !self.is_active(old.id) && self.known.values().any(successor)
+        };
+        let old = self.known.values().filter(|old| is_replaced(old)).map(|old| old.id).find(|id| self.may_go(*id))?;
+        Some(Step::LetGo(old, "a server with an empty disk has its name now"))
+    }
+
+    fn take_in(&self) -> Option<Step> {
+        let is_ours = |member: &&Member| member.meta.cluster_id.is_nil() || member.meta.cluster_id == self.cluster;
+        let alive = self.servers.iter().filter(|member| member.status == Status::Alive).filter(is_ours);
+        let mut new = alive.filter(|member| !self.known.contains_key(&member.meta.server_id));
+        new.next().map(|member| Step::TakeIn(member.meta.server_id, as_node(member)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gossip::{MemberMeta, MetaVersion, ServerIdentity};
+
+    fn address(id: u64) -> std::net::SocketAddr {
+        format!("127.0.0.1:{}", 1000 + id).parse().expect("an address")
+    }
+
+    fn server(id: u64, name: &str, status: Status) -> Member {
+        let address = address(id);
+        Member {
+            identity: ServerIdentity { node: Uuid::from_u128(u128::from(id)), address, region: "west".into(), generation: 1 },
+            meta: MemberMeta {
+                name: name.into(),
+                region: "west".into(),
+                cluster_id: Uuid::nil(),
+                datacenter: String::new(),
+                server_id: id,
+                rpc_address: address,
+                http_address: address,
+                gossip_address: address,
+                bootstrap_expect: 3,
+                build: String::new(),
+                protocol: 1,
+                feature_level: 1,
+                tags: BTreeMap::new(),
+            },
+            version: MetaVersion::default(),
+            status,
+            since: Duration::ZERO,
+        }
+    }
+
+    /// Server 1 leads. `pool`: "2=alive 3=failed"; a name behind a colon where it is not the id. `group`: "1 2 3+" with + for learners.
+    fn check(pool: &str, group: &str, want: &str) {
+        let servers: Vec<Member> = pool
+            .split_whitespace()
+            .map(|word| {
+                let (id, status) = word.split_once('=').expect("id=status");
+                let (status, name) = status.split_once(':').unwrap_or((status, id));
+                let status = match status {
+                    "alive" => Status::Alive,
+                    "leaving" => Status::Leaving,
+                    "left" => Status::Left,
+                    "failed" => Status::Failed,
+                    "foreign" => {
+                        let mut foreign = server(id.parse().expect("a number"), name, Status::Alive);
+                        foreign.meta.cluster_id = Uuid::from_u128(99);
+                        return foreign;
+                    }
+                    other => panic!("{other}"),
+                };
+                server(id.parse().expect("a number"), name, status)
+            })
+            .collect();
+        let known = group
+            .split_whitespace()
+            .map(|word| {
+                let (word, voter) = word.strip_suffix('+').map_or((word, true), |word| (word, false));
+                let (id, name) = word.split_once(':').unwrap_or((word, word));
+                let id: u64 = id.parse().expect("a number");
+                let moved = name == "moved";
+                let mut node = as_node(&server(id, if moved { "1" } else { name }, Status::Alive));
+                if moved {
+                    node.name = id.to_string();
+                    node.rpc_addr = "elsewhere:1".into();
+                }
+                (id, raftstore::Member { id, node, voter })
+            })
+            .collect();
+        let group_text = group;
+        let group = Group { own: 1, cluster: Uuid::from_u128(7), known, servers };
+        // Server 9 has not caught up.
+        let got = match group.next(|id| id != 9) {
+            None => "-".to_owned(),
+            Some(Step::TakeIn(id, _)) => format!("take in {id}"),
+            Some(Step::GiveVote(id)) => format!("vote {id}"),
+            Some(Step::ChangeAddress(id, _)) => format!("address {id}"),
+            Some(Step::LetGo(id, _)) => format!("let go {id}"),
+        };
+        assert_eq!(got, want, "pool {pool}; group {group_text}");
+    }
+
+    /// New servers come in without a vote and get it when they have the log; never one of another cluster.
+    #[test]
+    fn coming() {
+        check("1=alive 2=alive 3=alive", "1 2 3", "-");
+        check("1=alive 2=alive 3=alive", "1 2", "take in 3");
+        check("1=alive 2=alive 3=alive", "1 2 3+", "vote 3");
+        check("1=alive 2=alive 9=alive", "1 2 9+", "-");
+        check("1=alive 2=alive 3=foreign", "1 2", "-");
+        check("1=alive 2=alive 3=leaving", "1 2", "-");
+        check("1=alive 2=alive 3=failed", "1 2", "-");
+        check("1=alive 2=alive 3=failed", "1 2 3+", "-");
+        // With another vote, the two that are there would be half of four only.
+        check("1=alive 2=failed 3=failed 4=alive", "1 2 3 4+", "-");
+        check("1=alive 2=alive 3=failed 4=alive", "1 2 3 4+", "vote 4");
+    }
+
+    /// Who leaves is let go, unless the rest could not work without it; who failed stays.
+    #[test]
+    fn going() {
+        check("1=alive 2=alive 3=failed", "1 2 3", "-");
+        check("1=alive 2=alive 3=left", "1 2 3", "let go 3");
+        check("1=alive 2=alive 3=leaving", "1 2 3", "let go 3");
+        check("1=alive 2=leaving", "1 2", "let go 2");
+        check("1=alive 2=failed 3=leaving", "1 2 3", "-");
+        check("1=alive 2=failed 3=left", "1 2 3+", "let go 3");
+        check("1=leaving 2=alive 3=alive", "1 2 3", "-");
+        check("1=alive", "1 2", "-");
+    }
+
+    /// A server that lost its disk takes the place of its former self.
+    #[test]
+    fn replacing() {
+        check("1=alive 2=alive 4=alive:3", "1 2 3", "take in 4");
+        check("1=alive 2=alive 4=alive:3", "1 2 3 4:3+", "vote 4");
+        check("1=alive 2=alive 4=alive:3", "1 2 3 4:3", "let go 3");
+        check("1=alive 2=alive 3=alive 4=alive:3", "1 2 3 4:3", "-");
+    }
+
+    /// Addresses follow first of all.
+    #[test]
+    fn moving() {
+        check("1=alive 2=alive 3=left", "1 2:moved 3", "address 2");
     }
 }

@@ -1,14 +1,13 @@
 //! What nodes ask of their region.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use model::{AllocUpdate, Node, NodeEvent, NodeId, NodeStatus, Time, Uuid};
 use rpc::message::{Failure, NodeAllocs, NodeReply, NodeRequest};
 use state::{Command, View, Watch};
 
-use crate::core::{Core, now};
-use crate::forward::{WAIT_MAX, done, region_servers};
+use crate::core::{Core, NO_LEADER, now};
+use crate::forward::{done, meant, no_longer_leads, region_servers};
 
 pub async fn answer(core: &Core, request: NodeRequest) -> Result<NodeReply, Failure> {
     match request {
@@ -70,7 +69,7 @@ async fn register(core: &Core, node: Arc<Node>) -> Result<NodeReply, Failure> {
         let id = node.id;
         core.execute(Command::RegisterNode { node: Arc::new(node.clone()), event: Some(event(message, time)), evals, time }).await?;
         tracing::info!(node = %id, name = %node.name, "{}", message.to_lowercase());
-        core.signals.capacity.notify_one();
+        core.signals.room_came_up();
     }
     Ok(beat(core, node.id))
 }
@@ -90,7 +89,7 @@ async fn heartbeat(core: &Core, id: NodeId, secret: Uuid) -> Result<NodeReply, F
         let event = Some(event("Node reregistered by heartbeat", time));
         core.execute(Command::SetNodeStatus { id, status: NodeStatus::Ready, event, evals, time }).await?;
         tracing::info!(node = %id, name = %node.name, "node is back");
-        core.signals.capacity.notify_one();
+        core.signals.room_came_up();
     }
     Ok(beat(core, id))
 }
@@ -107,15 +106,13 @@ fn beat(core: &Core, id: NodeId) -> NodeReply {
 }
 
 async fn pull(core: &Core, id: NodeId, secret: Uuid, min_index: u64, wait: i64) -> Result<NodeReply, Failure> {
+    let mut leadership = core.replica.watch_leadership();
     known(&core.view(), id, secret)?;
-    let wait = if wait <= 0 { WAIT_MAX } else { wait.min(WAIT_MAX) };
-    let deadline = tokio::time::Instant::now() + Duration::from_nanos(wait as u64);
+    let deadline = tokio::time::Instant::now() + meant(wait);
     let watch = Watch::NodeAllocs(id);
+    let place = core.watches.place(&watch);
     loop {
-        let place = core.watches.place(&watch);
         let woken = place.notify().notified();
-        tokio::pin!(woken);
-        woken.as_mut().enable();
         let view = core.view();
         let mut allocs = NodeAllocs { index: view.watch_index(&watch), ..Default::default() };
         for alloc in view.node_allocs(id) {
@@ -128,7 +125,13 @@ async fn pull(core: &Core, id: NodeId, secret: Uuid, min_index: u64, wait: i64) 
         if min_index == 0 || !allocs.changed.is_empty() || tokio::time::Instant::now() >= deadline {
             return Ok(NodeReply::Allocs(allocs));
         }
-        let _ = tokio::time::timeout_at(deadline, woken).await;
+        drop(view);
+        tokio::select! {
+            _ = tokio::time::timeout_at(deadline, woken) => {}
+            // Work is given by the leader: the node asks that one.
+            () = no_longer_leads(core, &mut leadership) => return Err(Failure::internal(NO_LEADER)),
+            () = core.shutdown.cancelled() => return Err(Failure::internal(NO_LEADER)),
+        }
     }
 }
 
@@ -143,7 +146,7 @@ async fn update(core: &Core, id: NodeId, secret: Uuid, updates: Vec<AllocUpdate>
     let frees = updates.iter().any(|update| update.client_status.is_terminal());
     let applied = core.execute(Command::UpdateAllocs { updates, evals, time }).await?;
     if frees {
-        core.signals.capacity.notify_one();
+        core.signals.room_came_up();
     }
     Ok(done(applied.index))
 }

@@ -144,7 +144,7 @@ pub fn rollout(view: &Store, records: &Records, heard: impl Fn(&model::RegionRec
     let head = view.rollout_staged(key).or_else(|| view.rollout_head(key))?;
     let header = &head.header;
     let me = &view.identity().region;
-    let own = multiregion::own_records(view).into_iter().find(|record| record.rollout == header.id);
+    let own = Some(multiregion::own_record(view, head));
     let mut phases = records.phases(&header.id);
     phases.insert(me.clone(), head.phase);
     let record_of = |region: &model::RegionName| if region == me { own.as_ref() } else { records.get(&header.id, region) };

@@ -5,21 +5,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use model::{Job, Phase, RegionName, Rollout, RolloutHeader, RolloutId, Uuid};
+use model::{Job, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind, Uuid};
 use multiregion::submission::{Answer, Answers, Decision, Verdict, Vote, answer as own_answer, count, decide, listed, stop};
 use rpc::caller::Caller;
 use rpc::message::{Call, Failure, Hops, Prepared, RegisterJob, Reply, Request, RolloutReply, RolloutRequest, WriteReply, WriteValue};
-use state::{Command, Outcome};
+use state::{Command, Outcome, View, Watch};
 use tracing::{info, warn};
 
 use crate::admit;
-use crate::core::{Core, now};
-use crate::forward::Front;
+use crate::core::{Core, NO_LEADER, now};
+use crate::forward::{Front, ensure_consistent};
 
-/// A region that does not answer within this time is not reached.
-const REGION_TIMEOUT: Duration = Duration::from_secs(10);
-/// A proposal that is not decided by then is withdrawn.
-const DECISION_TIMEOUT: Duration = Duration::from_secs(30);
+/// A region that does not answer within this time is not reached. Longer than it waits for a leader of its own.
+const REGION_TIMEOUT: Duration = Duration::from_secs(8);
+/// Regions are not asked again after this time since the submission.
+const DECISION_TIMEOUT: Duration = Duration::from_secs(18);
+/// The user has an answer within this time, whatever happens.
+const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(28);
+/// How long a submission that lost against another one waits for its end, to see whether it was the same.
+const WINNER_TIMEOUT: Duration = Duration::from_secs(8);
+/// Numbers above are nonsense, and would leave none for those that come after.
+const NUMBER_MAX: u64 = u64::MAX / 2;
 /// Regions that voted for a younger proposal are asked again after this time: they hear of its withdrawal by gossip.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
@@ -28,11 +34,12 @@ pub async fn answer(core: &Arc<Core>, request: RolloutRequest) -> Result<Rollout
     match request {
         RolloutRequest::Prepare { job, listed: _ } => Ok(RolloutReply::Prepared(to_wire(core, prepare(core, &job)))),
         RolloutRequest::Propose { header, job, submission } => {
-            if let Some(job) = &job {
-                let refusal = admission(core, job);
-                if !refusal.is_empty() {
-                    return Ok(RolloutReply::Rejected { reason: refusal });
-                }
+            let refusal = match contradiction(&header, job.as_deref()) {
+                Some(contradiction) => contradiction,
+                None => job.as_ref().map(|job| admission(core, job)).unwrap_or_default(),
+            };
+            if !refusal.is_empty() {
+                return Ok(RolloutReply::Rejected { reason: refusal });
             }
             let applied = core.propose(Command::StageRollout { header, source: job, submission, time: now() }).await?;
             Ok(match applied.outcome {
@@ -48,12 +55,30 @@ pub async fn answer(core: &Arc<Core>, request: RolloutRequest) -> Result<Rollout
             Ok(RolloutReply::Done)
         }
         RolloutRequest::Fetch { id } => {
+            // Votes are given up when this is not known here.
+            ensure_consistent(core).await?;
             let view = core.view();
             Ok(RolloutReply::Fetched(view.rollout(&id).map(|rollout| (Arc::clone(&rollout.header), rollout.source.clone()))))
         }
         RolloutRequest::Push { records: _ } => Err(Failure::bad_request("records travel by gossip")),
-        RolloutRequest::Stop { header, purge } => stop_here(core, &header, purge).await,
+        RolloutRequest::Stop { header, purge } if header.kind == RolloutKind::Stop => stop_here(core, &header, purge).await,
+        RolloutRequest::Stop { header, .. } => Err(Failure::bad_request(format!("rollout {} does not stop its job", header.id))),
     }
+}
+
+/// Why a proposal cannot be what its origin means.
+fn contradiction(header: &RolloutHeader, job: Option<&Job>) -> Option<String> {
+    let is_of_job = job.is_some_and(|job| {
+        job.key() == header.job_key() && listed(job) == header.regions && multiregion::spec_hash(job) == header.spec_hash
+    });
+    if header.kind != RolloutKind::Run || !is_of_job {
+        return Some(format!("rollout {} does not fit its specification", header.id));
+    }
+    if !header.participants().any(|region| *region == header.id.origin) {
+        return Some(format!("rollout {} comes from region {:?}, which takes no part in it", header.id, header.id.origin.as_str()));
+    }
+    let is_nonsense = header.id.lamport > NUMBER_MAX || header.job_version > NUMBER_MAX;
+    is_nonsense.then(|| format!("rollout {} has impossible numbers", header.id))
 }
 
 // ---- prepare
@@ -118,6 +143,7 @@ pub async fn fetch(core: &Arc<Core>, region: &RegionName, id: RolloutId) -> Resu
 /// Asks every region of the list, and those that the job's present rollouts have beyond it.
 async fn ask_all(core: &Arc<Core>, job: &Arc<Job>) -> Answers {
     let mut answers: Answers = Vec::new();
+    let began = Instant::now();
     let mut open: Vec<RegionName> = listed(job);
     let mut asked: BTreeSet<RegionName> = BTreeSet::new();
     if !open.contains(&core.region) {
@@ -125,6 +151,11 @@ async fn ask_all(core: &Arc<Core>, job: &Arc<Job>) -> Answers {
     }
     while !open.is_empty() {
         asked.extend(open.iter().cloned());
+        if began.elapsed() > REGION_TIMEOUT {
+            // Rounds are bounded together, not only each.
+            answers.extend(open.into_iter().map(|region| (region, Err("there was no time left to ask it".to_owned()))));
+            break;
+        }
         let heard = join_all(open.iter().map(|region| ask_one(core, region, job))).await;
         let round: Vec<(RegionName, Result<Answer, String>)> = std::mem::take(&mut open).into_iter().zip(heard).collect();
         for (_, answer) in &round {
@@ -154,35 +185,87 @@ async fn ask_one(core: &Arc<Core>, region: &RegionName, job: &Arc<Job>) -> Resul
 
 /// Registers a multi-region job, as its origin. Goes on to its decision also when the user does not wait for it.
 pub async fn submit(core: &Arc<Core>, register: RegisterJob) -> Result<WriteReply, Failure> {
-    let core = Arc::clone(core);
-    let deciding = tokio::spawn(async move { decide_and_commit(&core, register).await });
+    let task = Arc::clone(core);
+    let deciding = core.tasks.spawn(async move {
+        tokio::select! {
+            decided = tokio::time::timeout(SUBMISSION_TIMEOUT, decide_and_commit(&task, &register)) => decided.unwrap_or_else(|_| Err(undecided())),
+            () = task.shutdown.cancelled() => Err(left_behind()),
+        }
+    });
     deciding.await.map_err(|error| Failure::internal(format!("the submission ended: {error}")))?
 }
 
-async fn decide_and_commit(core: &Arc<Core>, register: RegisterJob) -> Result<WriteReply, Failure> {
+fn undecided() -> Failure {
+    let seconds = SUBMISSION_TIMEOUT.as_secs();
+    Failure::internal(format!("the rollout was not decided within {seconds} s; it is withdrawn, unless the job's status says otherwise"))
+}
+
+/// Not the words that make a caller ask again: another submission would find this one undecided.
+fn left_behind() -> Failure {
+    Failure::internal(
+        "this region's leader changed while the rollout was being decided; it is withdrawn, unless the job's status says otherwise",
+    )
+}
+
+async fn decide_and_commit(core: &Arc<Core>, register: &RegisterJob) -> Result<WriteReply, Failure> {
+    let began = Instant::now();
     let job = &register.job;
     if !listed(job).contains(&core.region) {
         return Err(Failure::bad_request(format!("region {:?} is not in the job's list: submit it to one that is", core.region.as_str())));
     }
-    let view = core.view();
-    if let Some(wanted) = register.enforce_index {
-        let present = view.job(&job.key()).map_or(0, |job| job.job_modify_index);
-        if wanted != present {
-            let text = if present == 0 {
-                format!("Enforcing job modify index {wanted}: job does not exist")
-            } else if wanted == 0 {
-                "Enforcing job modify index 0: job already exists".to_owned()
-            } else {
-                format!("Enforcing job modify index {wanted}: job exists with conflicting job modify index: {present}")
-            };
-            return Err(Failure::internal(text));
-        }
-    }
+    enforce_index(&core.view(), job, register.enforce_index)?;
     let answers = ask_all(core, job).await;
-    match decide(job, &core.region, &answers, Uuid::new_v4(), "", now()) {
-        Decision::Refuse(text) => Err(Failure::internal(text)),
-        Decision::Unchanged(id) => unchanged(core, job, &id).await,
-        Decision::Propose(header) => propose(core, &register, Arc::new(*header)).await,
+    let decided = match decide(job, &core.region, &answers, Uuid::new_v4(), "", now()) {
+        Decision::Refuse(text) => Err(Failure::new(if is_lost(&answers) { 409 } else { 500 }, text)),
+        Decision::Unchanged(id) => return unchanged(core, job, &id).await,
+        Decision::Propose(header) => propose(core, register, &Arc::new(*header), began + DECISION_TIMEOUT).await,
+    };
+    match decided {
+        // Two who ask for the same at once are both served by the one that came first.
+        Err(failure) if failure.code == 409 => match same_by_other(core, job).await {
+            Some(id) => unchanged(core, job, &id).await,
+            None => Err(failure),
+        },
+        decided => decided,
+    }
+}
+
+fn enforce_index(view: &View, job: &Job, wanted: Option<u64>) -> Result<(), Failure> {
+    let present = view.job(&job.key()).map_or(0, |job| job.job_modify_index);
+    let Some(wanted) = wanted.filter(|wanted| *wanted != present) else { return Ok(()) };
+    Err(Failure::internal(if present == 0 {
+        format!("Enforcing job modify index {wanted}: job does not exist")
+    } else if wanted == 0 {
+        "Enforcing job modify index 0: job already exists".to_owned()
+    } else {
+        format!("Enforcing job modify index {wanted}: job exists with conflicting job modify index: {present}")
+    }))
+}
+
+/// Another proposal came first, and nothing else is in the way.
+fn is_lost(answers: &Answers) -> bool {
+    let refusals: Vec<&str> = answers.iter().map(|(_, answer)| answer.as_ref().map_or("-", |answer| answer.refusal.as_str())).collect();
+    refusals.iter().all(|refusal| refusal.is_empty() || refusal.starts_with("another rollout of the job is being decided"))
+}
+
+/// Waits until no rollout of the job is being decided here; returns the one that stands for this very specification, if it does.
+async fn same_by_other(core: &Core, job: &Job) -> Option<RolloutId> {
+    let (key, hash) = (job.key(), multiregion::spec_hash(job));
+    let deadline = tokio::time::Instant::now() + WINNER_TIMEOUT;
+    let place = core.watches.place(&Watch::Rollout(key.clone()));
+    loop {
+        let changed = place.notify().notified();
+        let view = core.view();
+        match view.rollout_staged(&key) {
+            Some(staged) if staged.header.spec_hash == hash => {}
+            Some(_) => return None,
+            None => {
+                let head = view.rollout_head(&key)?;
+                let stands = head.header.spec_hash == hash && !matches!(head.phase, Phase::Failed | Phase::Cancelled | Phase::Stopped);
+                return stands.then(|| head.header.id.clone());
+            }
+        }
+        tokio::time::timeout_at(deadline, changed).await.ok()?;
     }
 }
 
@@ -199,26 +282,47 @@ async fn unchanged(core: &Core, job: &Job, id: &RolloutId) -> Result<WriteReply,
     Ok(WriteReply { index: applied.index, value })
 }
 
-async fn propose(core: &Arc<Core>, register: &RegisterJob, header: Arc<RolloutHeader>) -> Result<WriteReply, Failure> {
-    core.submitting().insert(header.id.clone());
-    let result = stage_and_vote(core, register, &header).await;
-    core.submitting().remove(&header.id);
-    result
+/// A proposal is being decided here for as long as this exists.
+struct Submitting<'a> {
+    core: &'a Core,
+    id: &'a RolloutId,
 }
 
-async fn stage_and_vote(core: &Arc<Core>, register: &RegisterJob, header: &Arc<RolloutHeader>) -> Result<WriteReply, Failure> {
+impl<'a> Submitting<'a> {
+    fn new(core: &'a Core, id: &'a RolloutId) -> Self {
+        core.submitting().insert(id.clone());
+        Self { core, id }
+    }
+}
+
+impl Drop for Submitting<'_> {
+    fn drop(&mut self) {
+        self.core.submitting().remove(self.id);
+        // If it is still not decided, it is withdrawn.
+        self.core.signals.reconcile.notify_one();
+    }
+}
+
+async fn propose(core: &Arc<Core>, register: &RegisterJob, header: &Arc<RolloutHeader>, deadline: Instant) -> Result<WriteReply, Failure> {
+    let _submitting = Submitting::new(core, &header.id);
     let source = Some(Arc::clone(&register.job));
     let stage =
         Command::StageRollout { header: Arc::clone(header), source: source.clone(), submission: register.submission.clone(), time: now() };
     core.execute(stage).await?;
+    let decided = vote(core, register, header, deadline).await;
+    decided.map_err(|failure| if failure.text == NO_LEADER { left_behind() } else { failure })
+}
+
+async fn vote(core: &Arc<Core>, register: &RegisterJob, header: &Arc<RolloutHeader>, deadline: Instant) -> Result<WriteReply, Failure> {
     let peers: Vec<RegionName> = header.participants().filter(|region| **region != core.region).cloned().collect();
-    let deadline = Instant::now() + DECISION_TIMEOUT;
     let mut votes: Vec<(RegionName, Vote)> = Vec::new();
     let mut asked = peers.clone();
     loop {
-        let request = RolloutRequest::Propose { header: Arc::clone(header), job: source.clone(), submission: register.submission.clone() };
+        let job = Some(Arc::clone(&register.job));
+        let request = RolloutRequest::Propose { header: Arc::clone(header), job, submission: register.submission.clone() };
         let heard = join_all(asked.iter().map(|region| ask(core, region, request.clone()))).await;
         votes.extend(asked.into_iter().zip(heard.into_iter().map(as_vote)));
+        still_staged(&core.view(), header)?;
         match count(&header.id, &votes, Instant::now() < deadline) {
             Verdict::Commit => return commit(core, header).await,
             Verdict::AskAgain(regions) => {
@@ -227,10 +331,19 @@ async fn stage_and_vote(core: &Arc<Core>, register: &RegisterJob, header: &Arc<R
                 tokio::time::sleep(ASK_AGAIN_AFTER).await;
             }
             Verdict::Withdraw { reason, winner } => {
-                withdraw(core, header, &peers, &reason).await;
+                withdraw(core, header, peers, &reason).await;
                 return Err(Failure::new(if winner.is_some() { 409 } else { 500 }, reason));
             }
         }
+    }
+}
+
+/// An older proposal takes precedence over one that is not decided; so does a new leader, who knows nothing of who decides it.
+fn still_staged(view: &View, header: &RolloutHeader) -> Result<(), Failure> {
+    let withdrawn = view.rollout(&header.id).filter(|rollout| matches!(rollout.phase, Phase::Withdrawn | Phase::Rejected));
+    match withdrawn {
+        Some(rollout) => Err(Failure::new(409, format!("the rollout was withdrawn, nothing was changed: {}", rollout.cause))),
+        None => Ok(()),
     }
 }
 
@@ -248,21 +361,22 @@ fn as_vote(reply: Result<RolloutReply, String>) -> Vote {
 async fn commit(core: &Core, header: &RolloutHeader) -> Result<WriteReply, Failure> {
     let view = core.view();
     let staged = view.rollout(&header.id).ok_or_else(|| Failure::internal("the staged rollout is gone"))?;
-    if staged.phase == Phase::Withdrawn {
-        return Err(Failure::new(409, format!("the rollout was withdrawn, nothing was changed: {}", staged.cause)));
-    }
     let command = multiregion::adopt(&view, staged, &core.region, now(), &mut core.ids());
     let eval_id = match &command {
         Command::AdoptRollout(adoption) => adoption.eval.as_ref().map(|eval| eval.id).unwrap_or_default(),
         _ => model::EvalId::NIL,
     };
-    let applied = core.execute(command).await?;
+    let applied = core.propose(command).await?;
+    if let Outcome::Refused(reason) = &applied.outcome {
+        still_staged(&core.view(), header)?;
+        return Err(Failure::internal(reason.clone()));
+    }
     info!(rollout = %header.id, job = %header.job_key(), version = header.job_version, "rollout committed");
     let value = WriteValue::Job { eval_id, job_modify_index: applied.index, warnings: String::new(), unreached: Vec::new() };
     Ok(WriteReply { index: applied.index, value })
 }
 
-async fn withdraw(core: &Arc<Core>, header: &RolloutHeader, peers: &[RegionName], reason: &str) {
+async fn withdraw(core: &Arc<Core>, header: &RolloutHeader, peers: Vec<RegionName>, reason: &str) {
     let command = Command::UnstageRollout {
         id: header.id.clone(),
         phase: Phase::Withdrawn,
@@ -275,20 +389,29 @@ async fn withdraw(core: &Arc<Core>, header: &RolloutHeader, peers: &[RegionName]
         warn!(rollout = %header.id, %failure, "not withdrawn yet");
         return;
     }
-    // A courtesy: the published record says the same.
-    let key = header.job_key();
-    join_all(peers.iter().map(|region| {
-        let request = RolloutRequest::Withdraw { id: header.id.clone(), key: key.clone(), reason: "withdrawn by its origin".to_owned() };
-        ask(core, region, request)
-    }))
-    .await;
+    // A courtesy, for which the user need not wait: the published record says the same.
+    let (task, id, key) = (Arc::clone(core), header.id.clone(), header.job_key());
+    core.tasks.spawn(async move {
+        let asked = join_all(peers.iter().map(|region| {
+            let request = RolloutRequest::Withdraw { id: id.clone(), key: key.clone(), reason: "withdrawn by its origin".to_owned() };
+            ask(&task, region, request)
+        }));
+        tokio::select! {
+            _ = asked => {}
+            () = task.shutdown.cancelled() => {}
+        }
+    });
 }
 
 // ---- stop
 
 /// Stops a job in all regions of its present rollout: a rollout of kind stop, without the barrier.
 pub async fn stop_everywhere(core: &Arc<Core>, head: &Arc<Rollout>, purge: bool) -> Result<WriteReply, Failure> {
-    let header = Arc::new(stop(&core.view(), head, Uuid::new_v4(), "", now()));
+    let view = core.view();
+    // Asked again, because somebody was not reached or the leader changed: the same stop, not another one.
+    let staged = view.rollout_staged(&head.header.job_key());
+    let present = staged.into_iter().chain([head]).find(|rollout| rollout.header.kind == RolloutKind::Stop);
+    let header = present.map_or_else(|| Arc::new(stop(&view, head, Uuid::new_v4(), "", now())), |stop| Arc::clone(&stop.header));
     let others: Vec<RegionName> = header.participants().filter(|region| **region != core.region).cloned().collect();
     match stop_here(core, &header, purge).await? {
         RolloutReply::Busy { winner } => {

@@ -1,135 +1,432 @@
 //! The scheduling loop: evaluations out of the broker, plans into the log.
 //!
-//! Several evaluations are planned in a row, each against the view plus the plans before it, and then go into the log together: many plans
-//! share one write, and no plan conflicts with another.
+//! Several evaluations are planned in a row, each against the view plus what the plans before it place, and then go into the log together:
+//! many plans share one write. The log may refuse one of them, because a node or a job has changed meanwhile. None relies on that not
+//! happening: the room that an earlier plan of the row frees is not used by a later one, so what is refused takes nothing away from others.
 
+use std::collections::{HashMap, HashSet};
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use control::Broker;
-use model::{EvalId, EvalStatus, Evaluation};
-use scheduler::Decision;
-use state::{Command, Outcome, Store};
+use model::{EvalId, EvalStatus, EvalTrigger, Evaluation, JobType, Time};
+use rpc::message::Failure;
+use state::{Command, Outcome, Plan, Store};
 use tokio::sync::mpsc;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
+use crate::contain;
 use crate::core::{Core, now};
+use crate::leader::panic_text;
 
 /// Evaluations planned before they are committed together.
 const TOGETHER: usize = 64;
+/// The first of them wait no longer than about this for the last.
+const TOGETHER_TIME: Duration = Duration::from_millis(50);
 /// A refused plan is made anew after this time, in nanoseconds.
 const RETRY_AFTER: i64 = 100_000_000;
+/// Plans of one evaluation that may be refused before its job waits for something to change.
+const REFUSALS_MAX_SERVICE: u32 = 5;
+const REFUSALS_MAX_BATCH: u32 = 2;
+/// How often the scheduler may break on one evaluation, and how long the next tries wait, in nanoseconds.
+const DELIVERIES_MAX: u32 = 3;
+const DELIVER_AGAIN_AFTER: i64 = SECOND;
+const DELIVER_LAST_AFTER: i64 = 20 * SECOND;
+/// A job on whose evaluation the scheduler broke is looked at again after this time and up to five times as much.
+const FOLLOW_UP_AFTER: i64 = 60 * SECOND;
+const SECOND: i64 = 1_000_000_000;
+/// Planning that takes longer than this is complained about.
+const PLANNING_TIME_LONG: Duration = Duration::from_secs(60);
 
 pub async fn run(core: Arc<Core>) {
     let (changed, mut changes) = mpsc::unbounded_channel();
     *core.signals.evals.lock().unwrap_or_else(PoisonError::into_inner) = Some(changed);
-    let mut broker = Broker::new();
-    broker.sync(&core.view());
+    let mut queue = Queue::default();
+    queue.broker.sync(&core.view());
     loop {
-        let view = core.view();
+        let mut changed = Vec::new();
         while let Ok(id) = changes.try_recv() {
-            observe(&mut broker, &view, id);
+            changed.push(id);
         }
-        let batch = take(&mut broker, &view);
+        let n_rooms = core.signals.n_rooms();
+        // After the notices, so that it contains what they tell of.
+        let view = core.view();
+        changed.into_iter().for_each(|id| queue.observe(&view, id));
+        let batch = queue.take(&view);
         if batch.is_empty() {
-            let wake =
-                broker.wake_at().map_or(Duration::from_secs(3600), |at| Duration::from_nanos(at.saturating_sub(now()).max(0) as u64));
+            let wake_at = queue.broker.wake_at();
+            let wake = wake_at.map_or(Duration::from_secs(3600), |at| Duration::from_nanos(at.saturating_sub(now()).max(0).unsigned_abs()));
             tokio::select! {
-                Some(id) = changes.recv() => observe(&mut broker, &core.view(), id),
+                Some(id) = changes.recv() => queue.observe(&core.view(), id),
                 () = tokio::time::sleep(wake) => {}
             }
             continue;
         }
-        let ids: Vec<EvalId> = batch.iter().map(|(eval, _)| eval.id).collect();
-        if let Err(problem) = process(&core, &view, batch, &mut broker).await {
+        let ids: Vec<EvalId> = batch.iter().map(|work| work.eval.id).collect();
+        if let Err(problem) = process(&core, &view, batch, &mut queue, n_rooms).await {
             warn!(%problem, "plans were not committed, trying again");
             let at = now() + RETRY_AFTER;
-            ids.into_iter().for_each(|id| broker.retry(id, at));
+            ids.into_iter().for_each(|id| queue.broker.retry(id, at));
         }
     }
 }
 
-fn observe(broker: &mut Broker, view: &Store, id: EvalId) {
-    match view.eval(id) {
-        Some(eval) => broker.observe(eval),
-        None => broker.forget(id),
+/// What waits to be scheduled.
+#[derive(Default)]
+struct Queue {
+    broker: Broker,
+    /// What happened to evaluations that had to be tried again.
+    troubles: HashMap<EvalId, Troubles>,
+    /// Found no room beside the plans of a row.
+    put_off: HashSet<EvalId>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Troubles {
+    n_refused: u32,
+    n_broken: u32,
+}
+
+/// One evaluation to plan for.
+struct Work {
+    eval: Evaluation,
+    /// Others of the job, which this one makes needless.
+    superseded: Vec<Evaluation>,
+    /// It was put off before: now it gets its answer, whatever it is.
+    was_put_off: bool,
+}
+
+impl Queue {
+    fn observe(&mut self, view: &Store, id: EvalId) {
+        match view.eval(id) {
+            Some(eval) if eval.status == EvalStatus::Pending => self.broker.observe(eval),
+            _ => self.done(id),
+        }
+    }
+
+    fn done(&mut self, id: EvalId) {
+        self.broker.done(id);
+        self.troubles.remove(&id);
+        self.put_off.remove(&id);
+    }
+
+    /// The next evaluations, each with those it makes needless.
+    fn take(&mut self, view: &Store) -> Vec<Work> {
+        let time = now();
+        let mut batch = Vec::new();
+        while batch.len() < TOGETHER {
+            let Some(id) = self.broker.next(time) else { break };
+            let Some(eval) = view.eval(id).filter(|eval| eval.status == EvalStatus::Pending) else {
+                self.done(id);
+                continue;
+            };
+            let superseded = self
+                .broker
+                .superseded_by(id)
+                .into_iter()
+                .filter_map(|other| view.eval(other))
+                .filter(|other| other.wait_until.is_never() && other.status == EvalStatus::Pending)
+                .map(|other| Evaluation {
+                    status: EvalStatus::Canceled,
+                    status_description: format!("superseded by evaluation {id}"),
+                    ..(**other).clone()
+                })
+                .collect();
+            batch.push(Work { eval: (**eval).clone(), superseded, was_put_off: self.put_off.remove(&id) });
+        }
+        batch
     }
 }
 
-/// The next evaluations, each with those it makes needless.
-fn take(broker: &mut Broker, view: &Store) -> Vec<(Evaluation, Vec<Evaluation>)> {
-    let time = now();
-    let mut batch = Vec::new();
-    while batch.len() < TOGETHER {
-        let Some(id) = broker.next(time) else { break };
-        let Some(eval) = view.eval(id).filter(|eval| eval.status == EvalStatus::Pending) else {
-            broker.done(id);
-            continue;
-        };
-        let superseded = broker
-            .superseded_by(id)
-            .into_iter()
-            .filter_map(|other| view.eval(other))
-            .filter(|other| other.wait_until.is_never() && other.status == EvalStatus::Pending)
-            .map(|other| Evaluation {
-                status: EvalStatus::Canceled,
-                status_description: format!("superseded by evaluation {id}"),
-                ..(**other).clone()
-            })
-            .collect();
-        batch.push(((**eval).clone(), superseded));
-    }
-    batch
+/// What came out of one evaluation.
+enum Planned {
+    Plan(Command),
+    /// To be planned when what is before it is committed.
+    Later,
+    /// The same, because there is no room beside what is before it.
+    PutOff,
+    /// The scheduler broke on it.
+    Broken(String),
 }
 
-async fn process(
-    core: &Core,
-    view: &Arc<Store>,
-    batch: Vec<(Evaluation, Vec<Evaluation>)>,
-    broker: &mut Broker,
-) -> Result<(), rpc::message::Failure> {
-    let evals: Vec<EvalId> = batch.iter().map(|(eval, _)| eval.id).collect();
+async fn process(core: &Core, view: &Arc<Store>, batch: Vec<Work>, queue: &mut Queue, n_rooms: u64) -> Result<(), Failure> {
+    let evals: Vec<Evaluation> = batch.iter().map(|work| work.eval.clone()).collect();
     let seed = core.ids().next_u64();
-    let view = Arc::clone(view);
-    let planned = tokio::task::spawn_blocking(move || plan_in_a_row(&view, batch, seed)).await;
-    let commands = planned.map_err(|error| rpc::message::Failure::internal(format!("the scheduler failed: {error}")))?;
-    let frees_room = commands.iter().any(|command| matches!(command, Command::ApplyPlan(plan) if !plan.stops.is_empty()));
-    let answers = core.replica.propose_many(commands).await.map_err(|error| rpc::message::Failure::internal(error.to_string()))?;
-    let mut failed = None;
-    for (id, answer) in evals.into_iter().zip(answers) {
-        match answer {
-            Ok(applied) => match applied.outcome {
-                Outcome::Refused(reason) => {
-                    debug!(eval = %id, %reason, "plan refused, planning anew");
-                    broker.retry(id, now() + RETRY_AFTER);
+    let of_thread = Arc::clone(view);
+    let planned = finish(tokio::task::spawn_blocking(move || plan_in_a_row(&of_thread, batch, seed))).await?;
+    let (mut commands, mut offered) = (Vec::new(), Vec::new());
+    let (mut frees_room, mut blocks) = (false, false);
+    for (eval, planned) in evals.into_iter().zip(planned) {
+        match planned {
+            Planned::Plan(command) => {
+                if let Command::ApplyPlan(plan) = &command {
+                    frees_room |= !plan.stops.is_empty();
+                    blocks |= plan.evals.iter().any(|eval| eval.status == EvalStatus::Blocked);
                 }
-                _ => broker.done(id),
-            },
-            Err(error) => {
-                broker.retry(id, now() + RETRY_AFTER);
-                failed = Some(rpc::message::Failure::internal(error.to_string()));
+                commands.push(command);
+                offered.push(eval);
+            }
+            Planned::Later => queue.broker.retry(eval.id, now()),
+            Planned::PutOff => {
+                queue.put_off.insert(eval.id);
+                queue.broker.retry(eval.id, now());
+            }
+            Planned::Broken(problem) => broken(core, eval, &problem, queue).await?,
+        }
+    }
+    let answers = core.propose_many(commands).await?;
+    let mut failed = None;
+    for (eval, answer) in offered.into_iter().zip(answers) {
+        match answer.map(|applied| applied.outcome) {
+            Ok(Outcome::Refused(reason)) => refused(core, eval, &reason, queue).await?,
+            Ok(_) => queue.done(eval.id),
+            Err(failure) => {
+                queue.broker.retry(eval.id, now() + RETRY_AFTER);
+                failed = Some(failure);
             }
         }
     }
     if frees_room {
+        core.signals.room_came_up();
+    } else if blocks && core.signals.n_rooms() != n_rooms {
+        // The room came up after the view was taken, and nobody was waiting for it yet.
         core.signals.capacity.notify_one();
     }
     failed.map_or(Ok(()), Err)
 }
 
+/// Waits for the planning thread, and complains if it takes too long: it cannot be stopped.
+async fn finish(mut planning: tokio::task::JoinHandle<Vec<Planned>>) -> Result<Vec<Planned>, Failure> {
+    let began = Instant::now();
+    loop {
+        match tokio::time::timeout(PLANNING_TIME_LONG, &mut planning).await {
+            Ok(planned) => return planned.map_err(|error| Failure::internal(format!("the scheduler failed: {error}"))),
+            Err(_) => error!(seconds = began.elapsed().as_secs(), "the scheduler is still at the same evaluations, nothing else is placed"),
+        }
+    }
+}
+
 /// One command per evaluation: its plan, with the needless evaluations canceled in the same entry.
-fn plan_in_a_row(view: &Arc<Store>, batch: Vec<(Evaluation, Vec<Evaluation>)>, seed: u64) -> Vec<Command> {
+fn plan_in_a_row(view: &Arc<Store>, batch: Vec<Work>, seed: u64) -> Vec<Planned> {
+    let began = Instant::now();
     let mut ahead = (**view).clone();
     let mut seeds = model::IdSource::new(seed);
-    let mut commands = Vec::with_capacity(batch.len());
-    for (eval, superseded) in batch {
-        let time = now();
-        let Decision { mut plan, .. } = scheduler::schedule(&ahead, &eval, time, seeds.next_u64());
+    let mut planned = Vec::with_capacity(batch.len());
+    let mut others_stop_something = false;
+    for Work { eval, superseded, was_put_off } in batch {
+        if !planned.is_empty() && began.elapsed() > TOGETHER_TIME {
+            planned.push(Planned::Later);
+            continue;
+        }
+        let (time, seed) = (now(), seeds.next_u64());
+        let decision = match contain::panics(AssertUnwindSafe(|| scheduler::schedule(&ahead, &eval, time, seed))) {
+            Ok(decision) => decision,
+            Err(panic) => {
+                planned.push(Planned::Broken(panic_text(&*panic).to_owned()));
+                continue;
+            }
+        };
+        if others_stop_something && !was_put_off && !decision.failed_tg_allocs.is_empty() {
+            // There may be room as soon as what the plans before it stop is gone.
+            planned.push(Planned::PutOff);
+            continue;
+        }
+        let mut plan = decision.plan;
         plan.time = time;
         plan.evals.extend(superseded);
-        let command = Command::ApplyPlan(Box::new(plan));
-        ahead.apply(ahead.index() + 1, &command);
-        commands.push(command);
+        others_stop_something |= !plan.stops.is_empty();
+        planned.push(Planned::Plan(look_ahead(&mut ahead, plan)));
     }
-    commands
+    planned
+}
+
+/// Adds to the view what the plan places, but not the room that it frees.
+fn look_ahead(ahead: &mut Store, mut plan: Plan) -> Command {
+    let stops = std::mem::take(&mut plan.stops);
+    let mut command = Command::ApplyPlan(Box::new(plan));
+    ahead.apply(ahead.index() + 1, &command);
+    if let Command::ApplyPlan(plan) = &mut command {
+        plan.stops = stops;
+    }
+    command
+}
+
+/// The state has moved on under a plan. Another one is made, but not without end: then the job waits for room like one that found none.
+async fn refused(core: &Core, eval: Evaluation, reason: &str, queue: &mut Queue) -> Result<(), Failure> {
+    let troubles = queue.troubles.entry(eval.id).or_default();
+    troubles.n_refused += 1;
+    let n_max = if eval.kind == JobType::Batch { REFUSALS_MAX_BATCH } else { REFUSALS_MAX_SERVICE };
+    if troubles.n_refused < n_max {
+        debug!(eval = %eval.id, %reason, "plan refused, planning anew");
+        queue.broker.retry(eval.id, now() + RETRY_AFTER);
+        return Ok(());
+    }
+    warn!(eval = %eval.id, job = %eval.job_key(), %reason, "plans were refused {n_max} times");
+    let evals = given_up(eval, n_max, core.ids().next_uuid().into());
+    settle(core, evals, queue).await
+}
+
+/// An evaluation whose plans were refused too often, and the one that takes over when something has changed.
+fn given_up(eval: Evaluation, n_refused: u32, id: EvalId) -> [Evaluation; 2] {
+    let blocked = Evaluation {
+        id,
+        status: EvalStatus::Blocked,
+        status_description: "created due to placement conflicts".to_owned(),
+        triggered_by: EvalTrigger::MaxPlanAttempts,
+        previous_eval: eval.id,
+        // Whatever changes may help.
+        escaped_computed_class: true,
+        ..follow_up(&eval)
+    };
+    let failed = Evaluation {
+        status: EvalStatus::Failed,
+        status_description: format!("maximum attempts reached ({n_refused})"),
+        blocked_eval: blocked.id,
+        ..eval
+    };
+    [failed, blocked]
+}
+
+/// The scheduler broke: a fault of the program. Others are not to suffer from it, so the evaluation is tried again only a few times.
+async fn broken(core: &Core, eval: Evaluation, problem: &str, queue: &mut Queue) -> Result<(), Failure> {
+    error!(eval = %eval.id, job = %eval.job_key(), %problem, "the scheduler broke on an evaluation");
+    let troubles = queue.troubles.entry(eval.id).or_default();
+    troubles.n_broken += 1;
+    if troubles.n_broken < DELIVERIES_MAX {
+        let after = if troubles.n_broken == 1 { DELIVER_AGAIN_AFTER } else { DELIVER_LAST_AFTER };
+        queue.broker.retry(eval.id, now() + after);
+        return Ok(());
+    }
+    let wait_until = Time(now() + FOLLOW_UP_AFTER + rand::random_range(0..=5 * FOLLOW_UP_AFTER));
+    let evals = undeliverable(eval, problem, wait_until, core.ids().next_uuid().into());
+    settle(core, evals, queue).await
+}
+
+/// An evaluation on which the scheduler broke too often, and the one that tries once more after a long time.
+fn undeliverable(eval: Evaluation, problem: &str, wait_until: Time, id: EvalId) -> [Evaluation; 2] {
+    let next = Evaluation {
+        id,
+        status: EvalStatus::Pending,
+        triggered_by: EvalTrigger::FailedFollowUp,
+        previous_eval: eval.id,
+        wait_until,
+        ..follow_up(&eval)
+    };
+    let failed = Evaluation {
+        status: EvalStatus::Failed,
+        status_description: format!("evaluation reached delivery limit ({DELIVERIES_MAX}): {problem}"),
+        next_eval: next.id,
+        ..eval
+    };
+    [failed, next]
+}
+
+/// Another evaluation of the same job.
+fn follow_up(eval: &Evaluation) -> Evaluation {
+    Evaluation {
+        namespace: eval.namespace.clone(),
+        priority: eval.priority,
+        kind: eval.kind,
+        job_id: eval.job_id.clone(),
+        job_modify_index: eval.job_modify_index,
+        deployment_id: eval.deployment_id,
+        ..Default::default()
+    }
+}
+
+async fn settle(core: &Core, evals: [Evaluation; 2], queue: &mut Queue) -> Result<(), Failure> {
+    let done = evals[0].id;
+    core.execute(Command::UpsertEvals { evals: evals.to_vec(), time: now() }).await?;
+    queue.done(done);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use testkit::World;
+
+    fn work(eval: Evaluation) -> Work {
+        Work { eval, superseded: Vec::new(), was_put_off: false }
+    }
+
+    fn again(eval: Evaluation) -> Work {
+        Work { was_put_off: true, ..work(eval) }
+    }
+
+    fn plan_of(planned: &Planned) -> Option<&Plan> {
+        match planned {
+            Planned::Plan(Command::ApplyPlan(plan)) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// "placements-stops-blocked" of each plan, or that it is put off.
+    fn shown(planned: &[Planned]) -> Vec<String> {
+        let show = |planned: &Planned| match (planned, plan_of(planned)) {
+            (_, Some(plan)) => {
+                let n_blocked = plan.evals.iter().filter(|eval| eval.status == EvalStatus::Blocked).count();
+                format!("{}-{}-{n_blocked}", plan.placements.len(), plan.stops.len())
+            }
+            (Planned::PutOff, _) => "put off".to_owned(),
+            (Planned::Later, _) => "later".to_owned(),
+            (Planned::Broken(problem), _) => panic!("{problem}"),
+            (Planned::Plan(_), None) => panic!("another command"),
+        };
+        planned.iter().map(show).collect()
+    }
+
+    fn job(id: &str, memory_mb: i64) -> model::Job {
+        testkit::job(id).resources(100, memory_mb).no_update().build()
+    }
+
+    fn plan(world: &World, batch: Vec<Work>) -> Vec<Planned> {
+        plan_in_a_row(&Arc::new(world.store.clone()), batch, 1)
+    }
+
+    /// Two that fit one by one but not together: the second sees what the first takes.
+    #[test]
+    fn what_is_placed_is_taken() {
+        let mut world = World::with_nodes(&["one"]);
+        let batch = vec![work(world.register(job("a", 5_000))), work(world.register(job("b", 5_000)))];
+        assert_eq!(shown(&plan(&world, batch)), ["1-0-0", "0-0-1"]);
+    }
+
+    /// The room that a plan frees is not used by the next one before it is committed: if the first were refused, the node would be overfull.
+    #[test]
+    fn what_is_stopped_is_not_free_yet() {
+        let mut world = World::with_nodes(&["one"]);
+        let eval = world.register(job("a", 5_000));
+        for planned in plan(&world, vec![work(eval)]) {
+            world.apply(&Command::ApplyPlan(Box::new(plan_of(&planned).expect("a plan").clone())));
+        }
+        assert_eq!(world.live("a").len(), 1);
+        let (stop, start) = (world.stop("a"), world.register(job("b", 5_000)));
+        assert_eq!(shown(&plan(&world, vec![work(stop.clone()), work(start.clone())])), ["0-1-0", "put off"]);
+        // It gets its answer the next time, also beside another plan that stops something.
+        let planned = plan(&world, vec![work(stop), again(start.clone())]);
+        assert_eq!(shown(&planned), ["0-1-0", "0-0-1"]);
+        world.apply(&Command::ApplyPlan(Box::new(plan_of(&planned[0]).expect("a plan").clone())));
+        assert_eq!(shown(&plan(&world, vec![again(start)])), ["1-0-0"]);
+    }
+
+    /// An evaluation that cannot be finished ends as failed, and one that takes over is linked to it: at once, or after a minute at least.
+    #[test]
+    fn giving_up() {
+        let mut world = World::with_nodes(&["one"]);
+        let eval = world.register(job("a", 100));
+        let id = EvalId(world.new_id());
+        let [failed, blocked] = given_up(eval.clone(), 5, id);
+        assert_eq!((failed.status, failed.blocked_eval, failed.id), (EvalStatus::Failed, id, eval.id));
+        assert_eq!((blocked.status, blocked.previous_eval, blocked.job_key()), (EvalStatus::Blocked, eval.id, eval.job_key()));
+        assert_eq!(
+            (blocked.triggered_by, blocked.status_description.as_str()),
+            (EvalTrigger::MaxPlanAttempts, "created due to placement conflicts")
+        );
+        let [failed, next] = undeliverable(eval.clone(), "broken", Time(7), id);
+        assert_eq!((failed.status, failed.next_eval), (EvalStatus::Failed, id));
+        assert!(failed.status_description.contains("delivery limit (3): broken"), "{}", failed.status_description);
+        assert_eq!((next.status, next.triggered_by, next.wait_until), (EvalStatus::Pending, EvalTrigger::FailedFollowUp, Time(7)));
+    }
 }

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use control::{Thresholds, Timing};
 use gossip::{Gossip, MemberMeta, Memory, ServerIdentity};
 use model::{RegionName, Uuid};
-use raftstore::{Change, DataDir, Expect, Kind, Published, Publisher, Replica, ReplicaOptions};
+use raftstore::{Change, DataDir, Expect, Kind, Published, Publisher, Replica, ReplicaOptions, SnapshotPolicy};
 use rpc::caller::Caller;
 use rpc::transport::{Identity, Limits, Pool, serve};
 use state::{Table, Touched, Watch};
@@ -22,7 +22,10 @@ use crate::forward::Front as ForwardFront;
 use crate::pool::{self, Memo, Sockets};
 use crate::transport::{Carrier, Front};
 use crate::watches::Watches;
-use crate::{agent_calls, leader, members};
+use crate::{agent_calls, founding, leader};
+
+/// Tasks that have not ended by then are left behind.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What commands, records and requests this build understands.
 pub const FEATURE_LEVEL: u32 = 1;
@@ -56,8 +59,32 @@ pub struct Config {
     pub timing: Timing,
     pub gc: Thresholds,
     pub gc_interval: Duration,
+    /// When the raft log is cut.
+    pub log: LogLimits,
     /// The version of the program.
     pub build: String,
+}
+
+/// How long the raft log may grow, and what stays of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLimits {
+    /// A snapshot is made, and the log cut, after so many entries since the last one.
+    pub n_entries_max: u64,
+    /// The same, in bytes.
+    pub n_bytes_max: u64,
+    /// Entries that stay although a snapshot covers them, for servers that are a little behind; others get the snapshot.
+    pub n_entries_kept: u64,
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        let options = ReplicaOptions::default();
+        Self {
+            n_entries_max: options.snapshot.n_entries_max,
+            n_bytes_max: options.snapshot.n_bytes_max,
+            n_entries_kept: options.n_entries_kept,
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +101,6 @@ pub enum Error {
 pub struct Server {
     core: Arc<Core>,
     data_dir: Arc<DataDir>,
-    shutdown: CancellationToken,
-    tasks: TaskTracker,
     rpc_address: SocketAddr,
     gossip_address: SocketAddr,
 }
@@ -104,10 +129,10 @@ impl Server {
         let (watches, signals) = (Arc::new(Watches::default()), Arc::new(Signals::default()));
         let raft_id = raftstore::raft_id(header.node_id);
         let folder = data_dir.folder("raft")?;
-        let carrier = Arc::new(Carrier { pool: rpc.clone() });
+        let carrier = Arc::new(Carrier { rpc: rpc.clone(), pool: OnceLock::new() });
         let publisher = publisher(Arc::clone(&watches), Arc::clone(&signals));
-        let options = replica_options(config.bootstrap_expect);
-        let replica = Replica::open(&folder, raft_id, options, carrier, publisher).await?;
+        let options = replica_options(config.bootstrap_expect, config.log);
+        let replica = Replica::open(&folder, raft_id, options, Arc::clone(&carrier), publisher).await?;
 
         let memo = Arc::new(FileMemo { path: config.data_dir.join("members") });
         let stored = memo.load().map_or(0, |memory| memory.generation).max(header.gossip_generation);
@@ -136,8 +161,10 @@ impl Server {
 
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let pool = pool::start(machine, sockets, memo, shutdown.clone(), &tasks);
-        let core = Arc::new(Core::new(config, identity.clone(), replica, rpc, pool, watches, signals));
-        let server = Self { core, data_dir, shutdown, tasks, rpc_address, gossip_address };
+        // Before this raft had the addresses of the membership only.
+        let _ = carrier.pool.set(pool.clone());
+        let core = Core::new(config, identity.clone(), replica, rpc, pool, watches, signals, shutdown, tasks);
+        let server = Self { core: Arc::new(core), data_dir, rpc_address, gossip_address };
         server.spawn(listener, identity, meta);
         Ok(server)
     }
@@ -145,16 +172,16 @@ impl Server {
     fn spawn(&self, listener: TcpListener, identity: Identity, meta: MemberMeta) {
         let core = &self.core;
         let front = Arc::new(Front { core: Arc::clone(core), caller: self.caller() });
-        self.tasks.spawn(serve(listener, identity, front, self.shutdown.clone()));
-        self.tasks.spawn(leader::run(Arc::clone(core), self.shutdown.clone()));
-        self.until_shutdown(members::found(Arc::clone(core)));
+        core.tasks.spawn(serve(listener, identity, front, core.shutdown.clone()));
+        core.tasks.spawn(leader::run(Arc::clone(core), core.shutdown.clone()));
+        self.until_shutdown(founding::found(Arc::clone(core)));
         self.until_shutdown(join(Arc::clone(core)));
         self.until_shutdown(learn_identity(Arc::clone(core), Arc::clone(&self.data_dir), meta));
     }
 
     fn until_shutdown(&self, future: impl Future<Output = ()> + Send + 'static) {
-        let shutdown = self.shutdown.clone();
-        self.tasks.spawn(async move {
+        let shutdown = self.core.shutdown.clone();
+        self.core.tasks.spawn(async move {
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = future => {}
@@ -175,34 +202,29 @@ impl Server {
         self.gossip_address
     }
 
-    /// Returns when raft has stopped for good, with the reason: the process must then end.
+    /// Returns when this server cannot go on, because raft has stopped or the leader's work has, with the reason: the process must then end.
     pub async fn fatal(&self) -> String {
-        self.core.replica.watch_fatal().await
+        self.core.failed().await
     }
 
-    /// Tells the pool that this server goes for good; a leader hands over first. The region takes it out of its raft group.
+    /// Tells the pool that this server goes for good; a leader hands over first. The region takes it out of its raft group, for which it is
+    /// still there.
     pub async fn leave(&self) {
-        if self.core.is_leader() {
-            let own = self.core.replica.id();
-            let heir = self.core.replica.status().members.into_iter().find(|member| member.voter && member.id != own);
-            if let Some(heir) = heir
-                && let Err(error) = self.core.replica.transfer_leadership(heir.id, Duration::from_secs(5)).await
-            {
-                warn!(%error, "leadership was not handed over");
-            }
-        }
+        leader::hand_over(&self.core).await;
         self.core.pool.leave().await;
     }
 
     /// Stops; everything acknowledged is on disk.
     pub async fn shutdown(self) {
-        self.shutdown.cancel();
-        self.tasks.close();
-        if tokio::time::timeout(Duration::from_secs(10), self.tasks.wait()).await.is_err() {
+        let core = &self.core;
+        core.shutdown.cancel();
+        core.tasks.close();
+        if tokio::time::timeout(SHUTDOWN_TIMEOUT, core.tasks.wait()).await.is_err() {
             warn!("some tasks did not end in time");
         }
-        self.core.rpc.close().await;
-        if let Err(error) = self.core.replica.shutdown().await {
+        // Not before: what is on its way through the log is still replicated.
+        core.rpc.close().await;
+        if let Err(error) = core.replica.shutdown().await {
             warn!(%error, "raft did not stop in order");
         }
         info!("server stopped");
@@ -214,8 +236,12 @@ fn with_port(told: SocketAddr, bound: SocketAddr) -> SocketAddr {
     if told.port() == 0 { SocketAddr::new(told.ip(), bound.port()) } else { told }
 }
 
-fn replica_options(bootstrap_expect: u32) -> ReplicaOptions {
-    let mut options = ReplicaOptions::default();
+fn replica_options(bootstrap_expect: u32, log: LogLimits) -> ReplicaOptions {
+    let mut options = ReplicaOptions {
+        snapshot: SnapshotPolicy { n_entries_max: log.n_entries_max, n_bytes_max: log.n_bytes_max },
+        n_entries_kept: log.n_entries_kept,
+        ..ReplicaOptions::default()
+    };
     if bootstrap_expect == 1 {
         // Nobody to wait for.
         options.election_timeout = (Duration::from_millis(150), Duration::from_millis(300));

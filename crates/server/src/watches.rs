@@ -9,10 +9,16 @@ use tokio::sync::Notify;
 /// The waiting readers, by what they watch.
 #[derive(Default)]
 pub struct Watches {
-    waiting: Mutex<HashMap<Watch, Arc<Notify>>>,
+    waiting: Mutex<HashMap<Watch, Waiting>>,
 }
 
-/// A place in the queue of one [`Watch`]; leaving it behind costs nothing.
+#[derive(Default)]
+struct Waiting {
+    notify: Arc<Notify>,
+    n_places: usize,
+}
+
+/// A place among those who wait for one [`Watch`]. It stays there over any number of updates, until it is dropped.
 pub struct Place<'a> {
     watches: &'a Watches,
     watch: Watch,
@@ -20,34 +26,32 @@ pub struct Place<'a> {
 }
 
 impl Watches {
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Watch, Arc<Notify>>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Watch, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place: updates from now on will be noticed by the first [`Notify::notified`] future made from it before looking at the state.
+    /// Takes a place. What changes after [`Notify::notified`] was called wakes that future: call it before looking at the state.
     pub fn place(&self, watch: &Watch) -> Place<'_> {
-        let notify = Arc::clone(self.waiting().entry(watch.clone()).or_default());
-        Place { watches: self, watch: watch.clone(), notify }
+        let mut waiting = self.waiting();
+        let of_watch = waiting.entry(watch.clone()).or_default();
+        of_watch.n_places += 1;
+        Place { watches: self, watch: watch.clone(), notify: Arc::clone(&of_watch.notify) }
     }
 
     /// Wakes those who wait for one of the touched things.
     pub fn wake(&self, touched: &Touched) {
-        let mut waiting = self.waiting();
+        let waiting = self.waiting();
         if waiting.is_empty() {
             return;
         }
-        for watch in &touched.0 {
-            if let Some(notify) = waiting.remove(watch) {
-                notify.notify_waiters();
-            }
+        for of_watch in touched.0.iter().filter_map(|watch| waiting.get(watch)) {
+            of_watch.notify.notify_waiters();
         }
     }
 
     /// Wakes everybody: the state was replaced.
     pub fn wake_all(&self) {
-        for (_, notify) in self.waiting().drain() {
-            notify.notify_waiters();
-        }
+        self.waiting().values().for_each(|of_watch| of_watch.notify.notify_waiters());
     }
 }
 
@@ -60,8 +64,9 @@ impl Place<'_> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut waiting = self.watches.waiting();
-        // The map and this place: nobody else waits for it.
-        if Arc::strong_count(&self.notify) == 2 && waiting.get(&self.watch).is_some_and(|known| Arc::ptr_eq(known, &self.notify)) {
+        let Some(of_watch) = waiting.get_mut(&self.watch) else { return };
+        of_watch.n_places -= 1;
+        if of_watch.n_places == 0 {
             waiting.remove(&self.watch);
         }
     }
@@ -72,21 +77,38 @@ mod tests {
     use super::*;
     use model::JobKey;
 
+    fn web() -> Watch {
+        Watch::Job(JobKey::new("default", "web"))
+    }
+
     /// Only who waits for the touched thing is woken, and nobody who left stays in the map.
     #[tokio::test]
     async fn waking() {
         let watches = Watches::default();
-        let (web, db) = (Watch::Job(JobKey::new("default", "web")), Watch::Job(JobKey::new("default", "db")));
+        let db = Watch::Job(JobKey::new("default", "db"));
         {
-            let (at_web, at_db) = (watches.place(&web), watches.place(&db));
+            let (at_web, at_db) = (watches.place(&web()), watches.place(&db));
             let (web_wakes, db_wakes) = (at_web.notify().notified(), at_db.notify().notified());
             tokio::pin!(web_wakes, db_wakes);
-            web_wakes.as_mut().enable();
-            db_wakes.as_mut().enable();
-            watches.wake(&Touched(vec![web.clone()]));
+            watches.wake(&Touched(vec![web()]));
             web_wakes.await;
-            assert!(futures::poll!(db_wakes).is_pending());
+            assert!(futures::poll!(db_wakes.as_mut()).is_pending());
+            watches.wake_all();
+            db_wakes.await;
         }
         assert!(watches.waiting().is_empty());
+    }
+
+    /// Somebody who took his place before an update that he has seen already is still woken by the next one.
+    #[tokio::test]
+    async fn an_update_between_taking_a_place_and_waiting() {
+        let watches = Watches::default();
+        let place = watches.place(&web());
+        watches.wake(&Touched(vec![web()]));
+        let woken = place.notify().notified();
+        tokio::pin!(woken);
+        assert!(futures::poll!(woken.as_mut()).is_pending());
+        watches.wake(&Touched(vec![web()]));
+        assert!(futures::poll!(woken).is_ready());
     }
 }

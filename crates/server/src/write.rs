@@ -9,7 +9,7 @@ use model::{
 use rpc::message::{Failure, RegisterJob, Write, WriteReply, WriteValue};
 use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
 
-use crate::core::{Core, now};
+use crate::core::{self, Core, now};
 use crate::{admit, leader, node, plan, rollout};
 
 pub async fn write(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
@@ -407,14 +407,19 @@ async fn set_node_eligibility(core: &Core, id: NodeId, eligible: bool) -> Result
     let time = now();
     let event = Some(node::event(message, time));
     let applied = core.execute(Command::SetNodeEligibility { id, eligibility, event, evals, time }).await?;
-    core.signals.capacity.notify_one();
+    core.signals.room_came_up();
     Ok(reply(&applied, WriteValue::Node { eval_ids, node_modify_index: applied.index }))
 }
 
 async fn purge_node(core: &Core, id: NodeId) -> Result<WriteReply, Failure> {
     let evals = node_evals(core, id)?;
     let eval_ids = evals.iter().map(|eval| eval.id).collect();
-    core.execute(Command::Reap(Box::new(Reap { nodes: vec![id], ..Default::default() }))).await?;
-    let applied = core.execute(Command::UpsertEvals { evals, time: now() }).await?;
-    Ok(reply(&applied, WriteValue::Node { eval_ids, node_modify_index: applied.index }))
+    let reap = Command::Reap(Box::new(Reap { nodes: vec![id], ..Default::default() }));
+    // In one write: after the first alone nobody would know any more whose work was there.
+    let answers = core.propose_many(vec![reap, Command::UpsertEvals { evals, time: now() }]).await?;
+    let mut index = 0;
+    for answer in answers {
+        index = core::done(answer?)?.index;
+    }
+    Ok(WriteReply { index, value: WriteValue::Node { eval_ids, node_modify_index: index } })
 }

@@ -44,7 +44,7 @@ pub async fn job(client: &Client, given: &str) -> Result<JobName, Stop> {
 pub async fn allocation(client: &Client, given: &str) -> Result<Allocation, Stop> {
     let prefix = id_prefix(given)?;
     let mut stubs = client.allocations(&query().prefix(&prefix).namespace("*")).await.during("querying allocation")?.value;
-    stubs.retain(|stub| begins_with(&stub.id, given));
+    stubs.retain(|stub| begins_with(stub.id, given));
     let stub = match one(given, &stubs, |stub| stub.id.to_string()) {
         Found::One(stub) => stub,
         Found::None => return Err(Stop::error(format!("No allocation(s) with prefix or id \"{given}\" found"))),
@@ -60,7 +60,7 @@ pub async fn allocation(client: &Client, given: &str) -> Result<Allocation, Stop
 pub async fn node(client: &Client, given: &str) -> Result<String, Stop> {
     let prefix = id_prefix(given)?;
     let mut nodes = client.nodes(&query().prefix(&prefix)).await.during("querying node info")?.value;
-    nodes.retain(|node| begins_with(&node.id, given));
+    nodes.retain(|node| begins_with(node.id, given));
     match one(given, &nodes, |node| node.id.to_string()) {
         Found::One(node) => Ok(node.id.to_string()),
         Found::None => Err(Stop::error(format!("No node(s) with prefix \"{given}\" found"))),
@@ -78,7 +78,7 @@ pub async fn own_node(client: &Client) -> Result<String, Stop> {
 pub async fn evaluation(client: &Client, given: &str) -> Result<Evaluation, Stop> {
     let prefix = id_prefix(given)?;
     let mut evals = client.evaluations(&query().prefix(&prefix).namespace("*")).await.during("querying evaluation")?.value;
-    evals.retain(|eval| begins_with(&eval.id, given));
+    evals.retain(|eval| begins_with(eval.id, given));
     match one(given, &evals, |eval| eval.id.to_string()) {
         // Lists may leave out what is long.
         Found::One(eval) => {
@@ -96,7 +96,7 @@ pub async fn evaluation(client: &Client, given: &str) -> Result<Evaluation, Stop
 pub async fn deployment(client: &Client, given: &str) -> Result<Deployment, Stop> {
     let prefix = id_prefix(given)?;
     let mut deployments = client.deployments(&query().prefix(&prefix).namespace("*")).await.during("retrieving deployment")?.value;
-    deployments.retain(|deployment| begins_with(&deployment.id, given));
+    deployments.retain(|deployment| begins_with(deployment.id, given));
     match one(given, &deployments, |deployment| deployment.id.to_string()) {
         Found::One(deployment) => Ok(deployment.clone()),
         Found::None => Err(Stop::error(format!("Error retrieving deployment: no deployment(s) with prefix or ID \"{given}\" found"))),

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use model::IdSource;
-use serde::de::value::U32Deserializer;
+use serde::de::value::{SeqDeserializer, U32Deserializer};
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, Visitor};
 
-/// A random value; the same for the same seed.
+/// A random value; the same for the same seed. Ids and texts are of few kinds, so that values of several seeds name the same things.
 ///
 /// # Panics
 ///
@@ -91,6 +91,12 @@ impl Maker {
         }
     }
 
+    /// All bytes of an id are this one.
+    fn id_byte(&mut self) -> u8 {
+        let n = if matches!(self.dice, Dice::Random(_)) { IDS } else { 1 << 8 };
+        self.number(n) as u8
+    }
+
     fn flag(&mut self) -> bool {
         match &mut self.dice {
             Dice::Random(ids) => ids.next_u64() % 2 == 1,
@@ -133,6 +139,10 @@ macro_rules! integers {
         })+
     };
 }
+
+const ID_BYTES: usize = 16;
+/// As many different ids are made.
+const IDS: u64 = 6;
 
 /// Times must stay writable as dates.
 const SIGNED_MAX: u64 = 1 << 60;
@@ -201,8 +211,8 @@ impl<'de> de::Deserializer<'de> for &mut Maker {
 
     /// Only uuids are read as bytes.
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotMade> {
-        let bytes: Vec<u8> = (0..16).map(|_| self.number(1 << 8) as u8).collect();
-        visitor.visit_byte_buf(bytes)
+        let byte = self.id_byte();
+        visitor.visit_byte_buf(vec![byte; ID_BYTES])
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, NotMade> {
@@ -227,7 +237,12 @@ impl<'de> de::Deserializer<'de> for &mut Maker {
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, left: usize, visitor: V) -> Result<V::Value, NotMade> {
-        self.within(|maker| visitor.visit_seq(Elements { maker, left }))
+        if left == ID_BYTES {
+            // An id: nothing else is an array.
+            let byte = self.id_byte();
+            return visitor.visit_seq(SeqDeserializer::<_, NotMade>::new(std::iter::repeat_n(byte, left)));
+        }
+        self.fields(left, visitor)
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(self, _: &'static str, left: usize, visitor: V) -> Result<V::Value, NotMade> {
@@ -245,7 +260,7 @@ impl<'de> de::Deserializer<'de> for &mut Maker {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, NotMade> {
-        self.deserialize_tuple(fields.len(), visitor)
+        self.fields(fields.len(), visitor)
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -258,7 +273,11 @@ impl<'de> de::Deserializer<'de> for &mut Maker {
         let variant = match self.first_variant.take() {
             Some(variant) if variant >= n => return Err(NotMade::NoSuchVariant),
             Some(variant) => variant,
-            None => self.number(u64::from(n)) as u32,
+            None => match self.dice {
+                Dice::Random(_) => self.number(u64::from(n)) as u32,
+                // The same also when variants are appended.
+                Dice::Count(_) => 1.min(n.saturating_sub(1)),
+            },
         };
         self.within(|maker| visitor.visit_enum(Variant { maker, variant }))
     }
@@ -273,6 +292,10 @@ impl<'de> de::Deserializer<'de> for &mut Maker {
 }
 
 impl Maker {
+    fn fields<'de, V: Visitor<'de>>(&mut self, left: usize, visitor: V) -> Result<V::Value, NotMade> {
+        self.within(|maker| visitor.visit_seq(Elements { maker, left }))
+    }
+
     fn within<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> T {
         self.depth += 1;
         let made = make(self);
@@ -345,6 +368,6 @@ impl<'de> de::VariantAccess<'de> for &mut Maker {
     }
 
     fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, NotMade> {
-        de::Deserializer::deserialize_tuple(self, fields.len(), visitor)
+        self.fields(fields.len(), visitor)
     }
 }

@@ -5,6 +5,7 @@ use http::{HeaderValue, header};
 use model::AllocId;
 use rpc::message::{NodeCall, NodeCallReply, NodeTarget};
 
+use super::allocs;
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb, decode_segment};
 use crate::respond::{self, Answer};
@@ -16,17 +17,19 @@ pub(super) async fn allocation(mut cx: Cx) -> Answer {
     let rest = cx.rest("/v1/client/allocation/");
     let (id_text, noun) = rest.split_once('/').unwrap_or((&rest, ""));
     match noun {
-        "stats" => cx.only(Verb::Get)?,
+        "stats" | "checks" => cx.only(Verb::Get)?,
         "restart" | "signal" => cx.only(Verb::Put)?,
         "gc" if matches!(cx.verb(), Verb::Get | Verb::Put) => {}
         "gc" => return Err(Refusal::wrong_verb()),
         "exec" => return Err(Refusal::not_built("running commands in a task")),
-        "checks" => return Err(Refusal::not_built("listing the checks of an allocation")),
         "pause" => return Err(Refusal::not_built("pausing tasks")),
         "snapshot" => return Err(Refusal::not_built("moving the disk of an allocation")),
         _ => return Err(Refusal::no_resource()),
     }
     let target = target(id_text)?;
+    if let ("checks", NodeTarget::Alloc(id)) = (noun, &target) {
+        return allocs::checks(&cx, *id).await;
+    }
     match noun {
         "stats" => {
             let call = NodeCall::AllocStats { task: cx.params.text("task").to_owned() };

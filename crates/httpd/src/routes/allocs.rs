@@ -1,5 +1,7 @@
 //! `/v1/allocations` and `/v1/allocation/:id`.
 
+use std::collections::BTreeMap;
+
 use api::{AllocStopResponse, shown_alloc};
 use model::AllocId;
 use rpc::message::{ListedAlloc, Read, ReadValue, Write, WriteValue};
@@ -36,7 +38,11 @@ pub(super) async fn allocation(cx: Cx) -> Answer {
             stop(cx, id).await
         }
         Some((_, "services")) => Err(Refusal::not_built("listing the services of an allocation")),
-        Some((_, "checks")) => Err(Refusal::not_built("listing the checks of an allocation")),
+        Some((id_text, "checks")) => {
+            cx.only(Verb::Get)?;
+            let id = id(id_text)?;
+            checks(&cx, id).await
+        }
         Some(_) => Err(Refusal::no_resource()),
     }
 }
@@ -45,6 +51,15 @@ async fn read(cx: Cx, id: AllocId) -> Answer {
     let (meta, ReadValue::Alloc(alloc)) = cx.read(Read::Alloc { id }).await? else { return Err(Refusal::mismatch()) };
     let alloc = alloc.ok_or_else(|| Refusal::absent(meta.clone(), "alloc not found"))?;
     cx.json(Some(&meta), &shown_alloc(&alloc))
+}
+
+/// Checks belong to services, which jobs cannot have yet: an allocation has none.
+pub(super) async fn checks(cx: &Cx, id: AllocId) -> Answer {
+    let (_, ReadValue::Alloc(alloc)) = cx.read_with(cx.options_now()?, Read::Alloc { id }).await? else { return Err(Refusal::mismatch()) };
+    match alloc {
+        Some(_) => cx.json(None, &BTreeMap::<String, ()>::new()),
+        None => Err(Refusal::not_found(format!("Unknown allocation \"{id}\""))),
+    }
 }
 
 async fn stop(cx: Cx, id: AllocId) -> Answer {

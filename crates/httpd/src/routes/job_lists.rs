@@ -26,15 +26,21 @@ struct Versions<'a> {
 
 pub(super) async fn versions(cx: Cx, key: JobKey) -> Answer {
     let diffs = cx.params.flag("diffs")?;
-    if let Some(param) = ["diff_version", "diff_tag"].into_iter().find(|param| !cx.params.text(param).is_empty()) {
-        return Err(Refusal::not_built(format_args!("comparing with one chosen version ({param})")));
+    let chosen = cx.params.number::<u64>("diff_version")?;
+    let tag = cx.params.text("diff_tag").to_owned();
+    if chosen.is_some() && !tag.is_empty() {
+        return Err(Refusal::bad_request("diff_version and diff_tag exclude each other"));
     }
     let (meta, ReadValue::JobVersions(versions)) = cx.read(Read::JobVersions { key }).await? else { return Err(Refusal::mismatch()) };
     if versions.is_empty() {
         return Err(Refusal::absent(meta, "job versions not found"));
     }
-    let pairs = versions.iter().zip(versions.iter().skip(1));
-    let diffs = diffs.then(|| pairs.map(|(new, old)| diff::jobs(Some(old), Some(new))).collect());
+    let diffs = match diffs {
+        false => None,
+        // Versions cannot be tagged yet, so no tag names one.
+        true if !tag.is_empty() => return Err(Refusal::absent(meta, format!("no version of the job has the tag {tag:?}"))),
+        true => Some(differences(&versions, chosen).map_err(|problem| Refusal::absent(meta.clone(), problem))?),
+    };
     let (last_contact, known_leader) = meta.contact.unwrap_or_default();
     let response = Versions {
         versions: &versions,
@@ -45,6 +51,20 @@ pub(super) async fn versions(cx: Cx, key: JobKey) -> Answer {
         next_token: "",
     };
     cx.json(Some(&meta), &response)
+}
+
+/// What changed to each version from the one before it; with `chosen`, to each other version from that one. Newest first.
+fn differences(versions: &[Arc<Job>], chosen: Option<u64>) -> Result<Vec<diff::JobDiff>, String> {
+    let Some(chosen) = chosen else {
+        let pairs = versions.iter().zip(versions.iter().skip(1));
+        return Ok(pairs.map(|(new, old)| diff::jobs(Some(old), Some(new))).collect());
+    };
+    let Some(base) = versions.iter().find(|job| job.version == chosen) else {
+        let known: Vec<String> = versions.iter().map(|job| job.version.to_string()).collect();
+        return Err(format!("the job has no version {chosen}; kept: {}", known.join(", ")));
+    };
+    let others = versions.iter().filter(|job| job.version != chosen);
+    Ok(others.map(|other| diff::jobs(Some(base), Some(other))).collect())
 }
 
 pub(super) async fn allocations(cx: Cx, key: JobKey) -> Answer {

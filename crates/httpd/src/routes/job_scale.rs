@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::{JobScaleStatus, ScalingRequest, TaskGroupScaleStatus};
-use model::{ClientStatus, Deployment, JobKey, TaskGroup};
+use model::{Allocation, ClientStatus, JobKey, TaskGroup};
 use rpc::message::{ListedAlloc, Read, ReadValue, Write};
 
 use super::job::not_found;
@@ -31,16 +31,12 @@ pub(super) async fn scale(mut cx: Cx, key: JobKey) -> Answer {
 pub(super) async fn status(cx: Cx, key: JobKey) -> Answer {
     let (meta, ReadValue::Job(job)) = cx.read(Read::Job { key: key.clone() }).await? else { return Err(Refusal::mismatch()) };
     let job = job.ok_or_else(|| not_found(meta.clone()))?;
-    let options = cx.options_now()?;
-    let (_, ReadValue::Allocs(allocs)) = cx.read_with(options.clone(), Read::JobAllocs { key: key.clone(), all: false }).await? else {
-        return Err(Refusal::mismatch());
-    };
-    let (_, ReadValue::Deployment(deployment)) = cx.read_with(options, Read::JobLatestDeployment { key }).await? else {
+    let (_, ReadValue::Allocs(allocs)) = cx.read_with(cx.options_now()?, Read::JobAllocs { key, all: false }).await? else {
         return Err(Refusal::mismatch());
     };
     let groups: BTreeMap<String, TaskGroupScaleStatus> = match job.stop {
         true => BTreeMap::new(),
-        false => job.task_groups.iter().map(|group| (group.name.clone(), group_status(group, &allocs, deployment.as_deref()))).collect(),
+        false => job.task_groups.iter().map(|group| (group.name.clone(), group_status(group, &allocs))).collect(),
     };
     let response = JobScaleStatus {
         job_id: job.id.to_string(),
@@ -53,17 +49,17 @@ pub(super) async fn status(cx: Cx, key: JobKey) -> Answer {
     cx.json(Some(&meta), &response)
 }
 
-/// Health is known of allocations that were part of a deployment.
-fn group_status(group: &TaskGroup, allocs: &[ListedAlloc], deployment: Option<&Deployment>) -> TaskGroupScaleStatus {
-    let live = || allocs.iter().map(|listed| &listed.alloc).filter(|alloc| alloc.task_group == group.name && !alloc.is_terminal());
-    let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
-    let rolled = deployment.and_then(|deployment| deployment.task_groups.get(&group.name));
+/// Counts what runs of a group. Canaries are extra, and healthy is what was found so in the deployment that an allocation belongs to.
+fn group_status(group: &TaskGroup, allocs: &[ListedAlloc]) -> TaskGroupScaleStatus {
+    let counts = |alloc: &&Allocation| alloc.task_group == group.name && !alloc.is_terminal() && !alloc.is_canary();
+    let live: Vec<&Allocation> = allocs.iter().map(|listed| &*listed.alloc).filter(counts).collect();
+    let count = |wanted: fn(&Allocation) -> bool| i64::try_from(live.iter().filter(|alloc| wanted(alloc)).count()).unwrap_or(i64::MAX);
     TaskGroupScaleStatus {
         desired: group.count,
-        placed: count(live().count()),
-        running: count(live().filter(|alloc| alloc.client_status == ClientStatus::Running).count()),
-        healthy: rolled.map_or_else(|| count(live().filter(|alloc| alloc.is_healthy()).count()), |state| state.healthy_allocs),
-        unhealthy: rolled.map_or_else(|| count(live().filter(|alloc| alloc.is_unhealthy()).count()), |state| state.unhealthy_allocs),
+        placed: count(|_| true),
+        running: count(|alloc| alloc.client_status == ClientStatus::Running),
+        healthy: count(Allocation::is_healthy),
+        unhealthy: count(Allocation::is_unhealthy),
         events: Vec::new(),
     }
 }

@@ -28,6 +28,9 @@ fn target(cx: &Cx) -> Result<NodeTarget, Refusal> {
     match (cx.params.text("node_id"), cx.app.info.node_id) {
         ("", Some(own)) => Ok(NodeTarget::Node(own)),
         ("", None) => Err(Refusal::bad_request("No local Node and node_id not provided")),
-        (text, _) => text.parse::<NodeId>().map(NodeTarget::Node).map_err(|_| Refusal::not_found(format!("Unknown node {text:?}"))),
+        (text, _) => {
+            let id = text.parse::<NodeId>().ok().filter(|id| !id.is_nil());
+            id.map(NodeTarget::Node).ok_or_else(|| Refusal::not_found(format!("Unknown node {text:?}")))
+        }
     }
 }

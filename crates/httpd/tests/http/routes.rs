@@ -264,6 +264,21 @@ async fn versions() {
     assert_eq!(versions["Diffs"].as_array().unwrap().len(), 1);
     assert_eq!(versions["Diffs"][0]["TaskGroups"][0]["Fields"][0]["New"], "2");
     assert_eq!(server.get("/v1/job/web/versions").await.json()["Diffs"], Value::Null);
+    let changed = async |chosen: u64| {
+        let versions = server.get(&format!("/v1/job/web/versions?diffs=true&diff_version={chosen}")).await.json();
+        let counts = versions["Diffs"].as_array().unwrap().iter().map(|diff| diff["TaskGroups"][0]["Fields"][0].clone());
+        counts.map(|count| format!("{} to {}", count["Old"], count["New"])).collect::<Vec<_>>()
+    };
+    assert_eq!(changed(0).await, ["\"1\" to \"2\""]);
+    assert_eq!(changed(1).await, ["\"2\" to \"1\""]);
+    let check = async |query: &str, status: u16, text: &str| {
+        let answer = server.get(&format!("/v1/job/web/versions?diffs=true&{query}")).await;
+        assert_eq!((answer.status, answer.text().as_str()), (status, text), "{query}");
+    };
+    check("diff_version=7", 404, "the job has no version 7; kept: 1, 0").await;
+    check("diff_version=x", 400, "Expect a number for `diff_version` query string parameter").await;
+    check("diff_tag=gold", 404, "no version of the job has the tag \"gold\"").await;
+    check("diff_tag=gold&diff_version=0", 400, "diff_version and diff_tag exclude each other").await;
 }
 
 /// A job that is not valid is an answer, not an error.
@@ -347,6 +362,12 @@ async fn details() {
     let stats = server.get(&format!("/v1/client/stats?node_id={NODE}")).await;
     assert_eq!((stats.text().as_str(), stats.header("content-type")), ("{\"Uptime\":7}", "application/json"));
     assert_eq!(server.get(&format!("/v1/client/allocation/{ALLOC}/stats?task=server")).await.text(), "{\"Timestamp\":8}");
+    for path in [format!("/v1/allocation/{ALLOC}/checks"), format!("/v1/client/allocation/{ALLOC}/checks")] {
+        assert_eq!(server.get(&path).await.text(), "{}", "{path}");
+    }
+    let scale = server.get("/v1/job/web/scale").await.json();
+    let expected = json!({"Desired": 2, "Placed": 1, "Running": 1, "Healthy": 1, "Unhealthy": 0, "Events": null});
+    assert_eq!(scale["TaskGroups"]["app"], expected, "the deployment's count of 2 is of another time");
     let files = server.get(&format!("/v1/client/fs/ls/{ALLOC}")).await.json();
     Shapes::load().check("array<AllocFileInfo>", &files);
     assert!(server.world.last_call().contains("List { path: \"/\" }"));

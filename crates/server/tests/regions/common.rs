@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use model::{
@@ -11,19 +11,21 @@ use model::{
     MultiregionRegion, MultiregionStrategy, Node, NodeDiskResources, NodeId, NodeMemoryResources, NodeResources, OnFailure,
     ReschedulePolicy, Resources, RestartPolicy, Task, TaskGroup, Time, UpdateStrategy, Uuid,
 };
+use rand::seq::IndexedRandom;
 use rpc::caller::Caller;
 use rpc::message::{
-    AgentReply, AgentRequest, Call, Failure, Hops, NodeReply, NodeRequest, Read, ReadOptions, ReadValue, RegisterJob, Reply, Request,
-    Write, WriteReply, WriteValue,
+    AgentReply, AgentRequest, Call, Chunk, Failure, Hops, NodeReply, NodeRequest, Read, ReadOptions, ReadReply, ReadValue, RegisterJob,
+    Reply, Request, Write, WriteReply, WriteValue,
 };
-use server::{Config, Server};
+use server::{Config, LogLimits, Server};
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One server with its directory, so that it can be started again.
 pub struct Member {
     pub server: Option<Server>,
-    config: Config,
+    pub config: Config,
+    running: Running,
 }
 
 impl Member {
@@ -31,15 +33,70 @@ impl Member {
         self.server.as_ref().expect("a running server").caller()
     }
 
+    pub fn gossip_address(&self) -> String {
+        self.config.gossip_bind.to_string()
+    }
+
+    /// Without a word to the others.
     pub async fn stop(&mut self) {
+        self.running.lock().expect("unpoisoned").remove(&self.config.name);
         if let Some(server) = self.server.take() {
             server.shutdown().await;
         }
     }
 
-    /// Starts again on the same directory and addresses.
+    /// For good.
+    pub async fn leave(&mut self) {
+        self.server.as_ref().expect("a running server").leave().await;
+        self.stop().await;
+    }
+
+    /// Starts, again on the same directory and addresses if it ran before.
     pub async fn start(&mut self) {
-        self.server = Some(Server::start(self.config.clone()).await.expect("the server starts again"));
+        let server = Server::start(self.config.clone()).await.expect("the server starts");
+        self.config.rpc_bind = server.rpc_address();
+        self.config.gossip_bind = server.gossip_address();
+        self.running.lock().expect("unpoisoned").insert(self.config.name.clone(), server.caller());
+        self.server = Some(server);
+    }
+
+    /// The next start is at other addresses.
+    pub fn move_away(&mut self) {
+        self.config.rpc_bind.set_port(0);
+        self.config.gossip_bind.set_port(0);
+    }
+
+    /// The next start is with an empty disk.
+    pub fn lose_disk(&self) {
+        std::fs::remove_dir_all(&self.config.data_dir).expect("removed");
+    }
+}
+
+type Running = Arc<Mutex<BTreeMap<String, Arc<dyn Caller>>>>;
+
+/// What nodes talk to: any of the region's servers that run.
+#[derive(Clone)]
+pub struct Switchboard {
+    region: String,
+    running: Running,
+}
+
+#[async_trait::async_trait]
+impl Caller for Switchboard {
+    fn region(&self) -> model::RegionName {
+        self.region.as_str().into()
+    }
+
+    async fn call(&self, call: Call) -> Result<Reply, Failure> {
+        let running: Vec<Arc<dyn Caller>> = self.running.lock().expect("unpoisoned").values().cloned().collect();
+        match running.choose(&mut rand::rng()) {
+            Some(caller) => caller.call(call).await,
+            None => Err(Failure::new(503, "no server runs")),
+        }
+    }
+
+    async fn stream(&self, _call: Call) -> Result<futures::stream::BoxStream<'static, Result<Chunk, Failure>>, Failure> {
+        Err(Failure::bad_request("nodes ask for no streams"))
     }
 }
 
@@ -47,11 +104,29 @@ impl Member {
 pub struct Region {
     pub name: String,
     pub members: Vec<Member>,
-    _directory: tempfile::TempDir,
+    running: Running,
+    directory: tempfile::TempDir,
+}
+
+/// What a region begins with.
+pub struct Setup {
+    pub n_servers: usize,
+    pub bootstrap_expect: u32,
+    pub log: LogLimits,
+}
+
+impl Setup {
+    pub fn new(n_servers: usize) -> Self {
+        Self { n_servers, bootstrap_expect: n_servers as u32, log: LogLimits::default() }
+    }
 }
 
 impl Region {
     pub async fn start(name: &str, n_servers: usize) -> Self {
+        Self::start_with(name, Setup::new(n_servers)).await
+    }
+
+    pub async fn start_with(name: &str, setup: Setup) -> Self {
         // Shown when a test fails.
         let _ = tracing_subscriber::fmt()
             .with_test_writer()
@@ -60,37 +135,81 @@ impl Region {
             .with_env_filter("warn,server=debug")
             .try_init();
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut members: Vec<Member> = Vec::new();
-        for number in 1..=n_servers {
-            let seeds = members.iter().filter_map(|member| member.server.as_ref()).map(|server| server.gossip_address().to_string());
-            let mut config = Config {
-                name: format!("{name}-{number}"),
-                region: name.to_owned(),
-                datacenter: format!("{name}-1"),
-                data_dir: directory.path().join(format!("server-{number}")),
-                rpc_bind: "127.0.0.1:0".parse().expect("an address"),
-                rpc_advertise: None,
-                gossip_bind: "127.0.0.1:0".parse().expect("an address"),
-                gossip_advertise: None,
-                http_advertise: "127.0.0.1:1".parse::<SocketAddr>().expect("an address"),
-                bootstrap_expect: n_servers as u32,
-                start_join: Vec::new(),
-                retry_join: seeds.collect(),
-                retry_interval: Duration::from_millis(200),
-                retry_max: 0,
-                timing: control::Timing { min_ttl: 2_000_000_000, grace: 1_000_000_000, failover_ttl: 3_000_000_000, ..Default::default() },
-                gc: Default::default(),
-                gc_interval: Duration::from_secs(300),
-                build: "0.0.0-test".to_owned(),
-            };
-            let server = Server::start(config.clone()).await.expect("a server starts");
-            config.rpc_bind = server.rpc_address();
-            config.gossip_bind = server.gossip_address();
-            members.push(Member { server: Some(server), config });
+        let mut region = Self { name: name.to_owned(), members: Vec::new(), running: Running::default(), directory };
+        for _ in 0..setup.n_servers {
+            let member = region.add(&setup);
+            member.start().await;
         }
-        let region = Self { name: name.to_owned(), members, _directory: directory };
         region.await_leader().await;
         region
+    }
+
+    /// Another server, which joins those before it when it is started.
+    pub fn add(&mut self, setup: &Setup) -> &mut Member {
+        let number = self.members.len() + 1;
+        let name = &self.name;
+        let any = || "127.0.0.1:0".parse().expect("an address");
+        let config = Config {
+            name: format!("{name}-{number}"),
+            region: name.clone(),
+            datacenter: format!("{name}-1"),
+            data_dir: self.directory.path().join(format!("server-{number}")),
+            rpc_bind: any(),
+            rpc_advertise: None,
+            gossip_bind: any(),
+            gossip_advertise: None,
+            http_advertise: "127.0.0.1:1".parse::<SocketAddr>().expect("an address"),
+            bootstrap_expect: setup.bootstrap_expect,
+            start_join: Vec::new(),
+            retry_join: self.members.iter().map(Member::gossip_address).collect(),
+            retry_interval: Duration::from_millis(200),
+            retry_max: 0,
+            timing: control::Timing { min_ttl: 2_000_000_000, grace: 1_000_000_000, failover_ttl: 3_000_000_000, ..Default::default() },
+            gc: Default::default(),
+            gc_interval: Duration::from_secs(300),
+            log: setup.log,
+            build: "0.0.0-test".to_owned(),
+        };
+        self.members.push(Member { server: None, config, running: Arc::clone(&self.running) });
+        self.members.last_mut().expect("just added")
+    }
+
+    /// What nodes talk to.
+    pub fn switchboard(&self) -> Arc<dyn Caller> {
+        Arc::new(Switchboard { region: self.name.clone(), running: Arc::clone(&self.running) })
+    }
+
+    /// Stops all servers, and starts them all again.
+    pub async fn restart(&mut self) {
+        self.stop_all().await;
+        self.start_all().await;
+    }
+
+    pub async fn stop_all(&mut self) {
+        futures::future::join_all(self.members.iter_mut().map(Member::stop)).await;
+    }
+
+    pub async fn start_all(&mut self) {
+        for member in self.members.iter_mut().filter(|member| member.server.is_none()) {
+            member.start().await;
+        }
+    }
+
+    /// Waits until the raft group has exactly these many voters, as every running server knows it, and returns their addresses.
+    pub async fn await_voters(&self, n_voters: usize) -> Vec<String> {
+        let mut all = Vec::new();
+        for member in self.members.iter().filter(|member| member.server.is_some()) {
+            let caller = member.caller();
+            all = until(&format!("{n_voters} voters"), async || {
+                let options = ReadOptions { stale: true, ..Default::default() };
+                match call(&caller, &self.name, Request::Read(options, Read::Peers)).await {
+                    Ok(Reply::Read(ReadReply { value: ReadValue::Texts(peers), .. })) if peers.len() == n_voters => Some(peers),
+                    _ => None,
+                }
+            })
+            .await;
+        }
+        all
     }
 
     /// Any running server.
@@ -120,7 +239,7 @@ impl Region {
     }
 
     pub async fn join(&self, other: &Region) {
-        let address = other.members[0].server.as_ref().expect("running").gossip_address().to_string();
+        let address = other.members[0].gossip_address();
         let reply = call(&self.caller(), &self.name, Request::Agent(AgentRequest::Join { addresses: vec![address] })).await;
         assert!(matches!(reply, Ok(Reply::Agent(AgentReply::Joined { count: 1, .. }))), "{reply:?}");
         for region in [self, other] {
@@ -133,9 +252,7 @@ impl Region {
     }
 
     pub async fn stop(mut self) {
-        for member in &mut self.members {
-            member.stop().await;
-        }
+        self.stop_all().await;
     }
 }
 
@@ -337,6 +454,8 @@ async fn live(caller: Arc<dyn Caller>, region: String, node: Node, secret: Uuid,
         let updates: Vec<AllocUpdate> = pulled.changed.iter().filter_map(|alloc| report(alloc, &broken)).collect();
         if updates.is_empty() || ask(NodeRequest::UpdateAllocs { node_id: id, secret, updates }).await.is_ok() {
             index = pulled.index;
+        } else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 }

@@ -8,7 +8,7 @@ use rpc::message::{Read, ReadValue, Write};
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_runs() {
     let region = Region::start("west", 3).await;
-    let _node = FakeNode::start(region.caller(), "west", &[]);
+    let _node = FakeNode::start(region.switchboard(), "west", &[]);
     let caller = region.caller();
     until("the node", async || match read(&caller, "west", Read::Nodes { prefix: String::new() }).await {
         Ok(ReadValue::Nodes(nodes)) if nodes.len() == 1 => Some(()),
@@ -58,7 +58,7 @@ async fn writes_survive_leaders_and_restarts() {
 async fn a_lost_node_is_replaced() {
     let region = Region::start("west", 1).await;
     let caller = region.caller();
-    let first = FakeNode::start(region.caller(), "west", &[]);
+    let first = FakeNode::start(region.switchboard(), "west", &[]);
     until("the first node", async || match read(&caller, "west", Read::Nodes { prefix: String::new() }).await {
         Ok(ReadValue::Nodes(nodes)) if nodes.len() == 1 => Some(()),
         _ => None,
@@ -66,7 +66,7 @@ async fn a_lost_node_is_replaced() {
     .await;
     register(&caller, "west", &job("web", 1)).await.expect("registered");
     until("running", async || (running(&caller, "west", "web").await.len() == 1).then_some(())).await;
-    let second = FakeNode::start(region.caller(), "west", &[]);
+    let second = FakeNode::start(region.switchboard(), "west", &[]);
     first.silence(true);
     until("running on the second node", async || {
         let all = allocs(&caller, "west", "web").await;
@@ -90,7 +90,7 @@ async fn a_lost_node_is_replaced() {
 async fn refusals_name_what_exists() {
     let region = Region::start("west", 1).await;
     let caller = region.caller();
-    let _node = FakeNode::start(region.caller(), "west", &[]);
+    let _node = FakeNode::start(region.switchboard(), "west", &[]);
     until("the node", async || match read(&caller, "west", Read::Nodes { prefix: String::new() }).await {
         Ok(ReadValue::Nodes(nodes)) if nodes.len() == 1 => Some(()),
         _ => None,

@@ -20,7 +20,7 @@ impl World {
     async fn start(n_servers: usize, broken: &[&str]) -> Self {
         let (west, east) = (Region::start("west", n_servers).await, Region::start("east", n_servers).await);
         east.join(&west).await;
-        let nodes = [FakeNode::start(west.caller(), "west", &[]), FakeNode::start(east.caller(), "east", broken)];
+        let nodes = [FakeNode::start(west.switchboard(), "west", &[]), FakeNode::start(east.switchboard(), "east", broken)];
         for region in [&west, &east] {
             let caller = region.caller();
             until("nodes", async || match read(&caller, &region.name, Read::Nodes { prefix: String::new() }).await {

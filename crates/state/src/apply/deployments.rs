@@ -160,6 +160,9 @@ impl Change<'_> {
 
     pub(super) fn put_deployment(&mut self, mut deployment: Deployment, time: i64) {
         let key = deployment.job_key();
+        if self.store.deployments.get(&deployment.id).is_some_and(|old| old.job_key() != key) {
+            self.remove_deployment(deployment.id);
+        }
         deployment.modify_index = self.index;
         deployment.modify_time = time;
         if deployment.create_index == 0 {

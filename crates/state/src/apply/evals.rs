@@ -19,6 +19,10 @@ impl Change<'_> {
     pub(super) fn put_eval(&mut self, eval: &Evaluation, time: i64) {
         let mut eval = eval.clone();
         let key = eval.job_key();
+        if self.store.evals.get(&eval.id).is_some_and(|old| old.job_key() != key) {
+            // One id for two jobs is a mistake of whoever made it; the indexes stay right.
+            self.remove_eval(eval.id);
+        }
         let old = self.store.evals.get(&eval.id).cloned();
         let was_open = old.as_ref().is_some_and(|old| !old.is_terminal());
         match &old {

@@ -71,7 +71,15 @@ impl Change<'_> {
             if self.store.job_versions.get(&(key.clone(), placement.job_version)).is_none() {
                 return Some(format!("plan refused: job {key} no longer has version {}", placement.job_version));
             }
-            if self.store.allocs.contains_key(&alloc.id) {
+            if let Some(old) = self.store.allocs.get(&alloc.id) {
+                if old.job_key() != key || old.node_id != alloc.node_id || old.task_group != alloc.task_group {
+                    return Some(format!(
+                        "plan refused: allocation {} is one of group {:?} of {}",
+                        alloc.id,
+                        old.task_group,
+                        old.job_key()
+                    ));
+                }
                 continue;
             }
             match self.store.nodes.get(&alloc.node_id) {

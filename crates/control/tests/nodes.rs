@@ -1,0 +1,92 @@
+//! Whose work a node or a report concerns.
+
+use model::{AllocId, AllocUpdate, Allocation, ClientStatus, EvalStatus, EvalTrigger, Evaluation, IdSource};
+use state::{Command, Placement, Plan};
+use testkit::World;
+
+fn place(world: &mut World, job: &str, node: &str) -> AllocId {
+    let alloc = Allocation {
+        id: AllocId(world.new_id()),
+        namespace: model::DEFAULT_NAMESPACE.into(),
+        job_id: job.into(),
+        name: model::alloc_name(job, "app", 0),
+        task_group: "app".to_owned(),
+        node_id: testkit::node_id(node),
+        ..Allocation::default()
+    };
+    let id = alloc.id;
+    let plan = Plan { placements: vec![Placement { alloc, job_version: 0 }], time: world.now, ..Plan::default() };
+    world.apply(&Command::ApplyPlan(Box::new(plan)));
+    id
+}
+
+fn world() -> World {
+    let mut world = World::with_nodes(&["n1", "n2"]);
+    for (id, priority) in [("web", 50), ("db", 80), ("idle", 50)] {
+        world.register(testkit::job(id).priority(priority).build());
+    }
+    world
+}
+
+/// A node's change concerns each job that runs there, once, with the job's own priority.
+#[test]
+fn jobs_of_a_node() {
+    let mut world = world();
+    for (job, node) in [("web", "n1"), ("web", "n1"), ("db", "n1"), ("idle", "n2")] {
+        place(&mut world, job, node);
+    }
+    let over = place(&mut world, "idle", "n1");
+    world.report(&[over], ClientStatus::Complete);
+    let evals = control::node_evals(&world.store, testkit::node_id("n1"), &mut IdSource::new(1));
+    let named: Vec<_> = evals.iter().map(|eval| (eval.job_id.as_str(), eval.priority, eval.triggered_by, eval.node_id)).collect();
+    let node = testkit::node_id("n1");
+    assert_eq!(named, [("db", 80, EvalTrigger::NodeUpdate, node), ("web", 50, EvalTrigger::NodeUpdate, node)]);
+    assert_ne!(evals[0].id, evals[1].id);
+}
+
+/// A failure is looked at once per job, when it is news, and when the allocation and the job are still wanted.
+#[test]
+fn failures() {
+    let mut world = world();
+    let ids: Vec<AllocId> = ["web", "web", "db", "idle"].map(|job| place(&mut world, job, "n1")).to_vec();
+    world.report(&ids[2..3], ClientStatus::Failed);
+    world.stop("idle");
+    let update = |id: &AllocId| AllocUpdate { id: *id, client_status: ClientStatus::Failed, ..AllocUpdate::default() };
+    let mut updates: Vec<AllocUpdate> = ids.iter().map(update).collect();
+    updates.push(update(&AllocId(world.new_id())));
+    let evals = control::failed_alloc_evals(&world.store, &updates, &mut IdSource::new(1));
+    let named: Vec<_> = evals.iter().map(|eval| (eval.job_id.as_str(), eval.triggered_by)).collect();
+    assert_eq!(named, [("web", EvalTrigger::AllocFailure)]);
+}
+
+/// Room on a node wakes what may fit there: by class, or what no class describes; room anywhere wakes all. What is not blocked stays as it is.
+#[test]
+fn unblocking() {
+    let mut world = world();
+    world.add_node(testkit::node("n3").class("large").build());
+    let class = |name: &str| world.store.node(testkit::node_id(name)).expect("a node").computed_class.clone();
+    let (small, large) = (class("n1"), class("n3"));
+    assert_ne!(small, large);
+    let eval = |id: u128, fits: &[(&str, bool)], escaped: bool| Evaluation {
+        id: model::EvalId(model::Uuid::from_u128(id)),
+        namespace: "default".into(),
+        job_id: "web".into(),
+        status: EvalStatus::Blocked,
+        class_eligibility: fits.iter().map(|(class, fits)| ((*class).to_owned(), *fits)).collect(),
+        escaped_computed_class: escaped,
+        ..Evaluation::default()
+    };
+    let evals = vec![
+        eval(1, &[(&small, true), (&large, false)], false),
+        eval(2, &[(&small, false)], false),
+        eval(3, &[(&small, false), (&large, false)], true),
+        Evaluation { status: EvalStatus::Complete, ..eval(4, &[], false) },
+    ];
+    world.apply(&Command::UpsertEvals { evals, time: world.now });
+    for (changed, want) in [(Some("n1"), &[1, 3][..]), (Some("n3"), &[2, 3]), (None, &[1, 2, 3]), (Some("unknown"), &[1, 2, 3])] {
+        let woken = control::unblock(&world.store, changed.map(testkit::node_id));
+        let ids: Vec<u128> = woken.iter().map(|eval| eval.id.0.as_u128()).collect();
+        assert_eq!(ids, want, "{changed:?}");
+        assert!(woken.iter().all(|eval| eval.status == EvalStatus::Pending));
+    }
+}

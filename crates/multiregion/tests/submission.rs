@@ -1,0 +1,356 @@
+//! Submissions: what regions answer, what the origin makes of it, how votes are counted.
+
+use std::sync::Arc;
+
+use model::{IdSource, Job, JobKey, MultiregionStrategy, Phase, RegionName, RolloutHeader, RolloutId, RolloutKind, Uuid};
+use multiregion::submission::{Answer, Answers, Decision, Verdict, Vote, answer, count, decide, stop};
+use state::{Command, Outcome, PhaseChange, Store};
+
+fn job(what: &str, regions: &[&str]) -> Job {
+    testkit::job("web").env("WHAT", what).multiregion(MultiregionStrategy::default(), regions).build()
+}
+
+fn key() -> JobKey {
+    JobKey::new("default", "web")
+}
+
+/// A region as a state alone, without network.
+struct Region(Store);
+
+impl Region {
+    fn new(name: &str) -> Self {
+        let mut region = Self(Store::default());
+        region.apply(&Command::Bootstrap { region: name.into(), cluster: Uuid::from_u128(9) });
+        region
+    }
+
+    fn apply(&mut self, command: &Command) -> Outcome {
+        self.0.apply(self.0.index() + 1, command).outcome
+    }
+
+    fn answer(&self, job: &Job) -> Answer {
+        answer(&self.0, job, String::new())
+    }
+
+    fn adopt(&mut self, header: &RolloutHeader, source: &Job) {
+        let header = Arc::new(header.clone());
+        let source = (header.kind == RolloutKind::Run).then(|| Arc::new(source.clone()));
+        assert_eq!(self.apply(&Command::StageRollout { header: header.clone(), source, submission: None, time: 0 }), Outcome::Done);
+        let staged = self.0.rollout(&header.id).cloned().expect("staged");
+        let me = self.0.identity().region.clone();
+        let command = multiregion::adopt(&self.0, &staged, &me, 0, &mut IdSource::new(header.id.lamport));
+        assert!(matches!(self.apply(&command), Outcome::Registered { .. }));
+    }
+
+    fn walk(&mut self, phases: &[Phase]) {
+        for to in phases {
+            let head = self.0.rollout_head(&key()).cloned().expect("a head");
+            let change = PhaseChange {
+                id: head.header.id.clone(),
+                from: head.phase,
+                to: *to,
+                cause: String::new(),
+                cause_region: RegionName::default(),
+                forced: false,
+                revert_to: None,
+                stop_job: false,
+                eval: None,
+                time: 0,
+            };
+            assert_eq!(self.apply(&Command::SetRolloutPhase(Box::new(change))), Outcome::Done, "to {to}");
+        }
+    }
+}
+
+fn submit(regions: &[&Region], job: &Job) -> Decision {
+    let answers: Answers = regions.iter().map(|region| (region.0.identity().region.clone(), Ok(region.answer(job)))).collect();
+    decide(job, &regions[0].0.identity().region, &answers, Uuid::from_u128(1), "somebody", 5)
+}
+
+#[track_caller]
+fn proposed(decision: Decision) -> RolloutHeader {
+    match decision {
+        Decision::Propose(header) => *header,
+        other => panic!("not proposed: {other:?}"),
+    }
+}
+
+/// West and east with a rollout of `one` that both have finished.
+fn finished() -> (Region, Region, Job) {
+    let (mut west, mut east) = (Region::new("west"), Region::new("east"));
+    let one = job("one", &["west", "east"]);
+    let header = proposed(submit(&[&west, &east], &one));
+    for region in [&mut west, &mut east] {
+        region.adopt(&header, &one);
+        region.walk(&[Phase::Running, Phase::Blocked, Phase::Unblocking, Phase::Successful]);
+    }
+    (west, east, one)
+}
+
+/// The first rollout: no base, version 0, the regions as listed; the next one follows it.
+#[test]
+fn headers() {
+    let (west, east) = (Region::new("west"), Region::new("east"));
+    let first = proposed(submit(&[&west, &east], &job("one", &["west", "east"])));
+    assert_eq!((first.id.lamport, first.id.origin.as_str(), first.base.clone(), first.job_version), (1, "west", None, 0));
+    assert_eq!((first.regions.len(), first.dropped.len(), first.author.as_str(), first.submit_time), (2, 0, "somebody", 5));
+    let (west, east, _) = finished();
+    let next = proposed(submit(&[&east, &west], &job("two", &["west", "east"])));
+    assert_eq!((next.id.lamport, next.id.origin.as_str(), next.base, next.job_version), (2, "east", Some(first.id), 1));
+}
+
+/// The same specification again changes nothing, wherever its rollout stands, unless some region failed, was stopped or has drifted.
+#[test]
+fn the_same_again() {
+    use Phase::{Blocked, Failed, Held, Paused, Running, Unblocking};
+    for (phases, is_unchanged) in [
+        (&[][..], true),
+        (&[Running], true),
+        (&[Running, Paused], true),
+        (&[Running, Blocked], true),
+        (&[Running, Blocked, Unblocking], true),
+        (&[Failed], false),
+        (&[Running, Blocked, Held], true),
+    ] {
+        let (mut west, mut east) = (Region::new("west"), Region::new("east"));
+        let one = job("one", &["west", "east"]);
+        let header = proposed(submit(&[&west, &east], &one));
+        west.adopt(&header, &one);
+        east.adopt(&header, &one);
+        east.walk(phases);
+        let decision = submit(&[&west, &east], &one);
+        let want =
+            if is_unchanged { Decision::Unchanged(header.id.clone()) } else { Decision::Propose(Box::new(proposed(decision.clone()))) };
+        assert_eq!(decision, want, "{phases:?}");
+        if !is_unchanged {
+            assert_eq!(proposed(decision).base, Some(header.id));
+        }
+    }
+    let (west, east, one) = finished();
+    assert!(matches!(submit(&[&west, &east], &one), Decision::Unchanged(_)), "at its end, and as it should be");
+}
+
+/// Each row: what happens to the job in the east alone, and that the same specification is then a new rollout, with a version of its own.
+#[test]
+fn drift() {
+    let stopped = |region: &mut Region| {
+        region.apply(&Command::DeregisterJob { key: key(), purge: false, eval: None, time: 0 });
+    };
+    let purged = |region: &mut Region| {
+        region.apply(&Command::DeregisterJob { key: key(), purge: true, eval: None, time: 0 });
+    };
+    let scaled = |region: &mut Region| {
+        let mut job = region.0.job(&key()).map(|job| (**job).clone()).expect("a job");
+        job.task_groups[0].count += 1;
+        let register = state::RegisterJob { job: job.into(), submission: None, enforce_index: None, eval: None, time: 0 };
+        region.apply(&Command::RegisterJob(Box::new(register)));
+    };
+    let scaled_twice = |region: &mut Region| (0..2).for_each(|_| scaled(region));
+    let purged_and_new = |region: &mut Region| {
+        purged(region);
+        let register = state::RegisterJob { job: testkit::job("web").arc(), submission: None, enforce_index: None, eval: None, time: 0 };
+        region.apply(&Command::RegisterJob(Box::new(register)));
+    };
+    let cases: [(&str, &dyn Fn(&mut Region), u64); 5] = [
+        ("stopped", &stopped, 2),
+        ("purged", &purged, 1),
+        ("scaled", &scaled, 2),
+        ("scaled twice", &scaled_twice, 3),
+        ("purged and registered anew", &purged_and_new, 2),
+    ];
+    for (what, act, version) in cases {
+        let (west, mut east, one) = finished();
+        act(&mut east);
+        assert!(east.answer(&one).drifted, "{what}");
+        let header = proposed(submit(&[&west, &east], &one));
+        assert_eq!(header.job_version, version, "{what}");
+    }
+}
+
+/// A region that failed and returned to the version before has drifted; the next version is beyond what it used for that.
+#[test]
+fn drift_by_auto_revert() {
+    let (mut west, mut east, _) = finished();
+    let two = job("two", &["west", "east"]);
+    let header = proposed(submit(&[&west, &east], &two));
+    west.adopt(&header, &two);
+    east.adopt(&header, &two);
+    let head = east.0.rollout_head(&key()).cloned().expect("a head");
+    let change = PhaseChange {
+        id: head.header.id.clone(),
+        from: head.phase,
+        to: Phase::Failed,
+        cause: String::new(),
+        cause_region: RegionName::default(),
+        forced: false,
+        revert_to: Some(0),
+        stop_job: false,
+        eval: None,
+        time: 0,
+    };
+    assert_eq!(east.apply(&Command::SetRolloutPhase(Box::new(change))), Outcome::Done);
+    assert_eq!(east.0.job(&key()).map(|job| job.version), Some(2));
+    assert!(east.answer(&two).drifted && !west.answer(&two).drifted);
+    assert_eq!(proposed(submit(&[&west, &east], &two)).job_version, 3);
+}
+
+/// Any refusal, and any region that does not answer, refuses the whole; every region is named with what it said.
+#[test]
+fn refusals() {
+    let (west, east) = (Region::new("west"), Region::new("east"));
+    let one = job("one", &["west", "east", "north"]);
+    let answers: Answers = vec![
+        ("west".into(), Ok(west.answer(&one))),
+        ("east".into(), Ok(answer(&east.0, &one, "no such node pool".to_owned()))),
+        ("north".into(), Err("No path to region".to_owned())),
+    ];
+    let Decision::Refuse(text) = decide(&one, &"west".into(), &answers, Uuid::nil(), "", 0) else { panic!("not refused") };
+    for line in ["* west: ok", "* east: no such node pool", "* north: no answer: No path to region"] {
+        assert!(text.contains(line), "{line} is not in: {text}");
+    }
+}
+
+/// What a region refuses by itself: while another proposal is undecided, another kind of job, a name that no datagram can carry.
+#[test]
+fn own_refusals() {
+    let (mut west, east, one) = finished();
+    assert_eq!(west.answer(&one).refusal, "");
+    let batch = Job { kind: model::JobType::Batch, ..one.clone() };
+    assert!(west.answer(&batch).refusal.contains("cannot change job type"));
+    let long = Job { id: "x".repeat(300).into(), ..one };
+    assert!(west.answer(&long).refusal.contains("shorten the id"));
+    let two = job("two", &["west", "east"]);
+    let header = proposed(submit(&[&east, &west], &two));
+    let stage = Command::StageRollout { header: header.into(), source: Some(two.clone().into()), submission: None, time: 0 };
+    assert_eq!(west.apply(&stage), Outcome::Done);
+    assert!(west.answer(&two).refusal.contains("is being decided"));
+}
+
+/// A region that leaves the list is asked and dropped; one that has left is let go when it is known to have heard of it.
+#[test]
+fn dropped_regions() {
+    let (mut west, mut east, _) = finished();
+    let alone = job("alone", &["west"]);
+    assert_eq!(west.answer(&alone).head_regions, ["west", "east"].map(RegionName::from), "whom the origin has to ask");
+    let header = proposed(submit(&[&west, &east], &alone));
+    assert_eq!((header.regions.as_slice(), header.dropped.as_slice()), (&["west".into()][..], &["east".into()][..]));
+    west.adopt(&header, &alone);
+    assert_eq!(west.answer(&alone).head_regions, ["west", "east"].map(RegionName::from), "east may still run the one before");
+    east.adopt(&header, &alone);
+    west.walk(&[Phase::Running]);
+    assert_eq!(west.answer(&alone).head_regions, [RegionName::from("west")], "nobody runs before everybody has adopted");
+    west.walk(&[Phase::Failed]);
+    assert_eq!(west.answer(&alone).head_regions, [RegionName::from("west")], "it has run");
+}
+
+/// A stop concerns the regions that may have the job, and takes its base from the head.
+#[test]
+fn stops() {
+    let (mut west, east, _) = finished();
+    let alone = job("alone", &["west"]);
+    let header = proposed(submit(&[&west, &east], &alone));
+    west.adopt(&header, &alone);
+    let head = west.0.rollout_head(&key()).cloned().expect("a head");
+    let stop = stop(&west.0, &head, Uuid::from_u128(3), "somebody", 7);
+    assert_eq!((stop.kind, stop.base.as_ref()), (RolloutKind::Stop, Some(&header.id)));
+    assert_eq!((stop.regions.as_slice(), stop.dropped.as_slice()), (&["west".into()][..], &["east".into()][..]));
+    assert!(stop.id > header.id);
+}
+
+/// A region that was away when the others stopped hears of it by their records, fetches it and stops too.
+#[test]
+fn a_stop_reaches_who_was_away() {
+    let (mut west, mut east, one) = finished();
+    let head = west.0.rollout_head(&key()).cloned().expect("a head");
+    let header = Arc::new(stop(&west.0, &head, Uuid::from_u128(3), "", 7));
+    west.adopt(&header, &one);
+    let mut records = multiregion::Records::default();
+    for record in multiregion::own_records(&west.0) {
+        records.put(record);
+    }
+    assert_eq!(multiregion::missing(&east.0, &records), [(header.id.clone(), RegionName::from("west"))]);
+    let command = multiregion::learn(&east.0, &header, 9).expect("it concerns the east");
+    assert_eq!(east.apply(&command), Outcome::Done);
+    let step = multiregion::step(&east.0, &records, 9, &mut IdSource::new(1));
+    for command in &step.propose {
+        east.apply(command);
+    }
+    assert!(east.0.job(&key()).is_some_and(|job| job.stop));
+    assert_eq!(multiregion::missing(&east.0, &records), []);
+    assert_eq!(multiregion::learn(&east.0, &header, 9), None, "known by now");
+    assert_eq!(multiregion::missing(&Region::new("north").0, &records), [], "a region that never had the job");
+}
+
+/// Votes: all yes commits; a no or a silence withdraws; a younger rival is waited for; an older one has won.
+#[test]
+fn counting() {
+    let id = |lamport| RolloutId { lamport, origin: "west".into(), uuid: Uuid::nil() };
+    let busy = |lamport| Vote::Busy(id(lamport));
+    let (yes, no) = (Vote::Yes, Vote::No("head".to_owned()));
+    let silent = Vote::Silent("No path to region".to_owned());
+    // What two peers say to number 5, whether there is time, and: commit, ask again, or withdraw in favour of whom.
+    let check = |votes: [&Vote; 2], patient: bool, want: &str| {
+        let votes: Vec<(RegionName, Vote)> =
+            [("east", votes[0]), ("north", votes[1])].map(|(name, vote)| (name.into(), vote.clone())).to_vec();
+        let got = match count(&id(5), &votes, patient) {
+            Verdict::Commit => "commit".to_owned(),
+            Verdict::AskAgain(regions) => format!("ask {}", regions.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(" ")),
+            Verdict::Withdraw { winner, reason } => {
+                assert!(reason.contains("east") && reason.contains("north"), "every region is named: {reason}");
+                format!("withdraw {}", winner.map_or("-".to_owned(), |winner| winner.lamport.to_string()))
+            }
+        };
+        assert_eq!(got, want, "{votes:?}");
+    };
+    check([&yes, &yes], true, "commit");
+    check([&yes, &yes], false, "commit");
+    check([&yes, &no], true, "withdraw -");
+    check([&silent, &yes], true, "withdraw -");
+    check([&yes, &busy(7)], true, "ask north");
+    check([&busy(7), &busy(8)], true, "ask east north");
+    check([&busy(7), &yes], false, "withdraw 7");
+    check([&yes, &busy(3)], true, "withdraw 3");
+    check([&busy(7), &busy(3)], true, "withdraw 7");
+    check([&busy(7), &no], true, "withdraw 7");
+}
+
+/// What people read: whom a region waits for.
+#[test]
+fn words() {
+    let header = RolloutHeader {
+        id: RolloutId { lamport: 1, origin: "west".into(), uuid: Uuid::nil() },
+        namespace: "default".into(),
+        job_id: "web".into(),
+        base: None,
+        kind: RolloutKind::Run,
+        job_version: 0,
+        spec_hash: String::new(),
+        regions: ["west", "east", "north"].map(RegionName::from).to_vec(),
+        dropped: Vec::new(),
+        deferred: Vec::new(),
+        strategy: MultiregionStrategy { max_parallel: 1, ..Default::default() },
+        author: String::new(),
+        submit_time: 0,
+    };
+    let record = model::RegionRecord { desired: 5, healthy: 2, ..testkit::full(0).expect("a record") };
+    for (known, of, want) in [
+        ("west=running east=adopted north=adopted", "east", "waiting for west (running, 2 of 5 healthy)"),
+        ("west=adopted east=adopted", "west", "waiting for north (nothing heard from it yet)"),
+        ("west=adopted east=voted north=voted", "west", "waiting for east (voted), north (voted)"),
+        ("west=voted east=voted north=voted", "north", "waiting for west (voted)"),
+        ("west=blocked east=held north=failed", "west", "waiting for east (blocked), north (failed)"),
+        ("west=unblocking east=blocked north=unblocking", "west", "waiting for east (blocked)"),
+        ("west=held east=failed north=failed", "west", "a person: another region failed; unblock this one, or run a new version"),
+        ("west=paused east=adopted north=adopted", "west", "a person: resume it"),
+        ("west=running east=adopted north=adopted", "west", "its own allocations"),
+        ("west=successful", "west", ""),
+        ("west=successful", "east", "nothing heard from it yet"),
+    ] {
+        let phases = known
+            .split(' ')
+            .filter_map(|item| item.split_once('='))
+            .map(|(name, phase)| (RegionName::from(name), phase.parse().expect("a phase")))
+            .collect();
+        assert_eq!(multiregion::waiting_for(&header, &of.into(), &phases, |_| Some(&record)), want, "{known}, of {of}");
+    }
+}

@@ -1,0 +1,95 @@
+use model::{AllocUpdate, ClientStatus, DesiredTransition};
+use state::Command;
+
+use crate::kit::*;
+
+/// The summary of a group follows every step of an allocation: starting, running, complete, failed, lost, queued.
+#[test]
+fn summaries() {
+    let mut world = world();
+    let allocs = [alloc(&mut world, 0), alloc(&mut world, 1)];
+    let ids = place(&mut world, &allocs);
+    assert_eq!(summary(&world), [2, 0, 0, 0, 0, 0]);
+    world.report(&ids, ClientStatus::Running);
+    assert_eq!(summary(&world), [0, 2, 0, 0, 0, 0]);
+    world.report(&ids[..1], ClientStatus::Failed);
+    assert_eq!(summary(&world), [0, 1, 0, 1, 0, 0]);
+    world.report(&ids[1..], ClientStatus::Complete);
+    assert_eq!(summary(&world), [0, 0, 1, 1, 0, 0]);
+    let third = alloc(&mut world, 2);
+    let third = place(&mut world, &[third]);
+    stop(&mut world, third[0]);
+    assert_eq!(summary(&world), [0, 0, 1, 1, 0, 0], "what never started and is not wanted is not starting");
+    let counted = world.store.job_summary(&world.key("web")).cloned();
+    world.apply(&Command::ReconcileSummaries);
+    assert_eq!(world.store.job_summary(&world.key("web")).cloned(), counted, "counting anew finds the same");
+}
+
+/// Each row: what the region has said, what the node says after it, and what stands.
+#[test]
+fn reports() {
+    use ClientStatus::{Complete, Failed, Lost, Pending, Running, Unknown};
+    for (before, report, after) in [
+        (Pending, Running, Running),
+        (Running, Failed, Failed),
+        (Running, Complete, Complete),
+        (Unknown, Running, Running),
+        // The region has given it up and replaced it; that it still runs somewhere is no news.
+        (Lost, Running, Lost),
+        (Lost, Complete, Complete),
+        (Lost, Failed, Failed),
+    ] {
+        let mut world = world();
+        let one = alloc(&mut world, 0);
+        let ids = place(&mut world, &[model::Allocation { client_status: before, ..one }]);
+        world.report(&ids, report);
+        assert_eq!(world.store.alloc(ids[0]).map(|alloc| alloc.client_status), Some(after), "{before} then {report}");
+    }
+}
+
+/// Reports about what the region does not know are passed over, the others count.
+#[test]
+fn reports_about_strangers() {
+    let mut world = world();
+    let one = alloc(&mut world, 0);
+    let ids = place(&mut world, &[one]);
+    let update = |id| AllocUpdate { id, client_status: ClientStatus::Running, ..AllocUpdate::default() };
+    let stranger = model::AllocId(world.new_id());
+    world.apply(&Command::UpdateAllocs { updates: vec![update(stranger), update(ids[0])], evals: Vec::new(), time: world.now });
+    assert_eq!(world.store.alloc(ids[0]).map(|alloc| alloc.client_status), Some(ClientStatus::Running));
+    assert!(world.store.alloc(stranger).is_none());
+}
+
+/// What is wanted of an allocation adds up; what is not said stays.
+#[test]
+fn transitions() {
+    let mut world = world();
+    let one = alloc(&mut world, 0);
+    let ids = place(&mut world, &[one]);
+    world.transition(&ids, &DesiredTransition { migrate: Some(true), ..Default::default() });
+    world.transition(&ids, &DesiredTransition { force_reschedule: Some(true), ..Default::default() });
+    world.transition(&ids, &DesiredTransition { migrate: Some(false), no_shutdown_delay: Some(true), ..Default::default() });
+    let wanted = world.store.alloc(ids[0]).map(|alloc| alloc.desired_transition.clone());
+    let expected = DesiredTransition {
+        migrate: Some(false),
+        force_reschedule: Some(true),
+        no_shutdown_delay: Some(true),
+        ..DesiredTransition::default()
+    };
+    assert_eq!(wanted, Some(expected));
+}
+
+/// A node is told of what the region wants (`AllocModifyIndex`), not of what it said itself.
+#[test]
+fn indexes_for_nodes() {
+    let mut world = world();
+    let one = alloc(&mut world, 0);
+    let ids = place(&mut world, &[one]);
+    let placed = world.store.index();
+    world.report(&ids, ClientStatus::Running);
+    let alloc = world.store.alloc(ids[0]).cloned().expect("an allocation");
+    assert_eq!((alloc.alloc_modify_index, alloc.modify_index), (placed, world.store.index()));
+    stop(&mut world, ids[0]);
+    let alloc = world.store.alloc(ids[0]).cloned().expect("an allocation");
+    assert_eq!(alloc.alloc_modify_index, world.store.index());
+}

@@ -1,0 +1,15 @@
+//! Stories told through `Store::apply`: what a command changes, what it refuses, and what watchers and counters see of it.
+
+mod kit;
+
+mod allocs;
+mod deployments;
+mod evals;
+mod jobs;
+mod nodes;
+mod plans;
+mod reap;
+mod rollouts;
+mod snapshot;
+mod totality;
+mod watches;

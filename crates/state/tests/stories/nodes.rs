@@ -1,0 +1,52 @@
+use std::sync::Arc;
+
+use model::{Eligibility, Node, NodeEvent, NodeStatus, Uuid};
+use state::{Command, Outcome};
+use testkit::World;
+
+fn event(message: &str) -> NodeEvent {
+    NodeEvent { message: message.to_owned(), ..NodeEvent::default() }
+}
+
+fn node(world: &World) -> Node {
+    (**world.store.node(testkit::node_id("n1")).expect("a node")).clone()
+}
+
+/// A node that registers again keeps what the region decided about it; with another secret it is somebody else.
+#[test]
+fn registering_again() {
+    let mut world = World::with_nodes(&["n1"]);
+    let id = testkit::node_id("n1");
+    let created = node(&world).create_index;
+    let ineligible =
+        Command::SetNodeEligibility { id, eligibility: Eligibility::Ineligible, event: Some(event("marked")), evals: Vec::new(), time: 0 };
+    world.apply(&ineligible);
+    world.wait(5);
+    world.add_node(testkit::node("n1").class("large").build());
+    let again = node(&world);
+    assert_eq!((again.scheduling_eligibility, again.create_index, again.events.len()), (Eligibility::Ineligible, created, 1));
+    assert_eq!((again.node_class.as_str(), again.status_updated_at), ("large", world.now / testkit::SECOND));
+    assert_eq!(again.computed_class, again.class_hash());
+    let thief = Node { secret_id: Uuid::from_u128(1), ..testkit::node("n1").build() };
+    let stolen = Command::RegisterNode { node: Arc::new(thief), event: None, evals: Vec::new(), time: 0 };
+    assert!(matches!(world.try_apply(&stolen).outcome, Outcome::Refused(text) if text.contains("secret")));
+}
+
+/// The time of the last change of status is that of a change; the last ten events are kept.
+#[test]
+fn status_and_events() {
+    let mut world = World::with_nodes(&["n1"]);
+    let begun = node(&world).status_updated_at;
+    world.wait(60);
+    world.set_node_status("n1", NodeStatus::Ready);
+    assert_eq!(node(&world).status_updated_at, begun, "it was ready before");
+    world.set_node_status("n1", NodeStatus::Down);
+    assert_eq!(node(&world).status_updated_at, begun + 60);
+    for n in 0..12 {
+        world.apply(&Command::AddNodeEvents { id: testkit::node_id("n1"), events: vec![event(&n.to_string())] });
+    }
+    let messages: Vec<String> = node(&world).events.into_iter().map(|event| event.message).collect();
+    assert_eq!(messages, (2..12).map(|n| n.to_string()).collect::<Vec<_>>());
+    let unknown = Command::AddNodeEvents { id: testkit::node_id("nope"), events: Vec::new() };
+    assert_eq!(world.try_apply(&unknown).outcome, Outcome::Refused("node not found".to_owned()));
+}

@@ -1,0 +1,143 @@
+//! One region as processes: its servers come and go, what was acknowledged stays.
+
+use std::time::{Duration, Instant};
+
+use api::client::Query;
+use process_tests::{Cluster, JobFile, ask, settled, until};
+
+/// What servers may say about others of their region that are gone or new.
+const ABOUT_OTHERS: &[&str] =
+    &["connection", "not committed", "nothing was committed", "membership", "sending a snapshot failed", "no heartbeat"];
+
+/// A job without work, so that registering it is nothing but a write.
+fn idle(id: &str) -> JobFile {
+    JobFile::service(id).count(0)
+}
+
+fn names(cluster: &Cluster, server: &str, query: &Query) -> Vec<String> {
+    let jobs = ask(cluster.api(server).jobs(query)).map(|answer| answer.value).unwrap_or_default();
+    jobs.into_iter().map(|job| job.id.to_string()).collect()
+}
+
+#[test]
+fn a_killed_leader_is_replaced_and_all_killed_servers_come_back_with_everything() {
+    // writes before, between and after; every one that was acknowledged is there on every server in the end
+    let cluster = Cluster::plan(&["west"], 3, 0).allow(ABOUT_OTHERS).up();
+    let first = cluster.leader("west");
+    cluster.submit(&first, &idle("before"), &[]).ok();
+    cluster.kill(&[&first]);
+    let other = cluster.servers("west").into_iter().find(|server| server.name != first).expect("another server").name;
+    // no waiting for the election: that is for the servers to do
+    cluster.submit(&other, &idle("between"), &[]).ok();
+    let second = cluster.leader("west");
+    assert_ne!(second, first);
+    cluster.start(&[&first]);
+    settled("the old leader has caught up", || names(&cluster, &first, &Query::new().stale()), |names| names == &["before", "between"]);
+    cluster.kill(&["west-servers"]);
+    cluster.start(&["west-servers"]);
+    cluster.submit("west-server-1", &idle("last"), &[]).ok();
+    for server in cluster.servers("west") {
+        settled(
+            "every server has all jobs",
+            || names(&cluster, &server.name, &Query::new().stale()),
+            |names| names == &["before", "between", "last"],
+        );
+    }
+    let versions: Vec<u64> = ["before", "between", "last"].map(|id| cluster.job("west-server-1", id).expect("a job").version).into();
+    assert_eq!(versions, [0, 0, 0], "nothing was registered twice");
+}
+
+#[test]
+fn followers_pass_on_writes_and_answer_stale_reads_alone() {
+    // through a follower with a leader; then with the other two servers standing still
+    let cluster = Cluster::plan(&["west"], 3, 0).allow(ABOUT_OTHERS).up();
+    let leader = cluster.leader("west");
+    let follower = cluster.follower("west");
+    cluster.submit(&follower, &idle("through"), &[]).ok();
+    assert_eq!(names(&cluster, &follower, &Query::new()), ["through"], "a consistent read sees the write");
+    assert_eq!(names(&cluster, &leader, &Query::new()), ["through"]);
+    let stale = settled(
+        "the follower has it itself",
+        || ask(cluster.api(&follower).jobs(&Query::new().stale())).ok(),
+        |answer| answer.as_ref().is_some_and(|answer| answer.value.len() == 1),
+    );
+    assert!(stale.is_some_and(|answer| answer.known_leader));
+    let others: Vec<String> = cluster.servers("west").into_iter().map(|server| server.name).filter(|name| *name != follower).collect();
+    let others: Vec<&str> = others.iter().map(String::as_str).collect();
+    cluster.pause(&others);
+    until("the follower knows no leader", || {
+        let answer = ask(cluster.api(&follower).jobs(&Query::new().stale())).expect("stale reads need nobody else");
+        assert_eq!(answer.value.len(), 1);
+        (!answer.known_leader).then_some(())
+    });
+    let refused = ask(cluster.api(&follower).jobs(&Query::new())).expect_err("a consistent read needs a leader");
+    assert!(refused.to_string().contains("No cluster leader"), "{refused}");
+    let refused = cluster.submit(&follower, &idle("lost"), &[]).fails_with(1);
+    assert!(refused.contains("No cluster leader"), "{refused}");
+    cluster.resume(&others);
+    cluster.submit(&follower, &idle("after"), &[]).ok();
+    assert_eq!(names(&cluster, &follower, &Query::new()), ["after", "through"]);
+}
+
+#[test]
+fn a_blocking_query_is_answered_when_something_changes() {
+    // at the leader and at a follower: not before the change, at once after it, and with the change in it
+    let cluster = Cluster::up(&["west"], 3, 0);
+    cluster.submit("west-server-1", &idle("seen"), &[]).ok();
+    for (at, server) in [cluster.leader("west"), cluster.follower("west")].into_iter().enumerate() {
+        let known = ask(cluster.api(&server).jobs(&Query::new())).expect("an answer");
+        let (api, index) = (cluster.api(&server), known.index);
+        let asked = Instant::now();
+        let waiting = std::thread::spawn(move || {
+            let answer = ask(api.jobs(&Query::new().after(index, Duration::from_secs(50))));
+            (answer, asked.elapsed())
+        });
+        // something that is none of the list's business
+        let nothing = ask(cluster.api(&server).jobs(&Query::new().after(index, Duration::from_millis(300)))).expect("an answer");
+        assert_eq!(nothing.index, index, "without a change it ends with its wait");
+        assert!(!waiting.is_finished(), "it waits");
+        let name = format!("new-{at}");
+        cluster.submit("west-server-1", &idle(&name), &[]).ok();
+        let (answer, after) = waiting.join().expect("an answer");
+        let answer = answer.expect("an answer");
+        assert!(answer.index > index && answer.value.iter().any(|job| *job.id == name), "{answer:?}");
+        assert!(after < Duration::from_secs(20), "woken by the change, not by the wait: {after:?}");
+    }
+}
+
+#[test]
+fn a_wiped_server_is_taken_in_as_a_new_one() {
+    // its data folder is gone: it gets everything again, and the region has three voters that make progress when another one fails
+    let cluster = Cluster::plan(&["west"], 3, 0).allow(ABOUT_OTHERS).up();
+    for n in 0..20 {
+        cluster.submit("west-server-1", &idle(&format!("job-{n:02}")), &[]).ok();
+    }
+    let wiped = cluster.follower("west");
+    let before = cluster.member(&wiped);
+    cluster.kill(&[&wiped]);
+    std::fs::remove_dir_all(&before.data_dir).expect("removed");
+    std::fs::create_dir_all(&before.data_dir).expect("made");
+    cluster.start(&[&wiped]);
+    settled("it has all jobs", || names(&cluster, &wiped, &Query::new().stale()).len(), |n| *n == 20);
+    let leader = cluster.leader("west");
+    let voters = || {
+        let servers = ask(cluster.api(&leader).raft_configuration(&Query::new())).map(|answer| answer.servers).unwrap_or_default();
+        servers.into_iter().filter(|server| server.voter).map(|server| server.address).collect::<Vec<String>>()
+    };
+    settled("it votes", voters, |voters| voters.contains(&before.rpc));
+}
+
+#[test]
+fn two_clusters_run_side_by_side() {
+    // the same region name, the same machine: neither sees the other
+    let one = Cluster::up(&["west"], 1, 1);
+    let two = Cluster::plan(&["west"], 1, 1).beside(&one).up();
+    one.run("west-server-1", &JobFile::service("mine"), 1);
+    assert_eq!(names(&two, "west-server-1", &Query::new()), Vec::<String>::new());
+    for cluster in [&one, &two] {
+        let members = ask(cluster.api("west-server-1").members(&Query::new())).expect("an answer").members;
+        assert_eq!(members.len(), 1, "{members:?}");
+        let nodes = ask(cluster.api("west-server-1").nodes(&Query::new())).expect("an answer").value;
+        assert_eq!(nodes.len(), 1);
+    }
+}
