@@ -151,7 +151,8 @@ fn drift() {
         let register = state::RegisterJob { job: testkit::job("web").arc(), submission: None, enforce_index: None, eval: None, time: 0 };
         region.apply(&Command::RegisterJob(Box::new(register)));
     };
-    let cases: [(&str, &dyn Fn(&mut Region), u64); 5] = [
+    type Case<'a> = (&'a str, &'a dyn Fn(&mut Region), u64);
+    let cases: [Case<'_>; 5] = [
         ("stopped", &stopped, 2),
         ("purged", &purged, 1),
         ("scaled", &scaled, 2),

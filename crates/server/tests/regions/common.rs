@@ -1,5 +1,7 @@
 //! Whole regions in one process: real servers on loopback sockets and temporary directories, and nodes that only pretend to run tasks.
 
+#![allow(dead_code)] // Helpers for faults that not every story needs.
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,7 +91,8 @@ impl Caller for Switchboard {
 
     async fn call(&self, call: Call) -> Result<Reply, Failure> {
         let running: Vec<Arc<dyn Caller>> = self.running.lock().expect("unpoisoned").values().cloned().collect();
-        match running.choose(&mut rand::rng()) {
+        let any = running.choose(&mut rand::rng()).cloned();
+        match any {
             Some(caller) => caller.call(call).await,
             None => Err(Failure::new(503, "no server runs")),
         }
@@ -127,21 +130,25 @@ impl Region {
     }
 
     pub async fn start_with(name: &str, setup: Setup) -> Self {
+        let mut region = Self::apart(name);
+        for _ in 0..setup.n_servers {
+            region.add(&setup).start().await;
+        }
+        region.await_leader().await;
+        region
+    }
+
+    /// Without servers yet.
+    pub fn apart(name: &str) -> Self {
         // Shown when a test fails.
         let _ = tracing_subscriber::fmt()
             .with_test_writer()
             .with_ansi(false)
             .with_max_level(tracing::Level::DEBUG)
-            .with_env_filter("warn,server=debug")
+            .with_env_filter("warn,openraft=error,server=debug")
             .try_init();
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut region = Self { name: name.to_owned(), members: Vec::new(), running: Running::default(), directory };
-        for _ in 0..setup.n_servers {
-            let member = region.add(&setup);
-            member.start().await;
-        }
-        region.await_leader().await;
-        region
+        Self { name: name.to_owned(), members: Vec::new(), running: Running::default(), directory }
     }
 
     /// Another server, which joins those before it when it is started.
@@ -475,4 +482,31 @@ fn report(alloc: &Allocation, broken: &[String]) -> Option<AllocUpdate> {
     let deployment_status =
         judged.then(|| AllocDeploymentStatus { healthy: Some(!fails), timestamp: Time(1), canary: alloc.is_canary(), modify_index: 0 });
     Some(AllocUpdate { id: alloc.id, client_status, deployment_status, ..Default::default() })
+}
+
+/// The region's nodes are known when there are `n` of them.
+pub async fn await_nodes(region: &Region, n: usize) {
+    let caller = region.caller();
+    until("nodes", async || match read(&caller, &region.name, Read::Nodes { prefix: String::new() }).await {
+        Ok(ReadValue::Nodes(nodes)) if nodes.len() == n => Some(()),
+        _ => None,
+    })
+    .await;
+}
+
+/// Whether this server, by itself, knows the job.
+pub async fn knows_job(caller: &Arc<dyn Caller>, region: &str, job: &str) -> bool {
+    let options = ReadOptions { stale: true, ..Default::default() };
+    let read = Request::Read(options, Read::Job { key: JobKey::new("default", job) });
+    matches!(call(caller, region, read).await, Ok(Reply::Read(ReadReply { value: ReadValue::Job(Some(_)), .. })))
+}
+
+/// Status of a member of the pool, as `region`'s servers see it: `west-1.west`.
+pub async fn member_status(caller: &Arc<dyn Caller>, region: &str, name: &str) -> String {
+    match call(caller, region, Request::Agent(AgentRequest::Members)).await {
+        Ok(Reply::Agent(AgentReply::Members(members))) => {
+            members.members.into_iter().find(|member| member.name == name).map(|member| member.status).unwrap_or_default()
+        }
+        other => panic!("no members: {other:?}"),
+    }
 }
