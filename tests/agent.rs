@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use process_tests::{Agent, get, put, request, steppe, until};
+use process_tests::{Agent, JobFile, get, put, request, settled, steppe, steppe_at, until};
 use serde_json::{Value, json};
 
 const SERVER: &str = "server {\n  enabled = true\n  bootstrap_expect = 1\n}\n";
@@ -39,7 +40,7 @@ fn status_of(http: &str, member: &str) -> Option<String> {
 
 #[test]
 fn dev_mode_runs_a_task_and_leaves_nothing_behind() {
-    // a task in a dev agent, then Ctrl-C: exit 0, no process, no folder
+    // a task and a job by the command line in a dev agent, then Ctrl-C: exit 0, no process, no folder
     let folder = tempfile::tempdir().expect("a folder");
     let temporary = folder.path().join("tmp");
     fs::create_dir(&temporary).expect("a folder");
@@ -69,6 +70,12 @@ fn dev_mode_runs_a_task_and_leaves_nothing_behind() {
     put(&http, "/v1/jobs", Some(&sleeper(&pid_file))).expect("registered");
     let pid = until("the task runs", || fs::read_to_string(&pid_file).ok().filter(|pid| pid.ends_with('\n')));
     assert!(is_running(&pid));
+    let count = JobFile::batch("count", "for n in 1 2 3; do echo $n; done").text();
+    let address = format!("http://{http}");
+    let followed = steppe_at(&address, &["job", "run", "-"], &count).ok();
+    assert!(followed.contains("finished with status \"complete\""), "{followed}");
+    let logs = || steppe_at(&address, &["alloc", "logs", "-job", "count"], "").out;
+    settled("its output can be read", logs, |text| text == "1\n2\n3\n");
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(process.id().try_into().expect("a pid")), Signal::SIGINT).expect("running");
     let status = until("the agent ends", || process.try_wait().ok().flatten());
     assert_eq!(status.code(), Some(0), "{}", printed());
@@ -145,21 +152,41 @@ fn a_port_that_is_taken_is_named() {
 
 #[test]
 fn sighup_takes_over_the_log_level_and_refuses_mistakes() {
-    // from INFO to a mistake, which changes nothing, to ERROR, after which the orderly end says nothing
+    // from INFO to a mistake, which changes nothing, to DEBUG, and back
     let folder = tempfile::tempdir().expect("a folder");
     let mut agent = Agent::start(folder.path(), SERVER, &[]);
-    fs::write(agent.config(), format!("{SERVER}log_level = \"LOUD\"\n")).expect("written");
-    agent.signal(Signal::SIGHUP);
-    until("the mistake is logged", || agent.log().contains("is not a log level").then_some(()));
-    fs::write(agent.config(), format!("{SERVER}log_level = \"DEBUG\"\n")).expect("written");
-    agent.signal(Signal::SIGHUP);
-    until("the change is logged", || agent.log().contains("configuration reloaded").then_some(()));
-    let before = agent.log().len();
-    fs::write(agent.config(), format!("{SERVER}log_level = \"ERROR\"\n")).expect("written");
-    agent.signal(Signal::SIGHUP);
-    // the signal has been handled when the agent still answers and the file is read again: ending comes after it in the same loop
-    assert_eq!(agent.end(Signal::SIGTERM), Some(0));
-    assert!(!agent.log().get(before..).unwrap_or_default().contains("shutting down"), "{}", agent.log());
+    let told = |text: &str, expected: &str| {
+        let before = agent.log().len();
+        fs::write(agent.config(), format!("{SERVER}{text}\n")).expect("written");
+        agent.signal(Signal::SIGHUP);
+        until(expected, || agent.log().get(before..)?.contains(expected).then_some(()));
+    };
+    told("log_level = \"LOUD\"", "is not a log level");
+    assert!(!agent.log().contains(" DEBUG "), "{}", agent.log());
+    told("log_level = \"DEBUG\"", "configuration reloaded log_level=DEBUG");
+    get(&agent.http, "/v1/regions").expect("answered");
+    until("it says more", || agent.log().contains("request complete method=GET path=\"/v1/regions\" status=200").then_some(()));
+    told("", "configuration reloaded log_level=INFO");
+    let quiet_since = agent.log().len();
+    get(&agent.http, "/v1/regions").expect("answered");
+    assert_eq!(agent.end(Signal::SIGTERM), Some(0), "{}", agent.log());
+    assert!(!agent.log().get(quiet_since..).unwrap_or_default().contains(" DEBUG "), "{}", agent.log());
+}
+
+#[test]
+fn sigterm_ends_an_agent_with_work_cleanly_and_quickly() {
+    // a server with a node and a task: exit 0 in seconds, nothing to complain about, and the task stays
+    let folder = tempfile::tempdir().expect("a folder");
+    let pid_file = folder.path().join("pid");
+    let mut agent = Agent::start(folder.path(), BOTH, &[]);
+    node(&agent.http);
+    put(&agent.http, "/v1/jobs", Some(&sleeper(&pid_file))).expect("registered");
+    let pid = until("the task runs", || fs::read_to_string(&pid_file).ok().filter(|pid| pid.ends_with('\n')));
+    let began = Instant::now();
+    assert_eq!(agent.end(Signal::SIGTERM), Some(0), "{}", agent.log());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(![" WARN ", " ERROR "].iter().any(|level| agent.log().contains(level)), "{}", agent.log());
+    assert!(is_running(&pid));
 }
 
 #[test]

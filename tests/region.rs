@@ -80,6 +80,23 @@ fn followers_pass_on_writes_and_answer_stale_reads_alone() {
 }
 
 #[test]
+fn a_leader_that_stood_still_does_not_answer_from_the_past() {
+    // paused while another one takes over and accepts a write: its first consistent answer after that has the write
+    let cluster = Cluster::plan(&["west"], 3, 0).allow(ABOUT_OTHERS).up();
+    for round in 0..3 {
+        let old = cluster.leader("west");
+        cluster.pause(&[&old]);
+        let others = cluster.servers("west").into_iter().filter(|server| server.name != old).map(|server| server.name);
+        let other = others.into_iter().next().expect("another server");
+        let name = format!("meanwhile-{round}");
+        until("another one leads", || (cluster.submit(&other, &idle(&name), &[]).code == 0).then_some(()));
+        cluster.resume(&[&old]);
+        let seen = until("it answers", || ask(cluster.api(&old).jobs(&Query::new())).ok());
+        assert!(seen.value.iter().any(|job| *job.id == name), "{seen:?}");
+    }
+}
+
+#[test]
 fn a_blocking_query_is_answered_when_something_changes() {
     // at the leader and at a follower: not before the change, at once after it, and with the change in it
     let cluster = Cluster::up(&["west"], 3, 0);

@@ -58,6 +58,30 @@ fn a_destructive_update_rolls_one_by_one() {
 }
 
 #[test]
+fn a_run_is_followed_to_the_end_of_its_deployment() {
+    // job run: evaluation, allocations, deployment, exit 0; with the values of variables from a flag, a file and the environment
+    let cluster = cluster();
+    let declared = "variable \"one\" {\n  default = \"?\"\n}\nvariable \"two\" {\n  default = \"?\"\n}\n";
+    let job = JobFile::service("followed").script("echo ${var.one} ${var.two}; exec sleep 3600").count(2).update("max_parallel = 1");
+    let file = cluster.folder().join("values.hcl");
+    std::fs::write(&file, "two = \"from a file\"\n").expect("written");
+    let file = format!("-var-file={}", file.display());
+    let run = cluster.steppe_with(SERVER, &["job", "run", "-var", "one=given", &file, "-"], &format!("{declared}{}", job.text())).ok();
+    for words in [
+        "Monitoring evaluation",
+        "Evaluation triggered by job \"followed\"",
+        "finished with status \"complete\"",
+        "Monitoring deployment",
+        "Status      = successful",
+    ] {
+        assert!(run.contains(words), "{words:?} is not in\n{run}");
+    }
+    assert_eq!(printed(&cluster, "followed", 2), ["given from a file\n", "given from a file\n"]);
+    let unknown = cluster.steppe_with(SERVER, &["job", "run", "-var", "three=3", "-"], &format!("{declared}{}", job.text())).fails_with(1);
+    assert!(unknown.contains("three"), "{unknown}");
+}
+
+#[test]
 fn an_update_in_place_keeps_the_tasks() {
     // a change that tasks do not notice: the same allocations with the new version
     let cluster = cluster();

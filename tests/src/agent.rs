@@ -28,7 +28,15 @@ impl Agent {
     /// # Panics
     /// It does not start.
     pub fn start(folder: &Path, text: &str, arguments: &[&str]) -> Agent {
-        let mut agent = Agent::spawn(folder, text, arguments);
+        Agent::start_by(&[], folder, text, arguments)
+    }
+
+    /// As [`Agent::start`], by a program that takes the program and its arguments after its own words.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start_by(words: &[String], folder: &Path, text: &str, arguments: &[&str]) -> Agent {
+        let mut agent = Agent::spawn(words, folder, text, arguments);
         let log = agent.log.clone();
         let banner = until("the agent has started", || {
             let log = fs::read_to_string(&log).unwrap_or_default();
@@ -49,12 +57,12 @@ impl Agent {
     /// # Panics
     /// It goes on.
     pub fn refused(folder: &Path, text: &str, arguments: &[&str]) -> (Option<i32>, String) {
-        let mut agent = Agent::spawn(folder, text, arguments);
+        let mut agent = Agent::spawn(&[], folder, text, arguments);
         let status = until("the agent ends", || agent.process.try_wait().ok().flatten());
         (status.code(), agent.log())
     }
 
-    fn spawn(folder: &Path, text: &str, arguments: &[&str]) -> Agent {
+    fn spawn(words: &[String], folder: &Path, text: &str, arguments: &[&str]) -> Agent {
         let (base, config) = (folder.join("base.hcl"), folder.join("agent.hcl"));
         fs::create_dir_all(folder).expect("a folder");
         let common = format!(
@@ -66,7 +74,11 @@ impl Agent {
         let log = folder.join("agent.log");
         let output = fs::File::create(&log).expect("a log");
         let both: [&OsStr; 5] = [OsStr::new("agent"), OsStr::new("-config"), base.as_os_str(), OsStr::new("-config"), config.as_os_str()];
-        let process = Command::new(steppe())
+        let program = steppe();
+        let mut line: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
+        line.push(program.as_os_str());
+        let process = Command::new(line[0])
+            .args(&line[1..])
             .args(both)
             .args(arguments)
             .stdin(Stdio::null())

@@ -111,6 +111,22 @@ impl Cluster {
         all.pop()
     }
 
+    /// The status of the latest multi-region deployment of a job in each of the regions, asked of the first server there that answers.
+    pub fn rollout(&self, job: &str, regions: &[&str]) -> Vec<Option<DeploymentStatus>> {
+        self.rollout_deployments(job, regions).into_iter().map(|deployment| deployment.map(|deployment| deployment.status)).collect()
+    }
+
+    /// The latest multi-region deployment of a job in each of the regions.
+    pub fn rollout_deployments(&self, job: &str, regions: &[&str]) -> Vec<Option<Deployment>> {
+        let of_region = |region: &&str| {
+            self.servers(region).into_iter().find_map(|server| {
+                let all = ask_within(SOON, self.api(&server.name).job_deployments(job, true, &Query::new()))?.ok()?.value;
+                Some(all.into_iter().filter(|deployment| deployment.is_multiregion).max_by_key(|deployment| deployment.create_index))
+            })
+        };
+        regions.iter().map(|region| of_region(region).flatten()).collect()
+    }
+
     /// Waits until the latest deployment of a job is for this version and has this status.
     ///
     /// # Panics

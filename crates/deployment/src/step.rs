@@ -1,8 +1,8 @@
 //! The decision about every active deployment.
 
 use model::{
-    Allocation, Deployment, DeploymentState, DeploymentStatus, EvalStatus, EvalTrigger, Evaluation, IdSource, Job, Phase, ReschedulePolicy,
-    TaskGroup,
+    Allocation, Deployment, DeploymentState, DeploymentStatus, EvalStatus, EvalTrigger, Evaluation, HealthCheck, IdSource, Job, Phase,
+    ReschedulePolicy, TaskGroup,
 };
 use state::{Command, DeploymentChange, DeploymentUpdate, Store};
 
@@ -130,8 +130,11 @@ fn failure(view: &Store, deployment: &Deployment, job: &Job, clock_runs: bool, n
     let mut unhealthy = None;
     for alloc in view.deployment_allocs(deployment.id).filter(|alloc| alloc.is_unhealthy()) {
         let Some(state) = deployment.task_groups.get(&alloc.task_group) else { continue };
-        let out_of_attempts = job.group(&alloc.task_group).is_none_or(|group| !can_be_rescheduled(alloc, group, now));
-        if state.progress_deadline == 0 || out_of_attempts && alloc.next_allocation.is_nil() {
+        let group = job.group(&alloc.task_group);
+        let out_of_attempts = group.is_none_or(|group| !can_be_rescheduled(alloc, group, now));
+        // What a person found unhealthy runs on, so nothing is tried again.
+        let by_person = group.and_then(TaskGroup::rolling_update).is_some_and(|update| update.health_check == HealthCheck::Manual);
+        if state.progress_deadline == 0 || by_person || out_of_attempts && alloc.next_allocation.is_nil() {
             unhealthy = Some(unhealthy.unwrap_or(false) || state.auto_revert);
         }
     }

@@ -3,7 +3,7 @@
 use deployment::{Step, revert, step};
 use model::{
     AllocDeploymentStatus, AllocId, Allocation, ClientStatus, Deployment, DeploymentId, DeploymentState, DeploymentStatus, EvalStatus,
-    Evaluation, IdSource, Phase, ReschedulePolicy,
+    Evaluation, HealthCheck, IdSource, Phase, ReschedulePolicy,
 };
 use state::{Command, Outcome, Placement, Plan};
 use testkit::{SECOND, START, World};
@@ -157,6 +157,23 @@ fn unhealthy() {
         story.settle();
         let failed = (DeploymentStatus::Failed, "Failed due to unhealthy allocations".to_owned());
         assert_eq!(story.shown() == failed, fails, "{what}: {:?}", story.shown());
+    }
+}
+
+/// A person's "unhealthy" ends the deployment at once, although nothing failed and could be tried again; a "healthy" does not.
+#[test]
+fn unhealthy_by_person() {
+    for (health_check, healthy, fails) in
+        [(HealthCheck::Manual, false, true), (HealthCheck::Manual, true, false), (HealthCheck::Checks, false, false)]
+    {
+        let unlimited = ReschedulePolicy { unlimited: true, ..ReschedulePolicy::default() };
+        let job = testkit::job("web").count(2).reschedule(unlimited).edit_update(|update| update.health_check = health_check);
+        let mut story = Story::new(job, wants(2));
+        story.world.report(&story.allocs, ClientStatus::Running);
+        let (good, bad) = story.allocs[..1].iter().copied().partition(|_| healthy);
+        story.world.apply(&Command::SetAllocHealth { id: story.id, healthy: good, unhealthy: bad, eval: None, time: story.world.now });
+        story.settle();
+        assert_eq!(story.shown().0 == DeploymentStatus::Failed, fails, "{health_check} {healthy}: {:?}", story.shown());
     }
 }
 

@@ -21,7 +21,8 @@ use crate::files::{read_json, write_json};
 use crate::logs::RotatingFile;
 use crate::{ConfigError, Error, Exit, Fingerprint, LogFiles, Recovered, StartError, TaskDriver, TaskHandle, TaskSpec, TaskUsage};
 
-const KNOWN: [&str; 13] = [
+/// The keys of a task's `config` block; job files are checked against the same list when they are submitted.
+pub(crate) const KNOWN: [&str; 13] = [
     "run_for",
     "exit_code",
     "exit_signal",

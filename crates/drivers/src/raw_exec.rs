@@ -28,6 +28,10 @@ const RECOVER_POLL: Duration = Duration::from_millis(20);
 /// More is not an answer of the helper.
 const ANSWER_MAX: u64 = 64 << 10;
 
+/// The keys of a task's `config` block; job files are checked against the same list when they are submitted.
+pub(crate) const KNOWN: [&str; 7] =
+    ["command", "args", "work_dir", "denied_envvars", "oom_score_adj", "cgroup_v1_override", "cgroup_v2_override"];
+
 /// What the agent's configuration says about the driver.
 #[derive(Clone, Debug, Default)]
 pub struct RawExecSettings {
@@ -71,8 +75,7 @@ struct TaskConfig {
 
 impl TaskConfig {
     fn read(config: &Map<String, Value>) -> Result<Self, ConfigError> {
-        let known = ["command", "args", "work_dir", "denied_envvars", "oom_score_adj", "cgroup_v1_override", "cgroup_v2_override"];
-        let reader = Reader::new("raw_exec", config, &known)?;
+        let reader = Reader::new("raw_exec", config, &KNOWN)?;
         reader.unsupported("cgroup_v1_override")?;
         reader.unsupported("cgroup_v2_override")?;
         let oom_score_adj = reader.integer("oom_score_adj")?.filter(|adjustment| *adjustment != 0);

@@ -97,4 +97,23 @@ mod tests {
             Err("plugin \"raw_exec\": \"denied_host_uids\" in config: \"x\" is neither a number nor a range such as 100-999"),
         );
     }
+
+    /// A job that is submitted may have every key that a driver knows, and is told of no other.
+    #[test]
+    fn keys_of_submitted_jobs() {
+        for (driver, known) in [("raw_exec", &crate::raw_exec::KNOWN[..]), ("mock_driver", &crate::mock::KNOWN[..])] {
+            let refused = |key: &str| {
+                let config = json!({"command": "x", key: ""});
+                let task = json!({"Name": "t", "Driver": driver, "Config": config});
+                let job = json!({"ID": "web", "Datacenters": ["*"], "TaskGroups": [{"Name": "g", "Tasks": [task]}]});
+                let text = jobspec::validate(&jobspec::from_api(&job).unwrap()).error_text();
+                text.lines().find(|line| line.contains(&format!("unknown key {key:?}"))).map(str::to_owned)
+            };
+            for key in known {
+                assert_eq!(refused(key), None);
+            }
+            let text = refused("qqqqqqqqqqqq").unwrap();
+            assert!(text.ends_with(&format!("known are {}", known.join(", "))), "{text}");
+        }
+    }
 }

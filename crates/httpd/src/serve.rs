@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -17,7 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{debug, warn};
+use tracing::{Level, debug, enabled, warn};
 
 use crate::agent_info::AgentInfo;
 use crate::patience::Patient;
@@ -44,7 +46,7 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/p
 pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentInfo, shutdown: CancellationToken) {
     let per_address = Arc::new(Connections::new(info.limits.connections_per_address));
     let bodies = Arc::new(Semaphore::new(BODIES_AT_A_TIME));
-    let router = routes::router(Arc::new(App { caller, info, shutdown: shutdown.clone(), bodies }));
+    let router = routes::router(Arc::new(App { caller, info, shutdown: shutdown.clone(), bodies })).layer(middleware::from_fn(log));
     let connections = TaskTracker::new();
     // Cut off what has not ended in time.
     let cut = CancellationToken::new();
@@ -84,6 +86,17 @@ pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentIn
         cut.cancel();
         connections.wait().await;
     }
+}
+
+/// One line per request. The query is left out: it may carry what nobody else should read.
+async fn log(request: Request, next: Next) -> Response {
+    if !enabled!(Level::DEBUG) {
+        return next.run(request).await;
+    }
+    let (method, path, began) = (request.method().clone(), request.uri().path().to_owned(), Instant::now());
+    let response = next.run(request).await;
+    debug!(%method, path, status = response.status().as_u16(), duration = ?began.elapsed(), "request complete");
+    response
 }
 
 async fn connection(stream: TcpStream, router: Router, shutdown: CancellationToken) {

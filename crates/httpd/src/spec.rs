@@ -41,6 +41,10 @@ async fn aside<T: Send + 'static>(body: Bytes, read: fn(Bytes) -> Result<T, Refu
 }
 
 fn take_job(body: &mut Value) -> Result<Result<Job, Diagnostics>, Refusal> {
+    if !body.is_object() {
+        // Says what it is instead.
+        decode::from_value::<api::JobRegisterRequest>(body)?;
+    }
     let job = decode::take(body, "Job").ok_or_else(|| Refusal::bad_request("Job must be specified"))?;
     Ok(jobspec::from_api(&job))
 }

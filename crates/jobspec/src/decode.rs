@@ -1,6 +1,7 @@
 //! The job block of a file, read by the table of `schema` into a `Node`.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use hcl_edit::Span as _;
@@ -138,8 +139,12 @@ impl<'a> Decoder<'a> {
             }
             Shape::Free => {
                 self.check_labels(found, 0);
-                let node = Node::leaf(Json::Object(self.free_block(found.body, scope)), found.span.clone());
-                self.put(fields, field, node, word, found.span.clone());
+                let places = places(found.body);
+                let free = self.free_block(found.body, scope).into_iter().map(|(key, value)| {
+                    let place = places.get(key.as_str()).cloned();
+                    (key, Node::leaf(value, place))
+                });
+                self.put(fields, field, Node::fields(free.collect(), found.span.clone()), word, found.span.clone());
             }
             _ => {
                 let detail = format!("write it as an argument: {word} = …");
@@ -409,6 +414,21 @@ pub(crate) fn asks_for_nothing(value: &Json, harmless: &[&str]) -> bool {
         Json::Object(fields) => fields.values().all(|value| asks_for_nothing(value, harmless)),
         other => model::json::means_nothing(other),
     }
+}
+
+/// Where the words of a body stand first.
+fn places(body: &Body) -> BTreeMap<&str, Range<usize>> {
+    let mut places = BTreeMap::new();
+    for structure in body.iter() {
+        let (word, span) = match structure {
+            Structure::Attribute(attribute) => (attribute.key.as_str(), attribute.key.span()),
+            Structure::Block(block) => (block.ident.as_str(), block.ident.span()),
+        };
+        if let Some(span) = span {
+            places.entry(word).or_insert(span);
+        }
+    }
+    places
 }
 
 /// What is wrong with a word, if anything. `cni/*` in the lists stands for all words that begin so.

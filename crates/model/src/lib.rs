@@ -20,6 +20,7 @@ mod node;
 mod node_ext;
 mod resources;
 mod rollout;
+mod scaling;
 mod time;
 
 pub use alloc::*;
@@ -35,5 +36,6 @@ pub use node::*;
 pub use node_ext::*;
 pub use resources::*;
 pub use rollout::*;
+pub use scaling::*;
 pub use time::Time;
 pub use uuid::Uuid;

@@ -85,7 +85,12 @@ fn has_started(group: &DeploymentState) -> bool {
 /// The rollout that stops the job wherever `head` may have brought it. It has no barrier: each region stops when it hears of it.
 pub fn stop(view: &Store, head: &Rollout, uuid: Uuid, author: &str, now: i64) -> RolloutHeader {
     let identity = view.identity();
-    let (regions, dropped) = concerned(view, head).into_iter().partition(|region| head.header.regions.contains(region));
+    let mut concerned = concerned(view, head);
+    if !concerned.contains(&identity.region) {
+        // A person may ask a region that an earlier list left out: who asks takes part.
+        concerned.push(identity.region.clone());
+    }
+    let (regions, dropped) = concerned.into_iter().partition(|region| head.header.regions.contains(region));
     RolloutHeader {
         id: RolloutId { lamport: identity.lamport.saturating_add(1), origin: identity.region.clone(), uuid },
         base: Some(head.header.id.clone()),

@@ -41,6 +41,11 @@ pub fn waiting_for<'a>(
                 not_adopted
             }
         }
+        // A region whose part was cancelled never finishes it, and did not fail.
+        Phase::Blocked | Phase::Unblocking if header.regions.iter().any(|other| is(other, &|phase| phase == Phase::Cancelled)) => {
+            let cancelled = others(&|other| header.regions.contains(other) && is(other, &|phase| phase == Phase::Cancelled));
+            return format!("a person: {}; unblock this one, or run a new version", cancelled.join(", "));
+        }
         Phase::Blocked => others(&|other| {
             header.regions.contains(other) && !is(other, &|phase| matches!(phase, Phase::Blocked | Phase::Unblocking | Phase::Successful))
         }),

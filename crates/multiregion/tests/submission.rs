@@ -145,6 +145,10 @@ fn drift() {
         let register = state::RegisterJob { job: job.into(), submission: None, enforce_index: None, eval: None, time: 0 };
         region.apply(&Command::RegisterJob(Box::new(register)));
     };
+    let scaled_and_purged = |region: &mut Region| {
+        scaled(region);
+        purged(region);
+    };
     let scaled_twice = |region: &mut Region| (0..2).for_each(|_| scaled(region));
     let purged_and_new = |region: &mut Region| {
         purged(region);
@@ -152,11 +156,13 @@ fn drift() {
         region.apply(&Command::RegisterJob(Box::new(register)));
     };
     type Case<'a> = (&'a str, &'a dyn Fn(&mut Region), u64);
-    let cases: [Case<'_>; 5] = [
+    let cases: [Case<'_>; 6] = [
         ("stopped", &stopped, 2),
         ("purged", &purged, 1),
         ("scaled", &scaled, 2),
         ("scaled twice", &scaled_twice, 3),
+        // Its allocations may still be known elsewhere under the number that it had.
+        ("scaled and purged", &scaled_and_purged, 2),
         ("purged and registered anew", &purged_and_new, 2),
     ];
     for (what, act, version) in cases {
@@ -258,6 +264,24 @@ fn stops() {
     assert!(stop.id > header.id);
 }
 
+/// A region that the list has left out can be asked for the stop as well: it takes part, and everybody stops.
+#[test]
+fn a_stop_from_a_dropped_region() {
+    let (mut west, mut east, _) = finished();
+    let alone = job("alone", &["west"]);
+    let header = proposed(submit(&[&west, &east], &alone));
+    west.adopt(&header, &alone);
+    east.adopt(&header, &alone);
+    east.walk(&[Phase::Dropped]);
+    let head = east.0.rollout_head(&key()).cloned().expect("a head");
+    let stop = stop(&east.0, &head, Uuid::from_u128(3), "", 7);
+    assert_eq!((stop.regions.as_slice(), stop.dropped.as_slice()), (&["west".into()][..], &["east".into()][..]));
+    for region in [&mut east, &mut west] {
+        region.adopt(&stop, &alone);
+        assert!(region.0.job(&key()).is_some_and(|job| job.stop));
+    }
+}
+
 /// A region that was away when the others stopped hears of it by their records, fetches it and stops too.
 #[test]
 fn a_stop_reaches_who_was_away() {
@@ -280,6 +304,40 @@ fn a_stop_reaches_who_was_away() {
     assert_eq!(multiregion::missing(&east.0, &records), []);
     assert_eq!(multiregion::learn(&east.0, &header, 9), None, "known by now");
     assert_eq!(multiregion::missing(&Region::new("north").0, &records), [], "a region that never had the job");
+}
+
+/// A job without deployments (batch) that is stopped here ends its rollout here: there is no deployment whose end could tell.
+#[test]
+fn stopped_without_a_deployment() {
+    let (mut west, east) = (Region::new("west"), Region::new("east"));
+    let batch = Job { kind: model::JobType::Batch, ..job("one", &["west", "east"]) };
+    let header = proposed(submit(&[&west, &east], &batch));
+    west.adopt(&header, &batch);
+    assert!(west.0.deployments().next().is_none());
+    west.apply(&Command::DeregisterJob { key: key(), purge: false, eval: None, time: 0 });
+    let step = multiregion::step(&west.0, &multiregion::Records::default(), 0, &mut IdSource::new(1));
+    for command in &step.propose {
+        assert_eq!(west.apply(command), Outcome::Done);
+    }
+    let head = west.0.rollout_head(&key()).cloned().expect("a head");
+    assert_eq!((head.phase, head.cause.as_str()), (Phase::Cancelled, "Cancelled because job is stopped"));
+    assert_eq!(multiregion::step(&west.0, &multiregion::Records::default(), 0, &mut IdSource::new(1)).propose, []);
+}
+
+/// What a region published never looks older than before: not when its deployment is collected, and what changes after the end is no news.
+#[test]
+fn records_do_not_become_older() {
+    let (mut west, ..) = finished();
+    let freshness = |region: &Region| multiregion::own_records(&region.0)[0].freshness();
+    let published = freshness(&west);
+    let deployment = west.0.latest_deployment(&key()).cloned().expect("a deployment");
+    let plan = state::Plan { deployment: Some((*deployment).clone()), ..Default::default() };
+    west.apply(&Command::ApplyPlan(Box::new(plan)));
+    assert!(west.0.latest_deployment(&key()).is_some_and(|now| now.modify_index > deployment.modify_index));
+    assert_eq!(freshness(&west), published);
+    west.apply(&Command::Reap(Box::new(state::Reap { deployments: vec![deployment.id], ..Default::default() })));
+    assert!(west.0.latest_deployment(&key()).is_none());
+    assert_eq!(freshness(&west), published);
 }
 
 /// Votes: all yes commits; a no or a silence withdraws; a younger rival is waited for; an older one has won.
@@ -342,6 +400,12 @@ fn words() {
         ("west=blocked east=held north=failed", "west", "waiting for east (blocked), north (failed)"),
         ("west=unblocking east=blocked north=unblocking", "west", "waiting for east (blocked)"),
         ("west=held east=failed north=failed", "west", "a person: another region failed; unblock this one, or run a new version"),
+        ("west=blocked east=cancelled north=running", "west", "a person: east (cancelled); unblock this one, or run a new version"),
+        (
+            "west=unblocking east=cancelled north=cancelled",
+            "west",
+            "a person: east (cancelled), north (cancelled); unblock this one, or run a new version",
+        ),
         ("west=paused east=adopted north=adopted", "west", "a person: resume it"),
         ("west=running east=adopted north=adopted", "west", "its own allocations"),
         ("west=successful", "west", ""),

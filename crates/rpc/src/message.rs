@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use model::{
     AllocId, AllocUpdate, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace,
-    Node, NodeEvent, NodeId, RegionName, RegionRecord, RolloutHeader, RolloutId, Time, Uuid,
+    Node, NodeEvent, NodeId, RegionName, RegionRecord, RolloutHeader, RolloutId, ScalingEvents, Time, Uuid,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -181,6 +181,10 @@ pub enum Read {
     Rollout {
         key: JobKey,
     },
+    /// What was said about the counts of a job's groups; changes with the job, too.
+    JobScaling {
+        key: JobKey,
+    },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -214,6 +218,8 @@ pub enum ReadValue {
     Text(String),
     Texts(Vec<String>),
     Rollout(Option<RolloutView>),
+    /// Empty also when there is no such job.
+    JobScaling(Arc<ScalingEvents>),
 }
 
 /// An allocation of a list.
@@ -273,16 +279,22 @@ pub enum Write {
         version: u64,
         stable: bool,
     },
-    /// `count: None` records the message only.
+    /// `count: None` records the event only.
     ScaleJob {
         key: JobKey,
         group: String,
         count: Option<i64>,
         message: String,
+        /// The event tells of an error.
+        error: bool,
+        /// JSON text of an object; empty when there is none.
+        meta: String,
     },
+    /// `reschedule`: what replaces it is placed as after a failure, on another node if there is one.
     StopAlloc {
         id: AllocId,
         no_shutdown_delay: bool,
+        reschedule: bool,
     },
     FailDeployment {
         id: DeploymentId,

@@ -21,6 +21,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 pub const WAIT_MAX: i64 = 300_000_000_000;
 /// How long to wait for news of a leader before the last known one is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// A leader that was replaced answers what it was asked before within this time, or not at all.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// The server as everybody else in the process sees it.
 #[derive(Clone)]
@@ -39,7 +41,8 @@ impl Caller for Front {
         let mut refusal = None;
         loop {
             if core.shutdown.is_cancelled() {
-                return Err(going_down());
+                // Whoever passed it on finds the next leader.
+                return Err(if call.hops.leader { Failure::internal(NO_LEADER) } else { going_down() });
             }
             // Before the decision: a leader that comes after it is noticed.
             leadership.mark_unchanged();
@@ -125,10 +128,21 @@ async fn to_leader(core: &Core, call: &mut Call, address: &str, refusal: &mut Op
     let only_waits = wait_of(&mut call.request).is_some();
     call.hops.leader = true;
     let answer = tokio::select! {
-        answer = rpc::typed::call(&core.rpc, address, call, timeout) => answer,
+        answer = rpc::typed::call(&core.rpc, address, call, timeout) => Some(answer),
+        () = replaced(core) => None,
         () = core.shutdown.cancelled(), if only_waits => return Err(going_down()),
     };
     call.hops.leader = false;
+    let Some(answer) = answer else {
+        // Reading again does no harm.
+        return Err(Failure::internal(match call.request {
+            Request::Read(..) | Request::Node(NodeRequest::PullAllocs { .. } | NodeRequest::Heartbeat { .. }) => NO_LEADER.to_owned(),
+            _ => format!(
+                "region {} has another leader, and the one before did not say whether it did what was asked: look before you try again",
+                core.region
+            ),
+        }));
+    };
     let of_leader = |error: &CallError| Failure::internal(format!("the leader of region {}: {error}", core.region));
     match answer {
         Ok(answer) => answer,
@@ -138,6 +152,19 @@ async fn to_leader(core: &Core, call: &mut Call, address: &str, refusal: &mut Op
         }
         Err(error) => Err(of_leader(&error)),
     }
+}
+
+/// Returns when another server leads than now, and the present leader had time for its last words: one that stands still answers nobody, and
+/// its connections stay open.
+async fn replaced(core: &Core) {
+    let mut leadership = core.replica.watch_leadership();
+    let Some(present) = core.leader_id() else { return std::future::pending().await };
+    let another = leadership.wait_for(|now| now.leader.is_some_and(|leader| leader != present)).await.is_ok();
+    if !another {
+        // Raft has stopped, and so does this server.
+        return std::future::pending().await;
+    }
+    tokio::time::sleep(LAST_WORDS).await;
 }
 
 async fn here(core: &Arc<Core>, call: Call) -> Result<Reply, Failure> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::future::join_all;
-use gossip::Status;
+use gossip::{Member, Status};
 use raftstore::ServerNode;
 use rpc::transport::{Class, Peer, Reply};
 use tracing::{debug, info, warn};
@@ -26,8 +26,12 @@ const GATHERED_WITHIN: Duration = Duration::from_secs(5);
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
+/// A founder wants a promise.
 const ASK: u8 = 1;
+/// A founder gives it back.
 const RELEASE: u8 = 2;
+/// The leader of a group that exists wants to take the server in.
+const JOIN: u8 = 3;
 
 /// To whom this server has promised itself.
 #[derive(Default)]
@@ -63,9 +67,15 @@ impl Founding {
 /// Founds the region's raft group when as many servers as expected are there and none of them belongs to a group yet. Ends when this server
 /// belongs to one, founded by itself or by another.
 pub async fn found(core: Arc<Core>) {
+    let mut told = String::new();
     loop {
         if core.replica.is_initialized().await.unwrap_or(true) {
             return;
+        }
+        let away = cluster_away(&of_region(&core));
+        if let Some(member) = away.filter(|name| *name != told) {
+            warn!(%member, "waiting to be taken into the region's raft group: it exists, but its servers are away (or gone: see server force-leave)");
+            told = member;
         }
         if let Some(founders) = founders(&core) {
             if promised_by_all(&core, &founders).await {
@@ -84,6 +94,13 @@ pub async fn found(core: Arc<Core>) {
             () = tokio::time::sleep(LOOK_AGAIN) => {}
         }
     }
+}
+
+/// A server of a cluster that exists, if no other server of it is there.
+fn cluster_away(servers: &[Member]) -> Option<String> {
+    let mut of_cluster = servers.iter().filter(|member| member.status != Status::Left && !member.meta.cluster_id.is_nil()).peekable();
+    let name = of_cluster.peek()?.full_name();
+    of_cluster.all(|member| !member.status.is_active()).then_some(name)
 }
 
 /// Who founds the group together, if this server is the one to begin.
@@ -135,6 +152,12 @@ async fn promised_by(core: &Core, node: &ServerNode) -> bool {
     }
 }
 
+/// Whether a server that belongs to no cluster yet, as far as the pool knows, can be taken into this one's group: it may just have become part
+/// of another one, and must then not get this one's log.
+pub async fn can_join(core: &Core, node: &ServerNode) -> Result<bool, rpc::transport::CallError> {
+    Ok(send(core, node, JOIN).await?.first() == Some(&1))
+}
+
 async fn send(core: &Core, node: &ServerNode, what: u8) -> Result<Bytes, rpc::transport::CallError> {
     let mut body = BytesMut::with_capacity(9);
     body.put_u64_le(core.replica.id());
@@ -157,6 +180,12 @@ pub async fn answer(core: &Core, peer: &Peer, body: &[u8]) -> Reply {
             let belongs = core.replica.is_initialized().await.unwrap_or(true);
             let promised = !belongs && core.founding.give(founder, Instant::now());
             Reply::Message(Bytes::from(vec![u8::from(promised)]))
+        }
+        JOIN => {
+            let members = core.replica.status().members;
+            let belongs_elsewhere = !members.is_empty() && members.iter().all(|member| member.id != founder);
+            let joins = !belongs_elsewhere && core.founding.give(founder, Instant::now());
+            Reply::Message(Bytes::from(vec![u8::from(joins)]))
         }
         RELEASE => {
             core.founding.release(founder);

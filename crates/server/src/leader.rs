@@ -94,7 +94,12 @@ fn open(core: &Arc<Core>, scope: &CancellationToken, tasks: &TaskTracker) {
     let heartbeats = control::Heartbeats::new(&core.view(), &core.config.timing, now());
     *core.leading() = Some(Leading { heartbeats });
     let spawn = |name: &'static str, future: BoxFuture<'static, ()>| {
-        tasks.spawn(supervise(name, future, Arc::clone(core), scope.clone()));
+        let (core, scope) = (Arc::clone(core), scope.clone());
+        tasks.spawn(async move {
+            if let Some(how) = supervise(future, &scope).await {
+                core.fail(format!("the leader's task {name:?} {how}"));
+            }
+        });
     };
     spawn("identity", Box::pin(identify(Arc::clone(core))));
     spawn("schedule", Box::pin(schedule::run(Arc::clone(core))));
@@ -107,18 +112,17 @@ fn open(core: &Arc<Core>, scope: &CancellationToken, tasks: &TaskTracker) {
     spawn("members", Box::pin(members::keep(Arc::clone(core))));
 }
 
-/// Runs one task of the scope. None of them ends by itself: if one does, or panics, the whole scope ends and the server has failed.
-async fn supervise(name: &'static str, future: BoxFuture<'static, ()>, core: Arc<Core>, scope: CancellationToken) {
+/// Runs one task of the scope. None of them ends by itself: if one does, or panics, the whole scope ends, and how it happened is returned.
+async fn supervise(task: BoxFuture<'static, ()>, scope: &CancellationToken) -> Option<String> {
     let ended = tokio::select! {
-        () = scope.cancelled() => return,
-        ended = AssertUnwindSafe(future).catch_unwind() => ended,
+        () = scope.cancelled() => return None,
+        ended = AssertUnwindSafe(task).catch_unwind() => ended,
     };
-    let how = match ended {
+    scope.cancel();
+    Some(match ended {
         Ok(()) => "ended".to_owned(),
         Err(panic) => format!("panicked: {}", panic_text(&*panic)),
-    };
-    core.fail(format!("the leader's task {name:?} {how}"));
-    scope.cancel();
+    })
 }
 
 /// What a panic said.
@@ -217,5 +221,22 @@ pub async fn collect(core: &Core, thresholds: &control::Thresholds) -> Result<()
         let Some(reap) = found.filter(|reap| last.as_ref() != Some(reap)) else { return Ok(()) };
         last = Some(reap.clone());
         core.execute(Command::Reap(Box::new(reap))).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A task that ends or panics ends the scope with it; one that is ended by the scope has nothing to say.
+    #[tokio::test]
+    async fn supervision() {
+        let scope = CancellationToken::new();
+        assert_eq!(supervise(Box::pin(async {}), &scope).await.as_deref(), Some("ended"));
+        assert!(scope.is_cancelled());
+        assert_eq!(supervise(Box::pin(std::future::pending()), &scope).await, None);
+        let scope = CancellationToken::new();
+        let how = supervise(Box::pin(async { panic!("{}", 7) }), &scope).await;
+        assert!(how.as_deref() == Some("panicked: 7") && scope.is_cancelled(), "{how:?}");
     }
 }

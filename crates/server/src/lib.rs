@@ -26,6 +26,7 @@ mod reconcile;
 mod rollout;
 mod schedule;
 mod start;
+mod tidy;
 mod transport;
 mod watches;
 mod write;

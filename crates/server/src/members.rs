@@ -14,6 +14,7 @@ use raftstore::{ProposeError, ServerNode};
 use tracing::{debug, info, warn};
 
 use crate::core::Core;
+use crate::founding;
 
 /// How often the members are looked at when nothing says that they changed.
 const TICK: Duration = Duration::from_secs(2);
@@ -95,7 +96,11 @@ async fn align(core: &Core, told: &mut Told) -> (bool, bool) {
 
 async fn take(core: &Core, step: &Step) -> Result<(), ProposeError> {
     match step.clone() {
-        Step::TakeIn(id, node) => core.replica.add_learner(id, node, false).await,
+        Step::TakeIn(id, node) => match founding::can_join(core, &node).await {
+            Ok(true) => core.replica.add_learner(id, node, false).await,
+            Ok(false) => Err(ProposeError::Refused("it belongs to another raft group, or is about to".to_owned())),
+            Err(error) => Err(ProposeError::Refused(error.to_string())),
+        },
         Step::GiveVote(id) => core.replica.promote(BTreeSet::from([id])).await,
         Step::ChangeAddress(id, node) => core.replica.update_address(id, node).await,
         Step::LetGo(id, _) => core.replica.remove(id).await,

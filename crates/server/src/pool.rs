@@ -13,9 +13,10 @@ use gossip::{Gossip, Input, Member, MemberMeta, Memory, Output, Record, SyncRequ
 use model::codec::{self, Kind};
 use model::{RegionName, RegionRecord};
 use multiregion::Records;
+use raftstore::Replica;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
@@ -29,11 +30,36 @@ const SYNCS_MAX: usize = 64;
 /// A server that was asked to join and neither answers nor refuses is given up after this time.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// How long a join waits for the uuid of a region that is being founded.
+const FOUNDING_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// What the rest of the server knows of the pool, and asks of it.
 #[derive(Clone)]
 pub struct PoolHandle {
     asks: mpsc::Sender<Ask>,
     shared: Arc<Shared>,
+    founding: FoundingGate,
+}
+
+/// Between the founding of the region's raft group and its first log entry this server belongs to a cluster whose uuid nobody knows. Who met
+/// another one of that region's name in this moment would not notice.
+#[derive(Clone)]
+struct FoundingGate {
+    replica: Replica,
+    /// Whether the pool was told the uuid.
+    is_told: watch::Receiver<bool>,
+}
+
+impl FoundingGate {
+    /// Returns when there is nothing to wait for: before the founding, and once the uuid is told.
+    async fn is_over(&self) {
+        let mut is_told = self.is_told.clone();
+        if *is_told.borrow() || !self.replica.is_initialized().await.unwrap_or(false) {
+            return;
+        }
+        // Without a leader it takes longer; what is found out then is found out later.
+        let _ = tokio::time::timeout(FOUNDING_TIMEOUT, is_told.wait_for(|is_told| *is_told)).await;
+    }
 }
 
 struct Shared {
@@ -88,6 +114,7 @@ enum Ask {
         answer: oneshot::Sender<Result<(), String>>,
     },
     Describe(Box<MemberMeta>),
+    Forget(Vec<model::RolloutId>),
     Leave {
         answer: oneshot::Sender<()>,
     },
@@ -157,6 +184,7 @@ impl PoolHandle {
     }
 
     pub async fn join(&self, addresses: Vec<SocketAddr>) -> Vec<(SocketAddr, Result<String, String>)> {
+        self.founding.is_over().await;
         let (answer, answered) = oneshot::channel();
         let asked = addresses.clone();
         if self.asks.send(Ask::Join { addresses, answer }).await.is_err() {
@@ -175,6 +203,11 @@ impl PoolHandle {
         let (answer, answered) = oneshot::channel();
         let _ = self.asks.send(Ask::ForceLeave { name, prune, answer }).await;
         answered.await.unwrap_or_else(|_| Err("the server is shutting down".to_owned()))
+    }
+
+    /// Drops what is known of these rollouts, whoever said it.
+    pub async fn forget(&self, rollouts: Vec<model::RolloutId>) {
+        let _ = self.asks.send(Ask::Forget(rollouts)).await;
     }
 
     /// Says something new about this server.
@@ -220,9 +253,18 @@ impl Sockets {
 }
 
 /// Starts the loop; it ends with `shutdown`.
-pub fn start(machine: Gossip, sockets: Sockets, memo: Arc<dyn Memo>, shutdown: CancellationToken, tasks: &TaskTracker) -> PoolHandle {
+pub fn start(
+    machine: Gossip,
+    sockets: Sockets,
+    memo: Arc<dyn Memo>,
+    replica: Replica,
+    shutdown: CancellationToken,
+    tasks: &TaskTracker,
+) -> PoolHandle {
     let (asks, asked) = mpsc::channel(256);
     let own = machine.meta().region;
+    let (uuid_told, is_told) = watch::channel(!machine.meta().cluster_id.is_nil());
+    let founding = FoundingGate { replica, is_told };
     let shared = Arc::new(Shared {
         own_address: machine.identity().address,
         directory: ArcSwap::from_pointee(Directory::new(machine.members(), &own)),
@@ -241,12 +283,13 @@ pub fn start(machine: Gossip, sockets: Sockets, memo: Arc<dyn Memo>, shutdown: C
         started: Instant::now(),
         joins: Vec::new(),
         leaving: Vec::new(),
+        uuid_told,
         tasks: tasks.clone(),
         shutdown: shutdown.clone(),
     };
     tasks.spawn(shell.run(asked, happened, shutdown.clone()));
-    tasks.spawn(answer_syncs(sockets.tcp, events, shutdown, tasks.clone()));
-    PoolHandle { asks, shared }
+    tasks.spawn(answer_syncs(sockets.tcp, events, founding.clone(), shutdown, tasks.clone()));
+    PoolHandle { asks, shared, founding }
 }
 
 /// What other tasks bring to the loop.
@@ -265,6 +308,7 @@ struct Shell {
     started: Instant,
     joins: Vec<Joining>,
     leaving: Vec<oneshot::Sender<()>>,
+    uuid_told: watch::Sender<bool>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -349,8 +393,21 @@ impl Shell {
                 let _ = answer.send(self.machine.force_leave(now, &name, prune).map_err(|error| error.to_string()));
             }
             Ask::Describe(meta) => {
+                let has_uuid = !meta.cluster_id.is_nil();
                 if let Err(error) = self.machine.update_meta(now, *meta) {
                     warn!(%error, "this server's description was not published");
+                }
+                self.uuid_told.send_replace(has_uuid);
+            }
+            Ask::Forget(rollouts) => {
+                let mut heard = self.shared.records.lock().unwrap_or_else(PoisonError::into_inner);
+                for id in &rollouts {
+                    let authors = heard.records.of(id).map(|record| record.region.name.clone());
+                    for author in authors.chain([self.own.clone()]).collect::<Vec<_>>() {
+                        self.machine.forget(now, &author, &key(id));
+                        heard.at.remove(&(id.clone(), author));
+                    }
+                    Arc::make_mut(&mut heard.records).forget(id);
                 }
             }
             Ask::Leave { answer } => {
@@ -369,7 +426,8 @@ impl Shell {
                 return true;
             }
         };
-        let record = Record { author: record.region.clone(), key: key(record), incarnation: record.incarnation, seq: record.seq, body };
+        let record =
+            Record { author: record.region.clone(), key: key(&record.rollout), incarnation: record.incarnation, seq: record.seq, body };
         match self.machine.publish(now, record) {
             Ok(_) => true,
             Err(error @ gossip::Error::NotBootstrapped { .. }) => {
@@ -473,9 +531,9 @@ impl Shell {
 }
 
 /// Names the rollout within its author's records: a hash of nothing, the id itself is short enough.
-fn key(record: &RegionRecord) -> Vec<u8> {
-    let mut key = record.rollout.lamport.to_be_bytes().to_vec();
-    key.extend_from_slice(record.rollout.uuid.as_bytes());
+fn key(rollout: &model::RolloutId) -> Vec<u8> {
+    let mut key = rollout.lamport.to_be_bytes().to_vec();
+    key.extend_from_slice(rollout.uuid.as_bytes());
     key
 }
 
@@ -487,7 +545,13 @@ async fn ask_sync(to: SocketAddr, request: &SyncRequest) -> Result<SyncResponse,
     SyncResponse::decode(&answer).map_err(|error| error.to_string())
 }
 
-async fn answer_syncs(tcp: TcpListener, events: mpsc::Sender<Event>, shutdown: CancellationToken, tasks: TaskTracker) {
+async fn answer_syncs(
+    tcp: TcpListener,
+    events: mpsc::Sender<Event>,
+    founding: FoundingGate,
+    shutdown: CancellationToken,
+    tasks: TaskTracker,
+) {
     let places = Arc::new(tokio::sync::Semaphore::new(SYNCS_MAX));
     loop {
         let accepted = tokio::select! {
@@ -500,11 +564,11 @@ async fn answer_syncs(tcp: TcpListener, events: mpsc::Sender<Event>, shutdown: C
             continue;
         };
         let Ok(place) = Arc::clone(&places).try_acquire_owned() else { continue };
-        let (events, shutdown) = (events.clone(), shutdown.clone());
+        let (events, founding, shutdown) = (events.clone(), founding.clone(), shutdown.clone());
         tasks.spawn(async move {
             let answered = tokio::select! {
                 () = shutdown.cancelled() => return,
-                answered = tokio::time::timeout(SYNC_TIMEOUT, answer_sync(stream, events)) => answered,
+                answered = tokio::time::timeout(SYNC_TIMEOUT, answer_sync(stream, events, founding)) => answered,
             };
             if let Err(error) = answered.unwrap_or(Ok(())) {
                 debug!(%peer, %error, "sync");
@@ -514,8 +578,9 @@ async fn answer_syncs(tcp: TcpListener, events: mpsc::Sender<Event>, shutdown: C
     }
 }
 
-async fn answer_sync(mut stream: TcpStream, events: mpsc::Sender<Event>) -> io::Result<()> {
+async fn answer_sync(mut stream: TcpStream, events: mpsc::Sender<Event>, founding: FoundingGate) -> io::Result<()> {
     let bytes = read_frame(&mut stream).await?;
+    founding.is_over().await;
     let response = match SyncRequest::decode(&bytes) {
         Ok(request) => {
             let (answer, answered) = oneshot::channel();

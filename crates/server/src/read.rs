@@ -29,6 +29,7 @@ pub fn watch_of(read: &Read) -> Option<Watch> {
         Read::Node { id } => Watch::Node(*id),
         Read::NodeAllocs { id } => Watch::NodeAllocs(*id),
         Read::Rollout { key } => Watch::Rollout(key.clone()),
+        Read::JobScaling { key } => Watch::JobScaling(key.clone()),
         Read::Leader | Read::Peers => return None,
     })
 }
@@ -106,6 +107,7 @@ pub fn value(view: &Store, records: &Records, heard: impl Fn(&model::RegionRecor
         Read::Node { id } => ReadValue::Node(view.node(*id).cloned()),
         Read::NodeAllocs { id } => ReadValue::Allocs(by_creation(view.node_allocs(*id))),
         Read::Rollout { key } => ReadValue::Rollout(rollout(view, records, heard, key)),
+        Read::JobScaling { key } => ReadValue::JobScaling(view.scaling_events(key).cloned().unwrap_or_default()),
         Read::Leader => ReadValue::Text(String::new()),
         Read::Peers => ReadValue::Texts(Vec::new()),
     }

@@ -23,7 +23,7 @@ const COUNTERS_EVERY: Duration = Duration::from_secs(2);
 /// Own records are looked through at least this often.
 const PUBLISH_TICK: Duration = Duration::from_secs(30);
 /// A vote that its origin has not decided for so long is asked about there, in nanoseconds.
-const UNDECIDED_LONG: i64 = 30_000_000_000;
+const UNDECIDED_LONG: i64 = 10_000_000_000;
 
 /// Deployments and rollouts, looked at again on every change, here or published by others.
 pub async fn run(core: Arc<Core>) {

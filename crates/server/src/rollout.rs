@@ -22,8 +22,8 @@ const REGION_TIMEOUT: Duration = Duration::from_secs(8);
 const DECISION_TIMEOUT: Duration = Duration::from_secs(18);
 /// The user has an answer within this time, whatever happens.
 const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(28);
-/// How long a submission that lost against another one waits for its end, to see whether it was the same.
-const WINNER_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long a submission that lost against another one waits for that one to come here and be decided, to see whether it is the same.
+const WINNER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Numbers above are nonsense, and would leave none for those that come after.
 const NUMBER_MAX: u64 = u64::MAX / 2;
 /// Regions that voted for a younger proposal are asked again after this time: they hear of its withdrawal by gossip.
@@ -34,7 +34,7 @@ pub async fn answer(core: &Arc<Core>, request: RolloutRequest) -> Result<Rollout
     match request {
         RolloutRequest::Prepare { job, listed: _ } => Ok(RolloutReply::Prepared(to_wire(core, prepare(core, &job)))),
         RolloutRequest::Propose { header, job, submission } => {
-            let refusal = match contradiction(&header, job.as_deref()) {
+            let refusal = match contradiction(&core.region, &header, job.as_deref()) {
                 Some(contradiction) => contradiction,
                 None => job.as_ref().map(|job| admission(core, job)).unwrap_or_default(),
             };
@@ -67,12 +67,15 @@ pub async fn answer(core: &Arc<Core>, request: RolloutRequest) -> Result<Rollout
 }
 
 /// Why a proposal cannot be what its origin means.
-fn contradiction(header: &RolloutHeader, job: Option<&Job>) -> Option<String> {
+fn contradiction(me: &RegionName, header: &RolloutHeader, job: Option<&Job>) -> Option<String> {
     let is_of_job = job.is_some_and(|job| {
         job.key() == header.job_key() && listed(job) == header.regions && multiregion::spec_hash(job) == header.spec_hash
     });
     if header.kind != RolloutKind::Run || !is_of_job {
         return Some(format!("rollout {} does not fit its specification", header.id));
+    }
+    if header.id.origin == *me {
+        return Some(format!("rollout {} claims to come from this region", header.id));
     }
     if !header.participants().any(|region| *region == header.id.origin) {
         return Some(format!("rollout {} comes from region {:?}, which takes no part in it", header.id, header.id.origin.as_str()));
@@ -213,7 +216,10 @@ async fn decide_and_commit(core: &Arc<Core>, register: &RegisterJob) -> Result<W
     if !listed(job).contains(&core.region) {
         return Err(Failure::bad_request(format!("region {:?} is not in the job's list: submit it to one that is", core.region.as_str())));
     }
-    enforce_index(&core.view(), job, register.enforce_index)?;
+    let view = core.view();
+    enforce_index(&view, job, register.enforce_index)?;
+    let head = view.rollout_head(&job.key()).map(|head| head.header.id.clone());
+    drop(view);
     let answers = ask_all(core, job).await;
     let decided = match decide(job, &core.region, &answers, Uuid::new_v4(), "", now()) {
         Decision::Refuse(text) => Err(Failure::new(if is_lost(&answers) { 409 } else { 500 }, text)),
@@ -222,7 +228,7 @@ async fn decide_and_commit(core: &Arc<Core>, register: &RegisterJob) -> Result<W
     };
     match decided {
         // Two who ask for the same at once are both served by the one that came first.
-        Err(failure) if failure.code == 409 => match same_by_other(core, job).await {
+        Err(failure) if failure.code == 409 => match same_by_other(core, job, head).await {
             Some(id) => unchanged(core, job, &id).await,
             None => Err(failure),
         },
@@ -248,23 +254,24 @@ fn is_lost(answers: &Answers) -> bool {
     refusals.iter().all(|refusal| refusal.is_empty() || refusal.starts_with("another rollout of the job is being decided"))
 }
 
-/// Waits until no rollout of the job is being decided here; returns the one that stands for this very specification, if it does.
-async fn same_by_other(core: &Core, job: &Job) -> Option<RolloutId> {
+/// Waits until the rollout that came first is decided here; returns it if it stands for this very specification. `before`: the head when this
+/// submission began.
+async fn same_by_other(core: &Core, job: &Job, before: Option<RolloutId>) -> Option<RolloutId> {
     let (key, hash) = (job.key(), multiregion::spec_hash(job));
     let deadline = tokio::time::Instant::now() + WINNER_TIMEOUT;
     let place = core.watches.place(&Watch::Rollout(key.clone()));
     loop {
         let changed = place.notify().notified();
         let view = core.view();
-        match view.rollout_staged(&key) {
-            Some(staged) if staged.header.spec_hash == hash => {}
-            Some(_) => return None,
-            None => {
-                let head = view.rollout_head(&key)?;
-                let stands = head.header.spec_hash == hash && !matches!(head.phase, Phase::Failed | Phase::Cancelled | Phase::Stopped);
-                return stands.then(|| head.header.id.clone());
-            }
+        let head = view.rollout_head(&key).filter(|head| Some(&head.header.id) != before.as_ref());
+        if view.rollout_staged(&key).or(head).is_some_and(|winner| winner.header.spec_hash != hash) {
+            return None;
         }
+        if let (None, Some(head)) = (view.rollout_staged(&key), head) {
+            let stands = !matches!(head.phase, Phase::Failed | Phase::Cancelled | Phase::Stopped);
+            return stands.then(|| head.header.id.clone());
+        }
+        drop(view);
         tokio::time::timeout_at(deadline, changed).await.ok()?;
     }
 }

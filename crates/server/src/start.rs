@@ -22,7 +22,7 @@ use crate::forward::Front as ForwardFront;
 use crate::pool::{self, Memo, Sockets};
 use crate::transport::{Carrier, Front};
 use crate::watches::Watches;
-use crate::{agent_calls, founding, leader};
+use crate::{agent_calls, founding, leader, tidy};
 
 /// Tasks that have not ended by then are left behind.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -160,7 +160,7 @@ impl Server {
             Gossip::new(gossip_config, gossip_identity, meta.clone(), rand::random()).map_err(|error| Error::Gossip(error.to_string()))?;
 
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let pool = pool::start(machine, sockets, memo, shutdown.clone(), &tasks);
+        let pool = pool::start(machine, sockets, memo, replica.clone(), shutdown.clone(), &tasks);
         // Before this raft had the addresses of the membership only.
         let _ = carrier.pool.set(pool.clone());
         let core = Core::new(config, identity.clone(), replica, rpc, pool, watches, signals, shutdown, tasks);
@@ -176,6 +176,7 @@ impl Server {
         core.tasks.spawn(leader::run(Arc::clone(core), core.shutdown.clone()));
         self.until_shutdown(founding::found(Arc::clone(core)));
         self.until_shutdown(join(Arc::clone(core)));
+        self.until_shutdown(tidy::run(Arc::clone(core)));
         self.until_shutdown(learn_identity(Arc::clone(core), Arc::clone(&self.data_dir), meta));
     }
 
@@ -343,12 +344,12 @@ async fn learn_identity(core: Arc<Core>, data_dir: Arc<DataDir>, meta: MemberMet
             if core.identity.cluster() != Some(cluster) {
                 core.identity.set_cluster(cluster);
             }
+            core.pool.describe(MemberMeta { cluster_id: cluster, ..meta }).await;
+            core.signals.publish.notify_one();
             let stored = tokio::task::spawn_blocking(move || data_dir.update(|header| header.cluster = Some(cluster.as_u128())));
             if let Ok(Err(error)) = stored.await {
                 warn!(%error, "the cluster's uuid was not stored");
             }
-            core.pool.describe(MemberMeta { cluster_id: cluster, ..meta }).await;
-            core.signals.publish.notify_one();
             return;
         }
         // Before the first leader nothing can be heard of it.

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use model::{
-    AllocId, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, EvalTrigger, Evaluation, Job, JobKey, NodeId, Phase,
-    RegionName, Rollout,
+    AllocId, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, EvalId, EvalTrigger, Evaluation, Job, JobKey, NodeId, Phase,
+    RegionName, Rollout, ScalingEvent,
 };
 use rpc::message::{Failure, RegisterJob, Write, WriteReply, WriteValue};
 use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
 
 use crate::core::{self, Core, now};
 use crate::{admit, leader, node, plan, rollout};
+
+/// What a job has that asks for no other.
+const DEFAULT_PRIORITY: i64 = 50;
 
 pub async fn write(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
     match what {
@@ -28,19 +31,21 @@ pub async fn write(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure>
             let applied = core.execute(Command::SetJobStability { key, version, stable }).await?;
             Ok(reply(&applied, WriteValue::Done))
         }
-        Write::ScaleJob { key, group, count, message } => scale_job(core, &key, &group, count, &message).await,
-        Write::StopAlloc { id, no_shutdown_delay } => stop_alloc(core, id, no_shutdown_delay).await,
+        Write::ScaleJob { key, group, count, message, error, meta } => {
+            scale_job(core, &key, Scaling { group, count, message, error, meta }).await
+        }
+        Write::StopAlloc { id, no_shutdown_delay, reschedule } => stop_alloc(core, id, no_shutdown_delay, reschedule).await,
         Write::FailDeployment { id } => act(core, id, Act::Fail).await,
         Write::PauseDeployment { id, pause } => act(core, id, if pause { Act::Pause } else { Act::Resume }).await,
         Write::PromoteDeployment { id, groups } => {
-            let active = active_deployment(&core.view(), id)?;
+            let active = active_deployment(&core.view(), id, "promote")?;
             let eval = deployment_eval(core, &active)?;
             let eval_id = eval.id;
             let applied = core.execute(Command::PromoteDeployment { id, groups, eval: Some(Box::new(eval)), time: now() }).await?;
             Ok(deployment_reply(&applied, eval_id, None))
         }
         Write::SetAllocHealth { id, healthy, unhealthy } => {
-            let active = active_deployment(&core.view(), id)?;
+            let active = active_deployment(&core.view(), id, "set health of allocations for")?;
             let eval = deployment_eval(core, &active)?;
             let eval_id = eval.id;
             let command = Command::SetAllocHealth { id, healthy, unhealthy, eval: Some(Box::new(eval)), time: now() };
@@ -151,7 +156,7 @@ async fn deregister_job(
     no_shutdown_delay: bool,
 ) -> Result<WriteReply, Failure> {
     let view = core.view();
-    let job = known_job(&view, &key)?;
+    let Some(job) = view.job(&key).cloned() else { return evaluate_unknown_job(core, key, eval_priority).await };
     if global && let Some(head) = view.rollout_head(&key) {
         return rollout::stop_everywhere(core, head, purge).await;
     }
@@ -166,6 +171,15 @@ async fn deregister_job(
     }
     let command = Command::DeregisterJob { key, purge, eval: Some(Box::new(eval.clone())), time: now() };
     let applied = core.execute(command).await?;
+    Ok(job_reply(&applied, &eval, String::new()))
+}
+
+/// A job that is not there is as good as stopped: clients get an evaluation all the same, which stops what may be left of it.
+async fn evaluate_unknown_job(core: &Core, key: JobKey, eval_priority: i64) -> Result<WriteReply, Failure> {
+    let priority = if eval_priority > 0 { eval_priority } else { DEFAULT_PRIORITY };
+    let job = Job { id: key.id, namespace: key.namespace, priority, ..Default::default() };
+    let eval = control::job_eval(&job, EvalTrigger::JobDeregister, &mut core.ids());
+    let applied = core.execute(Command::UpsertEvals { evals: vec![eval.clone()], time: now() }).await?;
     Ok(job_reply(&applied, &eval, String::new()))
 }
 
@@ -207,38 +221,69 @@ async fn revert_job(core: &Core, key: &JobKey, version: u64, enforce_prior_versi
     put_job(core, job, submission, None, eval, String::new()).await
 }
 
-async fn scale_job(core: &Core, key: &JobKey, group: &str, count: Option<i64>, message: &str) -> Result<WriteReply, Failure> {
+/// What a person or an autoscaler wants of the count of a group.
+struct Scaling {
+    group: String,
+    /// `None`: only to be noted.
+    count: Option<i64>,
+    message: String,
+    error: bool,
+    meta: String,
+}
+
+async fn scale_job(core: &Core, key: &JobKey, scaling: Scaling) -> Result<WriteReply, Failure> {
+    let Scaling { group, count, message, error, meta } = scaling;
     let view = core.view();
     let present = known_job(&view, key)?;
-    let Some(count) = count else {
-        return Err(Failure::new(501, format!("recording a scaling event without a count is not supported yet (message {message:?})")));
-    };
-    if count < 0 {
-        return Err(Failure::bad_request("scaling action count can't be negative"));
-    }
-    let mut job = (*present).clone();
-    let Some(scaled) = job.task_groups.iter_mut().find(|known| known.name == group) else {
+    let Some(before) = present.group(&group) else {
         let known: Vec<&str> = present.task_groups.iter().map(|group| group.name.as_str()).collect();
         return Err(Failure::bad_request(format!(
             "task group {group:?} specified for scaling does not exist in job; known: {}",
             known.join(", ")
         )));
     };
-    if view.latest_deployment(key).is_some_and(|deployment| deployment.is_active() && deployment.job_version == present.version) {
-        return Err(Failure::bad_request("job scaling blocked due to active deployment"));
+    let time = now();
+    let mut event =
+        ScalingEvent { time, count, previous_count: before.count, message, error, meta, eval_id: EvalId::default(), create_index: 0 };
+    let mut register = None;
+    if let Some(count) = count {
+        if count < 0 {
+            return Err(Failure::bad_request("scaling action count can't be negative"));
+        }
+        if view.latest_deployment(key).is_some_and(|deployment| deployment.is_active() && deployment.job_version == present.version) {
+            return Err(Failure::bad_request("job scaling blocked due to active deployment"));
+        }
+        refuse_during_rollout(&view, key, "scaling it in one region")?;
+        let mut job = (*present).clone();
+        if let Some(scaled) = job.task_groups.iter_mut().find(|known| known.name == group) {
+            scaled.count = count;
+        }
+        let eval = control::job_eval(&job, EvalTrigger::JobScaling, &mut core.ids());
+        event.eval_id = eval.id;
+        let enforce_index = Some(present.job_modify_index);
+        register = Some(state::RegisterJob { job: Arc::new(job), submission: None, enforce_index, eval: Some(eval), time });
     }
-    refuse_during_rollout(&view, key, "scaling it in one region")?;
-    scaled.count = count;
-    let eval = control::job_eval(&job, EvalTrigger::JobScaling, &mut core.ids());
-    put_job(core, job, None, Some(present.job_modify_index), eval, String::new()).await
+    let eval_id = event.eval_id;
+    let command = state::ScaleJob { key: key.clone(), group, register, event };
+    let applied = core.execute(Command::ScaleJob(Box::new(command))).await?;
+    let job_modify_index = match applied.outcome {
+        Outcome::Registered { job_modify_index, .. } => job_modify_index,
+        _ => present.job_modify_index,
+    };
+    Ok(reply(&applied, WriteValue::Job { eval_id, job_modify_index, warnings: String::new(), unreached: Vec::new() }))
 }
 
-async fn stop_alloc(core: &Core, id: AllocId, no_shutdown_delay: bool) -> Result<WriteReply, Failure> {
+async fn stop_alloc(core: &Core, id: AllocId, no_shutdown_delay: bool, reschedule: bool) -> Result<WriteReply, Failure> {
     let view = core.view();
     let Some(alloc) = view.alloc(id) else { return Err(Failure::not_found("allocation not found")) };
     let job = view.job(&alloc.job_key()).or(alloc.job.as_ref()).cloned().ok_or_else(|| Failure::not_found("job not found"))?;
     let eval = control::job_eval(&job, EvalTrigger::AllocStop, &mut core.ids());
-    let transition = DesiredTransition { migrate: Some(true), no_shutdown_delay: no_shutdown_delay.then_some(true), ..Default::default() };
+    let transition = DesiredTransition {
+        migrate: (!reschedule).then_some(true),
+        reschedule: reschedule.then_some(true),
+        no_shutdown_delay: no_shutdown_delay.then_some(true),
+        ..Default::default()
+    };
     let command = Command::SetTransitions { transitions: vec![(id, transition)], evals: vec![eval.clone()], time: now() };
     let applied = core.execute(command).await?;
     Ok(reply(&applied, WriteValue::Evals(vec![eval.id])))
@@ -279,12 +324,13 @@ fn known_deployment(view: &View, id: DeploymentId) -> Result<Arc<Deployment>, Fa
     view.deployment(id).cloned().ok_or_else(|| Failure::not_found("deployment not found"))
 }
 
-fn active_deployment(view: &View, id: DeploymentId) -> Result<Arc<Deployment>, Failure> {
+/// `act` completes "can't … terminal deployment", which clients know.
+fn active_deployment(view: &View, id: DeploymentId, act: &str) -> Result<Arc<Deployment>, Failure> {
     let deployment = known_deployment(view, id)?;
     if deployment.is_active() {
         Ok(deployment)
     } else {
-        Err(Failure::bad_request(format!("deployment {id} is {}: that can no longer be changed", deployment.status)))
+        Err(Failure::bad_request(format!("can't {act} terminal deployment: {id} is {}", deployment.status)))
     }
 }
 
@@ -295,7 +341,7 @@ fn deployment_eval(core: &Core, deployment: &Deployment) -> Result<Evaluation, F
 
 async fn fail_deployment(core: &Core, id: DeploymentId) -> Result<WriteReply, Failure> {
     let view = core.view();
-    let deployment = active_deployment(&view, id)?;
+    let deployment = active_deployment(&view, id, "fail")?;
     let wanted = deployment.task_groups.values().any(|state| state.auto_revert);
     let revert = deployment::revert(&view, &deployment, wanted);
     let eval = deployment_eval(core, &deployment)?;
@@ -321,7 +367,7 @@ async fn fail_deployment(core: &Core, id: DeploymentId) -> Result<WriteReply, Fa
 
 async fn pause_deployment(core: &Core, id: DeploymentId, pause: bool) -> Result<WriteReply, Failure> {
     let view = core.view();
-    let deployment = active_deployment(&view, id)?;
+    let deployment = active_deployment(&view, id, if pause { "pause" } else { "resume" })?;
     let eval = deployment_eval(core, &deployment)?;
     let eval_id = eval.id;
     let command = match view.rollout_of_deployment(id).filter(|rollout| !rollout.phase.is_terminal()) {

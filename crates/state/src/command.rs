@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use model::{
     AllocId, AllocUpdate, Allocation, ClientStatus, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, Eligibility, EvalId,
-    Evaluation, Job, JobKey, JobSubmission, Node, NodeEvent, NodeId, NodeStatus, Phase, RegionName, RolloutHeader, RolloutId, Uuid, codec,
+    Evaluation, Job, JobKey, JobSubmission, Node, NodeEvent, NodeId, NodeStatus, Phase, RegionName, RolloutHeader, RolloutId, ScalingEvent,
+    Uuid, codec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +115,17 @@ pub enum Command {
     Reap(Box<Reap>),
     /// Counts the summaries anew.
     ReconcileSummaries,
+    ScaleJob(Box<ScaleJob>),
+}
+
+/// An event about the count of a group, and the job with its new count if it has one; both or nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScaleJob {
+    pub key: JobKey,
+    pub group: String,
+    pub register: Option<RegisterJob>,
+    /// Its index is filled in by apply.
+    pub event: ScalingEvent,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -285,6 +297,7 @@ impl Command {
             Self::SetRolloutPhase(_) => "set rollout phase",
             Self::Reap(_) => "reap",
             Self::ReconcileSummaries => "reconcile summaries",
+            Self::ScaleJob(_) => "scale job",
         }
     }
 }

@@ -15,7 +15,7 @@ mod watch;
 
 pub use command::*;
 pub use query::in_namespace;
-pub use store::{Identity, Store, TRACKED_VERSIONS};
+pub use store::{Identity, KEPT_SCALING_EVENTS, Store, TRACKED_VERSIONS};
 pub use watch::{Table, Touched, Watch};
 
 /// A snapshot of the state that anybody may keep.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     AllocId, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace, Node, NodeId,
-    Rollout, RolloutId, RolloutKind,
+    Rollout, RolloutId, RolloutKind, ScalingEvents,
 };
 
 use crate::store::{Identity, Store};
@@ -39,6 +39,7 @@ impl Store {
             Watch::JobAllocs(_) | Watch::NodeAllocs(_) | Watch::EvalAllocs(_) | Watch::DeploymentAllocs(_) => {
                 (self.group_indexes.get(watch).copied(), Table::Allocs)
             }
+            Watch::JobScaling(_) => (self.group_indexes.get(watch).copied(), Table::Jobs),
             Watch::JobVersions(_) => (self.group_indexes.get(watch).copied(), Table::JobVersions),
             Watch::JobEvals(_) => (self.group_indexes.get(watch).copied(), Table::Evals),
             Watch::JobDeployments(_) => (self.group_indexes.get(watch).copied(), Table::Deployments),
@@ -51,6 +52,11 @@ impl Store {
 
     pub fn job(&self, key: &JobKey) -> Option<&Arc<Job>> {
         self.jobs.get(key)
+    }
+
+    /// What was said about the counts of a job's groups.
+    pub fn scaling_events(&self, key: &JobKey) -> Option<&Arc<ScalingEvents>> {
+        self.scaling_events.get(key)
     }
 
     /// In order of namespace and id.

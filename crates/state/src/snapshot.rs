@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{Allocation, Deployment, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node, Rollout, RolloutId, codec};
+use model::{Allocation, Deployment, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node, Rollout, RolloutId, ScalingEvents, codec};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{Identity, Store};
@@ -41,6 +41,7 @@ enum Record {
     RolloutStaged(JobKey, RolloutId),
     TableIndex(Table, u64),
     GroupIndex(Watch, u64),
+    Scaling(JobKey, Arc<ScalingEvents>),
 }
 
 impl Store {
@@ -60,6 +61,7 @@ impl Store {
         let staged = self.rollout_staged.iter().map(|(key, id)| Record::RolloutStaged(key.clone(), id.clone()));
         let tables = self.table_indexes.iter().map(|(table, index)| Record::TableIndex(*table, *index));
         let groups = self.group_indexes.iter().map(|(watch, index)| Record::GroupIndex(watch.clone(), *index));
+        let scaling = self.scaling_events.iter().map(|(key, events)| Record::Scaling(key.clone(), Arc::clone(events)));
         head.chain(jobs)
             .chain(versions)
             .chain(floors)
@@ -74,6 +76,7 @@ impl Store {
             .chain(staged)
             .chain(tables)
             .chain(groups)
+            .chain(scaling)
             .map(|record| codec::encode(codec::Kind::SnapshotRecord, RECORD_VERSION, &record))
     }
 
@@ -183,6 +186,9 @@ impl Restoring {
             }
             Record::GroupIndex(watch, index) => {
                 store.group_indexes.insert(watch, index);
+            }
+            Record::Scaling(key, events) => {
+                store.scaling_events.insert(key, events);
             }
         }
         Ok(())

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use imbl::{HashMap, OrdMap, OrdSet};
 use model::{
     AllocId, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node, NodeId, RegionName,
-    Rollout, RolloutId, Uuid,
+    Rollout, RolloutId, ScalingEvents, Uuid,
 };
 
 use crate::watch::{Table, Watch};
 
 /// How many versions of a job are kept beside those that allocations still use.
 pub const TRACKED_VERSIONS: usize = 6;
+
+/// How many scaling events are kept of each group.
+pub const KEPT_SCALING_EVENTS: usize = 20;
 
 /// All that a region knows. Cloning is cheap; a clone never changes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,6 +30,8 @@ pub struct Store {
     /// must not begin anew.
     pub(crate) version_floors: OrdMap<JobKey, u64>,
     pub(crate) job_summaries: OrdMap<JobKey, Arc<JobSummary>>,
+    /// Only of jobs that are there.
+    pub(crate) scaling_events: OrdMap<JobKey, Arc<ScalingEvents>>,
     /// Counts from which a job's status follows.
     pub(crate) job_tallies: HashMap<JobKey, Tally>,
     pub(crate) evals: OrdMap<EvalId, Arc<Evaluation>>,

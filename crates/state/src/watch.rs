@@ -40,6 +40,8 @@ pub enum Watch {
     EvalAllocs(EvalId),
     DeploymentAllocs(DeploymentId),
     Rollout(JobKey),
+    /// A job and its scaling events.
+    JobScaling(JobKey),
 }
 
 /// What one command changed; may name a thing more than once.

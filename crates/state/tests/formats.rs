@@ -183,5 +183,16 @@ fn everything() -> Store {
             world.apply(&Command::DeregisterJob { key: world.key("multi"), purge: true, eval: None, time: 4 });
         }
     }
+    let event = model::ScalingEvent {
+        time: 5,
+        count: Some(2),
+        previous_count: 1,
+        message: "busy".to_owned(),
+        error: true,
+        meta: "{}".to_owned(),
+        eval_id: eval.id,
+        create_index: 0,
+    };
+    world.apply(&Command::ScaleJob(Box::new(state::ScaleJob { key, group: "app".to_owned(), register: None, event })));
     world.store
 }

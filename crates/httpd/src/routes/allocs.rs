@@ -63,10 +63,8 @@ pub(super) async fn checks(cx: &Cx, id: AllocId) -> Answer {
 }
 
 async fn stop(cx: Cx, id: AllocId) -> Answer {
-    if cx.params.flag("reschedule")? {
-        return Err(Refusal::not_built("stopping an allocation to have it rescheduled (reschedule)"));
-    }
-    let write = Write::StopAlloc { id, no_shutdown_delay: cx.params.flag("no_shutdown_delay")? };
+    let (no_shutdown_delay, reschedule) = (cx.params.flag("no_shutdown_delay")?, cx.params.flag("reschedule")?);
+    let write = Write::StopAlloc { id, no_shutdown_delay, reschedule };
     let (meta, value) = cx.write(write).await?;
     let eval_id = match value {
         WriteValue::Evals(evals) => evals.first().copied().unwrap_or_default(),

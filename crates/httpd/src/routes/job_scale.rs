@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::{JobScaleStatus, ScalingRequest, TaskGroupScaleStatus};
-use model::{Allocation, ClientStatus, JobKey, TaskGroup};
+use model::{Allocation, ClientStatus, JobKey, ScalingEvent, TaskGroup};
 use rpc::message::{ListedAlloc, Read, ReadValue, Write};
 
 use super::job::not_found;
@@ -24,19 +24,29 @@ pub(super) async fn scale(mut cx: Cx, key: JobKey) -> Answer {
     if let Some(count) = request.count.filter(|count| *count < 0) {
         return Err(Refusal::bad_request(format!("scaling action count {count} can't be negative")));
     }
-    let (meta, value) = cx.write(Write::ScaleJob { key, group, count: request.count, message: request.message }).await?;
+    let details = match request.meta.is_empty() {
+        true => String::new(),
+        false => serde_json::to_string(&request.meta).map_err(|error| Refusal::bad_request(format!("Meta: {error}")))?,
+    };
+    let ScalingRequest { count, message, error, .. } = request;
+    let (meta, value) = cx.write(Write::ScaleJob { key, group, count, message, error, meta: details }).await?;
     registered(&cx, meta, value, String::new())
 }
 
 pub(super) async fn status(cx: Cx, key: JobKey) -> Answer {
-    let (meta, ReadValue::Job(job)) = cx.read(Read::Job { key: key.clone() }).await? else { return Err(Refusal::mismatch()) };
+    let (meta, ReadValue::JobScaling(events)) = cx.read(Read::JobScaling { key: key.clone() }).await? else {
+        return Err(Refusal::mismatch());
+    };
+    let (_, ReadValue::Job(job)) = cx.read_with(cx.options_now()?, Read::Job { key: key.clone() }).await? else {
+        return Err(Refusal::mismatch());
+    };
     let job = job.ok_or_else(|| not_found(meta.clone()))?;
     let (_, ReadValue::Allocs(allocs)) = cx.read_with(cx.options_now()?, Read::JobAllocs { key, all: false }).await? else {
         return Err(Refusal::mismatch());
     };
     let groups: BTreeMap<String, TaskGroupScaleStatus> = match job.stop {
         true => BTreeMap::new(),
-        false => job.task_groups.iter().map(|group| (group.name.clone(), group_status(group, &allocs))).collect(),
+        false => job.task_groups.iter().map(|group| (group.name.clone(), group_status(group, &allocs, events.get(&group.name)))).collect(),
     };
     let response = JobScaleStatus {
         job_id: job.id.to_string(),
@@ -50,7 +60,7 @@ pub(super) async fn status(cx: Cx, key: JobKey) -> Answer {
 }
 
 /// Counts what runs of a group. Canaries are extra, and healthy is what was found so in the deployment that an allocation belongs to.
-fn group_status(group: &TaskGroup, allocs: &[ListedAlloc]) -> TaskGroupScaleStatus {
+fn group_status(group: &TaskGroup, allocs: &[ListedAlloc], events: Option<&Vec<ScalingEvent>>) -> TaskGroupScaleStatus {
     let counts = |alloc: &&Allocation| alloc.task_group == group.name && !alloc.is_terminal() && !alloc.is_canary();
     let live: Vec<&Allocation> = allocs.iter().map(|listed| &*listed.alloc).filter(counts).collect();
     let count = |wanted: fn(&Allocation) -> bool| i64::try_from(live.iter().filter(|alloc| wanted(alloc)).count()).unwrap_or(i64::MAX);
@@ -60,6 +70,20 @@ fn group_status(group: &TaskGroup, allocs: &[ListedAlloc]) -> TaskGroupScaleStat
         running: count(|alloc| alloc.client_status == ClientStatus::Running),
         healthy: count(Allocation::is_healthy),
         unhealthy: count(Allocation::is_unhealthy),
-        events: Vec::new(),
+        events: events.into_iter().flatten().map(shown).collect(),
+    }
+}
+
+fn shown(event: &ScalingEvent) -> api::ScalingEvent {
+    api::ScalingEvent {
+        time: event.time,
+        count: event.count,
+        previous_count: event.previous_count,
+        message: event.message.clone(),
+        error: event.error,
+        // Written by this interface, so it is readable.
+        meta: serde_json::from_str(&event.meta).unwrap_or_default(),
+        eval_id: (!event.eval_id.is_nil()).then(|| event.eval_id.to_string()),
+        create_index: event.create_index,
     }
 }

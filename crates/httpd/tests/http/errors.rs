@@ -32,6 +32,10 @@ async fn texts() {
     get(&format!("/v1/client/fs/ls/{NOWHERE}"), 404, &format!("Unknown allocation \"{NOWHERE}\"")).await;
     get("/v1/client/fs/ls/abc", 404, "Unknown allocation \"abc\"").await;
     get("/v1/client/stats?node_id=abc", 404, "Unknown node \"abc\"").await;
+    let zeros = "00000000-0000-0000-0000-000000000000";
+    get(&format!("/v1/client/stats?node_id={zeros}"), 404, &format!("Unknown node \"{zeros}\"")).await;
+    get(&format!("/v1/allocation/{NOWHERE}/checks"), 404, &format!("Unknown allocation \"{NOWHERE}\"")).await;
+    get(&format!("/v1/client/allocation/{NOWHERE}/checks"), 404, &format!("Unknown allocation \"{NOWHERE}\"")).await;
     get("/v1/nowhere", 404, "").await;
     get("/v2/jobs", 404, "").await;
     // Ids are whole.
@@ -61,7 +65,7 @@ async fn texts() {
     check("PUT", "/v1/jobs", "", 400, "Request body is empty").await;
     check("PUT", "/v1/jobs", "{}", 400, "Job must be specified").await;
     check("PUT", "/v1/jobs", "{\"Job\":", 400, "Request body is not valid JSON: EOF while parsing a value at line 1 column 7").await;
-    check("PUT", "/v1/jobs", "[1]", 400, "Job must be specified").await;
+    check("PUT", "/v1/jobs", "[1]", 400, "request body: expected object, got array").await;
     check("PUT", "/v1/job/web", "{\"Job\":{\"ID\":\"x\"}}", 400, "Job ID does not match name").await;
     check("PUT", "/v1/job/web/plan", "{\"Job\":{\"ID\":\"x\"}}", 400, "Job ID does not match").await;
     check("PUT", "/v1/job/web/revert", "{\"JobID\":\"x\"}", 400, "Job ID does not match").await;

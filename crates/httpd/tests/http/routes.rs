@@ -147,7 +147,15 @@ async fn writes() {
         "/v1/job/web/scale",
         json!({"Count": 5, "Target": {"Group": "app"}, "Message": "more"}),
         "JobRegisterResponse",
-        "group: \"app\", count: Some(5), message: \"more\"",
+        "group: \"app\", count: Some(5), message: \"more\", error: false, meta: \"\"",
+    )
+    .await;
+    check(
+        "PUT",
+        "/v1/job/web/scale",
+        json!({"Target": {"Group": "app"}, "Message": "stuck", "Error": true, "Meta": {"cpu": 0.9}}),
+        "JobRegisterResponse",
+        "count: None, message: \"stuck\", error: true, meta: \"{\\\"cpu\\\":0.9}\"",
     )
     .await;
     let stopped = check(
@@ -162,7 +170,9 @@ async fn writes() {
     let stopped = server.send("DELETE", "/v1/job/web?global=true", "").await;
     assert_eq!(stopped.json()["UnreachedRegions"], json!(["east"]));
     let alloc = |noun: &str| format!("/v1/allocation/{ALLOC}/{noun}");
-    check("PUT", &alloc("stop?no_shutdown_delay=true"), Value::Null, "AllocStopResponse", "no_shutdown_delay: true").await;
+    check("PUT", &alloc("stop?no_shutdown_delay=true"), Value::Null, "AllocStopResponse", "no_shutdown_delay: true, reschedule: false")
+        .await;
+    check("PUT", &alloc("stop?reschedule=true"), Value::Null, "AllocStopResponse", "no_shutdown_delay: false, reschedule: true").await;
     let deployment = |verb: &str| format!("/v1/deployment/{verb}/{DEPLOYMENT}");
     let failed = check("PUT", &deployment("fail"), Value::Null, "DeploymentUpdateResponse", "FailDeployment").await;
     assert_eq!(failed.json()["RevertedJobVersion"], 0);
@@ -366,7 +376,10 @@ async fn details() {
         assert_eq!(server.get(&path).await.text(), "{}", "{path}");
     }
     let scale = server.get("/v1/job/web/scale").await.json();
-    let expected = json!({"Desired": 2, "Placed": 1, "Running": 1, "Healthy": 1, "Unhealthy": 0, "Events": null});
+    let expected = json!({"Desired": 2, "Placed": 1, "Running": 1, "Healthy": 1, "Unhealthy": 0, "Events": [
+        {"Time": 7, "Count": 2, "PreviousCount": 1, "Message": "more", "Error": false, "Meta": {"by": {"cpu": 0.9}}, "EvalID": EVAL, "CreateIndex": 20},
+        {"Time": 0, "Count": null, "PreviousCount": 0, "Message": "", "Error": false, "Meta": null, "EvalID": null, "CreateIndex": 0},
+    ]});
     assert_eq!(scale["TaskGroups"]["app"], expected, "the deployment's count of 2 is of another time");
     let files = server.get(&format!("/v1/client/fs/ls/{ALLOC}")).await.json();
     Shapes::load().check("array<AllocFileInfo>", &files);

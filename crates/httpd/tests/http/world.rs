@@ -206,6 +206,20 @@ impl World {
                     })
                 }))
             }
+            Read::JobScaling { key } => {
+                let event = ScalingEvent {
+                    time: 7,
+                    count: Some(2),
+                    previous_count: 1,
+                    message: "more".to_owned(),
+                    meta: "{\"by\":{\"cpu\":0.9}}".to_owned(),
+                    eval_id: EVAL.parse().unwrap(),
+                    create_index: 20,
+                    ..Default::default()
+                };
+                let events = self.job(&key).map(|_| ("app".to_owned(), vec![event, ScalingEvent::default()]));
+                ReadValue::JobScaling(Arc::new(events.into_iter().collect()))
+            }
             Read::JobSummary { key } => ReadValue::JobSummary(self.job(&key).map(|job| summary(&job))),
             Read::JobAllocs { key, .. } => self.listed(|alloc| alloc.job_key() == key),
             Read::JobEvals { key } => ReadValue::Evals(self.evals.iter().filter(|eval| eval.job_key() == key).cloned().collect()),

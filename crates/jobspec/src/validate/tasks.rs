@@ -3,6 +3,8 @@
 use model::{Job, JobType, LifecycleHook, Task, TaskGroup};
 use serde_json::Value as Json;
 
+use crate::diagnostic::nearest;
+
 use super::{Report, constraints, policies, shown};
 
 /// MiB below which no process starts.
@@ -10,6 +12,34 @@ const MEMORY_MIN: i64 = 10;
 
 /// What the known drivers cannot do without.
 const REQUIRED_CONFIG: &[(&str, &str)] = &[("raw_exec", "command"), ("exec", "command"), ("docker", "image"), ("qemu", "image_path")];
+
+/// What the drivers of this program understand, and what they know and do not do yet.
+const CONFIG_KEYS: &[(&str, &[&str], &[&str])] = &[
+    (
+        "raw_exec",
+        &["command", "args", "work_dir", "denied_envvars", "oom_score_adj", "cgroup_v1_override", "cgroup_v2_override"],
+        &["cgroup_v1_override", "cgroup_v2_override"],
+    ),
+    (
+        "mock_driver",
+        &[
+            "run_for",
+            "exit_code",
+            "exit_signal",
+            "exit_err_msg",
+            "start_error",
+            "start_error_recoverable",
+            "start_block_for",
+            "kill_after",
+            "signal_error",
+            "stdout_string",
+            "stdout_repeat",
+            "stdout_repeat_duration",
+            "plugin_exit_after",
+        ],
+        &[],
+    ),
+];
 
 pub(super) fn check(job: &Job, group: &TaskGroup, task: &Task, report: &mut Report<'_>) {
     match task.name.as_str() {
@@ -47,6 +77,7 @@ pub(super) fn check(job: &Job, group: &TaskGroup, task: &Task, report: &mut Repo
 }
 
 fn check_config(task: &Task, report: &mut Report<'_>) {
+    check_config_keys(task, report);
     let Some((driver, wanted)) = REQUIRED_CONFIG.iter().find(|(driver, _)| *driver == task.driver) else { return };
     match task.config.get(wanted) {
         Some(Json::String(text)) if !text.is_empty() => {}
@@ -54,6 +85,23 @@ fn check_config(task: &Task, report: &mut Report<'_>) {
             report.error("Config", format!("the driver {driver:?} needs {wanted:?} in the config block"))
         }
         Some(_) => report.error("Config", format!("{wanted:?} in the config block must be a string")),
+    }
+}
+
+/// A node would refuse these, too, but only once the job is placed.
+fn check_config_keys(task: &Task, report: &mut Report<'_>) {
+    let Some((driver, known, later)) = CONFIG_KEYS.iter().find(|(driver, ..)| *driver == task.driver) else { return };
+    for (key, value) in task.config.0.iter() {
+        let field = format!("Config.{key}");
+        if !known.contains(&key.as_str()) {
+            let hint = match nearest(key, known.iter().copied()) {
+                Some(near) => format!("did you mean {near:?}?"),
+                None => format!("known are {}", known.join(", ")),
+            };
+            report.error(&field, format!("unknown key {key:?} in the config block of {driver}: {hint}"));
+        } else if later.contains(&key.as_str()) && !model::json::means_nothing(value) {
+            report.error(&field, format!("{key:?} in the config block of {driver} is not supported yet"));
+        }
     }
 }
 

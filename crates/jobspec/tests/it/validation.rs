@@ -66,6 +66,24 @@ fn groups_and_tasks() {
         &["6,2: group \"app\": task \"x\": \"image\" in the config block must be a string"],
     );
     check("", "task \"x\" {\n driver = \"raw_exec\"\n config { command = \"/bin/true\" }\n}", "", &[]);
+    let config = |lines: &str| format!("task \"x\" {{\n driver = \"raw_exec\"\n config {{\n command = \"/bin/true\"\n{lines}\n}}\n}}");
+    check("", &config("args = [\"a\"]\nwork_dir = \"/\"\ncgroup_v2_override = \"\""), "", &[]);
+    check(
+        "",
+        &config("comand = \"x\"\nimage = \"y\"\ncgroup_v2_override = \"z\""),
+        "",
+        &[
+            "10,1: group \"app\": task \"x\": \"cgroup_v2_override\" in the config block of raw_exec is not supported yet",
+            "8,1: group \"app\": task \"x\": unknown key \"comand\" in the config block of raw_exec: did you mean \"command\"?",
+            "9,1: group \"app\": task \"x\": unknown key \"image\" in the config block of raw_exec: known are command, args, work_dir",
+        ],
+    );
+    check(
+        "",
+        "",
+        "config {\n mounts {\n}\n}",
+        &["8,2: group \"app\": task \"server\": unknown key \"mounts\" in the config block of mock_driver"],
+    );
     check(
         "",
         "task \"x\" {\n driver = \"mock_driver\"\n leader = true\n}",

@@ -76,7 +76,7 @@ impl History {
             check_slots(id, seen);
             check_barrier(id, seen);
             check_success_is_shared(id, seen);
-            check_failures_stay_local(id, seen);
+            check_how_failures_spread(id, seen);
         }
         self.check_one_running_rollout();
         self.check_one_winner_per_base();
@@ -109,6 +109,10 @@ impl History {
         };
         if let Some(before) = before.filter(|before| before.phase.is_terminal()) {
             assert_eq!(before, &now, "{}: a phase at its end changed", region.name);
+        }
+        if before.is_some_and(|before| before.phase == Phase::Adopted) && rollout.phase == Phase::Running {
+            let staged = region.store.rollout_staged(&rollout.header.job_key());
+            assert!(staged.is_none(), "{}: {id} starts although a newer one is staged", region.name);
         }
         seen.regions.insert(region.name.clone(), now);
     }
@@ -173,9 +177,9 @@ fn check_slots(id: &RolloutId, seen: &Seen) {
     assert!(k == 0 || running.len() <= k, "{id}: {running:?} run, {k} may");
 }
 
-/// A region runs only after all have adopted.
+/// A region runs, or drops out, only after all have adopted.
 fn check_barrier(id: &RolloutId, seen: &Seen) {
-    if seen.header.kind == RolloutKind::Run && seen.regions.values().any(|at| at.has_run) {
+    if seen.header.kind == RolloutKind::Run && seen.regions.values().any(|at| at.has_run || at.phase == Phase::Dropped) {
         for name in seen.header.participants() {
             assert!(seen.phase(name).is_some_and(|phase| phase.is_adopted()), "{id} ran before {name} had adopted it");
         }
@@ -191,11 +195,16 @@ fn check_success_is_shared(id: &RolloutId, seen: &Seen) {
     assert!(!(any(&[Phase::Successful]) && any(&[Phase::Failed, Phase::Held])), "{id}: {:?}", seen.regions);
 }
 
-/// Under `fail_local` no failure spreads.
-fn check_failures_stay_local(id: &RolloutId, seen: &Seen) {
-    if seen.header.strategy.on_failure == OnFailure::FailLocal {
-        let spread = seen.regions.values().any(|at| at.phase == Phase::Failed && !at.cause_region.is_empty());
-        assert!(!spread, "{id}: {:?}", seen.regions);
+/// Under `fail_local` no failure spreads, under `""` from earlier regions to later ones only.
+fn check_how_failures_spread(id: &RolloutId, seen: &Seen) {
+    let position = |name: &RegionName| seen.header.regions.iter().position(|listed| listed == name);
+    for (name, at) in seen.regions.iter().filter(|(_, at)| at.phase == Phase::Failed && !at.cause_region.is_empty()) {
+        let may = match seen.header.strategy.on_failure {
+            OnFailure::FailLocal => false,
+            OnFailure::FailRemaining => position(&at.cause_region) < position(name),
+            OnFailure::FailAll => true,
+        };
+        assert!(may, "{id}: {name} failed because of {}: {:?}", at.cause_region, seen.regions);
     }
 }
 

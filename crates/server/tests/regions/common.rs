@@ -1,7 +1,5 @@
 //! Whole regions in one process: real servers on loopback sockets and temporary directories, and nodes that only pretend to run tasks.
 
-#![allow(dead_code)] // Helpers for faults that not every story needs.
-
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -250,11 +248,14 @@ impl Region {
         let reply = call(&self.caller(), &self.name, Request::Agent(AgentRequest::Join { addresses: vec![address] })).await;
         assert!(matches!(reply, Ok(Reply::Agent(AgentReply::Joined { count: 1, .. }))), "{reply:?}");
         for region in [self, other] {
-            until("both regions known", async || {
-                let reply = call(&region.caller(), &region.name, Request::Agent(AgentRequest::Regions)).await.ok()?;
-                matches!(reply, Reply::Agent(AgentReply::Regions(regions)) if regions.len() >= 2).then_some(())
-            })
-            .await;
+            for member in &region.members {
+                let caller = member.caller();
+                until("both regions known", async || {
+                    let reply = call(&caller, &region.name, Request::Agent(AgentRequest::Regions)).await.ok()?;
+                    matches!(reply, Reply::Agent(AgentReply::Regions(regions)) if regions.len() >= 2).then_some(())
+                })
+                .await;
+            }
         }
     }
 

@@ -1,6 +1,9 @@
 //! Whole regions in one process: real servers, sockets and directories; nodes that pretend.
 
+mod calls;
 mod common;
+mod faults;
 mod membership;
 mod one_region;
 mod rollout;
+mod scheduling;

@@ -1,8 +1,8 @@
 //! One region: jobs are placed, writes survive leaders and restarts, nodes come and go.
 
 use crate::common::*;
-use model::JobKey;
-use rpc::message::{Read, ReadValue, Write};
+use model::{EvalStatus, EvalTrigger, JobKey};
+use rpc::message::{Read, ReadValue, Write, WriteValue};
 
 /// A job is placed, becomes healthy, its deployment succeeds and the version is stable; a second server answers the same.
 #[tokio::test(flavor = "multi_thread")]
@@ -85,6 +85,33 @@ async fn a_lost_node_is_replaced() {
     region.stop().await;
 }
 
+/// An allocation is stopped and another one placed: anywhere, or as after a failure, away from its node.
+#[tokio::test(flavor = "multi_thread")]
+async fn stopped_allocations_are_replaced() {
+    let region = Region::start("west", 1).await;
+    let caller = region.caller();
+    let nodes = [FakeNode::start(region.switchboard(), "west", &[]), FakeNode::start(region.switchboard(), "west", &[])];
+    await_nodes(&region, nodes.len()).await;
+    register(&caller, "west", &job("web", 1)).await.expect("registered");
+    for reschedule in [false, true] {
+        until("running", async || (running(&caller, "west", "web").await.len() == 1).then_some(())).await;
+        let all = allocs(&caller, "west", "web").await;
+        let (before, _) = all.iter().find(|(alloc, _)| !alloc.is_terminal()).expect("one runs").clone();
+        let stop = Write::StopAlloc { id: before.id, no_shutdown_delay: false, reschedule };
+        write(&caller, "west", stop).await.expect("stopped");
+        let after = until("another one", async || {
+            let all = allocs(&caller, "west", "web").await;
+            let after = all.into_iter().find(|(alloc, _)| alloc.previous_allocation == before.id && !alloc.is_terminal());
+            after.map(|(alloc, _)| alloc)
+        })
+        .await;
+        let attempts = after.reschedule_tracker.iter().flat_map(|tracker| &tracker.events).count();
+        assert_eq!(attempts, usize::from(reschedule));
+        assert!(!reschedule || after.node_id != before.node_id, "it is placed on the other node");
+    }
+    region.stop().await;
+}
+
 /// Bad input changes nothing and names what there is.
 #[tokio::test(flavor = "multi_thread")]
 async fn refusals_name_what_exists() {
@@ -107,5 +134,87 @@ async fn refusals_name_what_exists() {
     let unknown = read(&caller, "mars", Read::Leader).await.expect_err("refused").text;
     assert!(unknown.contains("No path to region") && unknown.contains("west"), "{unknown}");
     assert!(matches!(read(&caller, "west", Read::Job { key: JobKey::new("default", "web") }).await, Ok(ReadValue::Job(None))));
+    region.stop().await;
+}
+
+/// Stopping a job that is not there gives an evaluation, which ends; what is over can no longer be changed, in the words that clients know.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gone_or_over() {
+    let region = Region::start("west", 1).await;
+    let caller = region.caller();
+    let _node = FakeNode::start(region.switchboard(), "west", &[]);
+    await_nodes(&region, 1).await;
+    let stop = Write::DeregisterJob {
+        key: JobKey::new("default", "nope"),
+        purge: true,
+        global: true,
+        eval_priority: 70,
+        no_shutdown_delay: false,
+    };
+    let answer = write(&caller, "west", stop).await.expect("stopped").value;
+    let WriteValue::Job { eval_id: id, .. } = answer else { panic!("{answer:?}") };
+    let eval = until("the evaluation to end", async || match read(&caller, "west", Read::Eval { id }).await {
+        Ok(ReadValue::Eval(Some(eval))) if eval.status != EvalStatus::Pending => Some(eval),
+        _ => None,
+    })
+    .await;
+    assert_eq!((eval.status, eval.triggered_by, eval.priority), (EvalStatus::Complete, EvalTrigger::JobDeregister, 70));
+    register(&caller, "west", &job("web", 1)).await.expect("registered");
+    let over = until("a deployment that ended", async || {
+        match read(&caller, "west", Read::JobLatestDeployment { key: JobKey::new("default", "web") }).await {
+            Ok(ReadValue::Deployment(Some(deployment))) if !deployment.is_active() => Some(deployment.id),
+            _ => None,
+        }
+    })
+    .await;
+    for (act, verb) in [
+        (Write::FailDeployment { id: over }, "fail"),
+        (Write::PauseDeployment { id: over, pause: true }, "pause"),
+        (Write::PauseDeployment { id: over, pause: false }, "resume"),
+        (Write::PromoteDeployment { id: over, groups: Vec::new() }, "promote"),
+    ] {
+        let text = write(&caller, "west", act).await.expect_err("refused").text;
+        assert_eq!(text, format!("can't {verb} terminal deployment: {over} is successful"));
+    }
+    region.stop().await;
+}
+
+/// A group is scaled with a reason that is kept; a note without a count is kept, too, and changes nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn scaling() {
+    let region = Region::start("west", 1).await;
+    let caller = region.caller();
+    let _node = FakeNode::start(region.switchboard(), "west", &[]);
+    await_nodes(&region, 1).await;
+    register(&caller, "west", &job("web", 1)).await.expect("registered");
+    let key = JobKey::new("default", "web");
+    let scale = |group: &str, count: Option<i64>, message: &str| Write::ScaleJob {
+        key: key.clone(),
+        group: group.to_owned(),
+        count,
+        message: message.to_owned(),
+        error: count.is_none(),
+        meta: String::new(),
+    };
+    until("a deployment that ended", async || match read(&caller, "west", Read::JobLatestDeployment { key: key.clone() }).await {
+        Ok(ReadValue::Deployment(Some(deployment))) if !deployment.is_active() => Some(()),
+        _ => None,
+    })
+    .await;
+    let group = job("web", 1).task_groups[0].name.clone();
+    let WriteValue::Job { eval_id, .. } = write(&caller, "west", scale(&group, Some(3), "busy")).await.expect("scaled").value else {
+        panic!("no evaluation")
+    };
+    until("three running", async || (running(&caller, "west", "web").await.len() == 3).then_some(())).await;
+    let WriteValue::Job { eval_id: none, .. } = write(&caller, "west", scale(&group, None, "stuck")).await.expect("noted").value else {
+        panic!("no answer")
+    };
+    assert!(none.is_nil() && !eval_id.is_nil());
+    let unknown = write(&caller, "west", scale("nope", None, "")).await.expect_err("refused");
+    assert_eq!((unknown.code, unknown.text.contains(&group)), (400, true), "{}", unknown.text);
+    let Ok(ReadValue::JobScaling(events)) = read(&caller, "west", Read::JobScaling { key: key.clone() }).await else { panic!("no events") };
+    let got: Vec<_> = events[&group].iter().map(|event| (event.message.as_str(), event.count, event.previous_count, event.error)).collect();
+    assert_eq!(got, [("stuck", None, 3, true), ("busy", Some(3), 1, false)]);
+    assert_eq!((events[&group][0].eval_id, events[&group][1].eval_id), (none, eval_id));
     region.stop().await;
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Allocation, Evaluation, Job, JobKey, JobStatus, JobSubmission, JobSummary, TaskGroupSummary};
+use model::{Allocation, Evaluation, Job, JobKey, JobStatus, JobSubmission, JobSummary, ScalingEvent, ScalingEvents, TaskGroupSummary};
 
 use super::Change;
-use crate::command::{Outcome, RegisterJob};
-use crate::store::TRACKED_VERSIONS;
+use crate::command::{Outcome, RegisterJob, ScaleJob};
+use crate::store::{KEPT_SCALING_EVENTS, TRACKED_VERSIONS};
 use crate::watch::{Table, Watch};
 
 impl Change<'_> {
@@ -64,6 +64,31 @@ impl Change<'_> {
         self.store.newest_version(key).map_or(0, |newest| newest.saturating_add(1))
     }
 
+    pub(super) fn scale_job(&mut self, scale: &ScaleJob) -> Outcome {
+        let key = &scale.key;
+        let Some(present) = self.store.jobs.get(key) else {
+            return Outcome::Refused("job not found".to_owned());
+        };
+        if present.group(&scale.group).is_none() {
+            return Outcome::Refused(format!("job {key} has no group {:?}", scale.group));
+        }
+        let outcome = match &scale.register {
+            Some(register) if register.job.key() != *key => Outcome::Refused(format!("the job to register is not {key}")),
+            Some(register) => self.register_job(register),
+            None => Outcome::Done,
+        };
+        if let Outcome::Refused(_) | Outcome::Busy { .. } = outcome {
+            return outcome;
+        }
+        let mut events = self.store.scaling_events.get(key).map_or_else(ScalingEvents::new, |events| (**events).clone());
+        let of_group = events.entry(scale.group.clone()).or_default();
+        of_group.insert(0, ScalingEvent { create_index: self.index, ..scale.event.clone() });
+        of_group.truncate(KEPT_SCALING_EVENTS);
+        self.store.scaling_events.insert(key.clone(), Arc::new(events));
+        self.touch(Watch::JobScaling(key.clone()));
+        outcome
+    }
+
     pub(super) fn set_job_stability(&mut self, key: &JobKey, version: u64, stable: bool) -> Outcome {
         let Some(job) = self.store.job_versions.get(&(key.clone(), version)) else {
             return Outcome::Refused(format!("job {key} has no version {version}"));
@@ -107,6 +132,7 @@ impl Change<'_> {
         self.touch(Watch::Table(Table::Jobs));
         self.touch(Watch::Table(Table::JobVersions));
         self.touch(Watch::JobVersions(key.clone()));
+        self.touch(Watch::JobScaling(key.clone()));
         self.touch(Watch::Job(key));
         version
     }
@@ -189,6 +215,7 @@ impl Change<'_> {
             self.store.job_submissions.remove(&(key.clone(), version));
         }
         self.store.job_summaries.remove(key);
+        self.store.scaling_events.remove(key);
         self.touch(Watch::Table(Table::Jobs));
         self.touch(Watch::Table(Table::JobVersions));
         self.touch(Watch::Table(Table::JobSummaries));
@@ -199,6 +226,7 @@ impl Change<'_> {
         self.touch(Watch::JobAllocs(key.clone()));
         self.touch(Watch::JobEvals(key.clone()));
         self.touch(Watch::JobDeployments(key.clone()));
+        self.touch(Watch::JobScaling(key.clone()));
     }
 
     // ---- summaries

@@ -48,9 +48,11 @@ impl Store {
     /// for them.
     fn is_group_of_something(&self, watch: &Watch) -> bool {
         match watch {
-            Watch::JobVersions(key) | Watch::JobAllocs(key) | Watch::JobEvals(key) | Watch::JobDeployments(key) => {
-                self.jobs.contains_key(key)
-            }
+            Watch::JobVersions(key)
+            | Watch::JobAllocs(key)
+            | Watch::JobEvals(key)
+            | Watch::JobDeployments(key)
+            | Watch::JobScaling(key) => self.jobs.contains_key(key),
             Watch::NodeAllocs(id) => self.nodes.contains_key(id),
             Watch::EvalAllocs(id) => self.evals.contains_key(id),
             Watch::DeploymentAllocs(id) => self.deployments.contains_key(id),
@@ -108,6 +110,7 @@ impl Change<'_> {
             Command::SetRolloutPhase(change) => self.set_rollout_phase(change),
             Command::Reap(reap) => self.reap(reap),
             Command::ReconcileSummaries => self.reconcile_summaries(),
+            Command::ScaleJob(scale) => self.scale_job(scale),
         }
     }
 

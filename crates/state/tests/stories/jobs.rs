@@ -1,5 +1,5 @@
 use model::{DeploymentStatus, JobStatus, JobSubmission};
-use state::{Command, Outcome, RegisterJob, TRACKED_VERSIONS};
+use state::{Command, KEPT_SCALING_EVENTS, Outcome, RegisterJob, ScaleJob, TRACKED_VERSIONS};
 use testkit::World;
 
 use crate::kit::*;
@@ -143,4 +143,48 @@ fn unknown_jobs() {
     assert_eq!(stop.outcome, Outcome::Refused("job not found".to_owned()));
     let stable = world.try_apply(&Command::SetJobStability { key, version: 3, stable: true });
     assert!(matches!(stable.outcome, Outcome::Refused(_)));
+}
+
+/// What is said about a count is kept with the job, newest first and not for ever; a new count and its event come together or not at all.
+#[test]
+fn scaling() {
+    let mut world = world();
+    let key = world.key("web");
+    let scale = |world: &World, group: &str, count: Option<i64>, enforce_index: u64| {
+        let register = count.map(|count| RegisterJob {
+            job: testkit::job("web").count(count).arc(),
+            submission: None,
+            enforce_index: Some(enforce_index),
+            eval: None,
+            time: world.now,
+        });
+        let event = model::ScalingEvent { count, message: format!("{count:?}"), ..Default::default() };
+        Command::ScaleJob(Box::new(ScaleJob { key: key.clone(), group: group.to_owned(), register, event }))
+    };
+    let kept = |world: &World| -> Vec<String> {
+        let events = world.store.scaling_events(&key).into_iter().flat_map(|events| events.get("app").into_iter().flatten());
+        events.map(|event| format!("{} at {}", event.message, event.create_index)).collect()
+    };
+    let index = world.job("web").job_modify_index;
+    for refused in [scale(&world, "nope", None, 0), scale(&world, "app", Some(5), index + 1)] {
+        assert!(matches!(world.try_apply(&refused).outcome, Outcome::Refused(_)));
+        assert_eq!((kept(&world), world.job("web").version), (Vec::new(), 0), "nothing changed");
+    }
+    let command = scale(&world, "app", Some(5), index);
+    let applied = world.apply(&command);
+    assert_eq!(applied.outcome, Outcome::Registered { version: 1, job_modify_index: applied.index, changed: true });
+    assert_eq!(kept(&world), [format!("Some(5) at {}", applied.index)]);
+    let command = scale(&world, "app", None, 0);
+    let noted = world.apply(&command);
+    assert_eq!((noted.outcome, world.job("web").version), (Outcome::Done, 1));
+    assert_eq!(kept(&world), [format!("None at {}", noted.index), format!("Some(5) at {}", applied.index)]);
+    for _ in 0..KEPT_SCALING_EVENTS {
+        world.apply(&scale(&world, "app", None, 0));
+    }
+    assert_eq!(kept(&world).len(), KEPT_SCALING_EVENTS);
+    world.apply(&Command::DeregisterJob { key: key.clone(), purge: true, eval: None, time: world.now });
+    assert_eq!(world.store.scaling_events(&key), None);
+    let register = RegisterJob { job: testkit::job("web").arc(), submission: None, enforce_index: None, eval: None, time: world.now };
+    world.apply(&Command::RegisterJob(Box::new(register)));
+    assert_eq!(kept(&world), [""; 0], "a job of the same name begins anew");
 }

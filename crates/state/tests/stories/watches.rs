@@ -8,8 +8,16 @@ use crate::kit::*;
 fn watches(world: &World) -> Vec<Watch> {
     let key = world.key("web");
     let mut all: Vec<Watch> = Table::ALL.iter().map(|table| Watch::Table(*table)).collect();
-    let of_job: [fn(model::JobKey) -> Watch; 7] =
-        [Watch::Job, Watch::JobVersions, Watch::JobSummary, Watch::JobAllocs, Watch::JobEvals, Watch::JobDeployments, Watch::Rollout];
+    let of_job: [fn(model::JobKey) -> Watch; 8] = [
+        Watch::Job,
+        Watch::JobVersions,
+        Watch::JobSummary,
+        Watch::JobAllocs,
+        Watch::JobEvals,
+        Watch::JobDeployments,
+        Watch::Rollout,
+        Watch::JobScaling,
+    ];
     all.extend(of_job.map(|watch| watch(key.clone())));
     all.extend(world.store.allocs().map(|alloc| Watch::Alloc(alloc.id)));
     all.extend(world.store.nodes().flat_map(|node| [Watch::Node(node.id), Watch::NodeAllocs(node.id)]));
@@ -34,6 +42,7 @@ fn seen(world: &World, watch: &Watch) -> String {
         Watch::Table(Table::Deployments) => list(store.deployments()),
         Watch::Table(Table::Rollouts) => list(store.rollouts()),
         Watch::Job(key) => format!("{:?}", store.job(key)),
+        Watch::JobScaling(key) => format!("{:?} {:?}", store.job(key).map(|job| job.version), store.scaling_events(key)),
         Watch::JobVersions(key) => format!("{:?}", store.job_versions(key)),
         Watch::JobSummary(key) => format!("{:?}", store.job_summary(key)),
         Watch::JobAllocs(key) => list(store.job_allocs(key)),
@@ -100,6 +109,11 @@ fn everybody_is_woken() {
     });
     check(world, "stability of an old version", |world| {
         Some(world.apply(&Command::SetJobStability { key: key.clone(), version: 0, stable: true }))
+    });
+    check(world, "a note about its count", |world| {
+        let event = model::ScalingEvent { message: "enough".to_owned(), ..Default::default() };
+        let scale = state::ScaleJob { key: key.clone(), group: "app".to_owned(), register: None, event };
+        Some(world.apply(&Command::ScaleJob(Box::new(scale))))
     });
     check(world, "success", |world| {
         set_status(world, wanted.id, DeploymentStatus::Successful, "done");
