@@ -9,7 +9,7 @@ use model::{
 };
 use state::{Adoption, Command, PhaseChange, Store};
 
-use crate::guard::{self, Local, Move};
+use crate::guard::{self, Local, Move, Phases};
 use crate::interpolate::{effective_job, new_deployment};
 use crate::record::Records;
 
@@ -21,8 +21,16 @@ pub struct Step {
     pub notes: Vec<String>,
 }
 
+/// What decides about one rollout: [`guard::next`]. Only who wants to see what another rule would lead to has another one.
+pub type Rule = fn(&RolloutHeader, &RegionName, Phase, &Phases, Local) -> Option<Move>;
+
 /// Looks at every rollout that is not at its end here. `now` in unix nanoseconds.
 pub fn step(view: &Store, records: &Records, now: i64, ids: &mut IdSource) -> Step {
+    step_by(guard::next, view, records, now, ids)
+}
+
+/// [`step`] by another rule.
+pub fn step_by(rule: Rule, view: &Store, records: &Records, now: i64, ids: &mut IdSource) -> Step {
     let me = view.identity().region.clone();
     let mut step = Step::default();
     for rollout in view.rollouts().filter(|rollout| !rollout.phase.is_terminal()) {
@@ -33,7 +41,7 @@ pub fn step(view: &Store, records: &Records, now: i64, ids: &mut IdSource) -> St
             newer_staged: view.rollout_staged(&rollout.header.job_key()).is_some_and(|staged| staged.header.id > rollout.header.id),
             gone: gone(view, rollout),
         };
-        let Some(next) = guard::next(&rollout.header, &me, rollout.phase, &phases, local) else { continue };
+        let Some(next) = rule(&rollout.header, &me, rollout.phase, &phases, local) else { continue };
         step.notes.push(format!("rollout {} of {}: {} -> {next:?}", rollout.header.id, rollout.header.job_key(), rollout.phase));
         step.propose.push(command(view, rollout, &me, next, now, ids));
     }

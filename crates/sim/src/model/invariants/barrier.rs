@@ -1,0 +1,18 @@
+//! A region runs, or drops out, only after all participants have adopted.
+
+use model::{Phase, RolloutKind};
+
+use super::{Budget, Flaw, Invariant, one_of};
+
+pub const INVARIANT: Invariant = Invariant {
+    name: "nobody runs before all have adopted",
+    holds: |_, world| {
+        world.headers().values().filter(|header| header.kind == RolloutKind::Run).all(|header| {
+            let began = |phase: Phase| matches!(phase, Phase::Running | Phase::Blocked | Phase::Dropped);
+            let any_began = header.participants().any(|name| world.phase(&header.id, name).is_some_and(began));
+            let adopted = |phase: Phase| phase.is_adopted();
+            !any_began || header.participants().all(|name| world.phase(&header.id, name).is_some_and(adopted))
+        })
+    },
+    control: || (Flaw::StartsAlone, one_of(2, model::OnFailure::FailAll, Budget::default())),
+};
