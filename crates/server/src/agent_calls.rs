@@ -53,6 +53,10 @@ async fn join(core: &Core, addresses: Vec<String>) -> Result<AgentReply, Failure
 pub async fn resolve(address: &str) -> Result<SocketAddr, String> {
     const GOSSIP_PORT: u16 = 4648;
     let with_port = match address.rsplit_once(':') {
+        // One colon is never part of an address of version 6.
+        Some((host, port)) if port.parse::<u16>().is_err() && (!host.contains(':') || host.ends_with(']')) => {
+            return Err(format!("{address}: \"{port}\" is not a port"));
+        }
         Some((host, port)) if port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']')) => address.to_owned(),
         _ if address.contains(':') && !address.starts_with('[') => format!("[{address}]:{GOSSIP_PORT}"),
         _ => format!("{address}:{GOSSIP_PORT}"),
