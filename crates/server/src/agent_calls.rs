@@ -96,3 +96,26 @@ fn info(member: &Member) -> MemberInfo {
         status: member.status.as_str().to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::resolve;
+
+    /// Rows: what a person names; the address, or what is wrong with it.
+    #[tokio::test]
+    async fn addresses() {
+        for (given, want) in [
+            ("127.0.0.1", Ok("127.0.0.1:4648")),
+            ("127.0.0.1:7", Ok("127.0.0.1:7")),
+            ("::1", Ok("[::1]:4648")),
+            ("[::1]", Ok("[::1]:4648")),
+            ("[::1]:7", Ok("[::1]:7")),
+            ("127.0.0.1:99999", Err("127.0.0.1:99999: \"99999\" is not a port")),
+            ("127.0.0.1:http", Err("127.0.0.1:http: \"http\" is not a port")),
+            ("[::1]:x", Err("[::1]:x: \"x\" is not a port")),
+        ] {
+            let found = resolve(given).await;
+            assert_eq!(found.map(|address| address.to_string()), want.map(str::to_owned).map_err(str::to_owned), "{given}");
+        }
+    }
+}
