@@ -43,6 +43,28 @@ fn every_agent_configuration_loads() {
 }
 
 #[test]
+fn the_agents_of_the_example_regions_run_side_by_side() {
+    // all of config/regions on one machine: no two of them want the same port or folder
+    let files = files_below(&Path::new(CONFIG).join("regions"));
+    let (mut ports, mut folders) = (Vec::new(), Vec::new());
+    for file in &files {
+        let mut flags = Flags::default();
+        flags.set("config", file.to_str()).expect("a flag that exists");
+        let config = config::load(&flags).unwrap_or_else(|problems| panic!("{problems}")).config;
+        ports.extend([config.ports.http, config.ports.rpc]);
+        ports.extend(config.server.enabled.then_some(config.ports.gossip));
+        folders.extend(config.data_dir);
+    }
+    let n_ports = ports.len();
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!(ports.len(), n_ports, "{ports:?}");
+    folders.sort();
+    folders.dedup();
+    assert_eq!(folders.len(), files.len(), "{folders:?}");
+}
+
+#[test]
 fn every_job_file_loads_and_makes_sense() {
     // each file alone, with the defaults of its variables; a driver that is not there yet is the server's to refuse
     let files = files_below(&Path::new(CONFIG).join("jobs"));

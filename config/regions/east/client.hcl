@@ -7,6 +7,7 @@ bind_addr  = "127.0.0.1"
 
 ports {
   http = 15649
+  rpc  = 15650
 }
 
 client {

@@ -377,7 +377,9 @@ fn syntax_errors_have_a_place() {
     for (name, text, place) in [
         ("a.hcl", "region = \"x\"\nserver {\n", "a.hcl:2:10: syntax error: "),
         ("a.hcl", "region = \n", "a.hcl:1:10: syntax error: "),
-        ("a.hcl", "client {\n  options {\n    \"driver.x\" = \"1\"\n  }\n}\n", "a.hcl:3:5: syntax error: "),
+        ("a.hcl", "client { meta { \"a.b\" = }}", "a.hcl:1:15: syntax error: "),
+        ("a.hcl", "client { meta { \"a.b\" = \"${x}\" }}", "a.hcl:1:15: syntax error: "),
+        ("a.hcl", "server { enabled = true }}", "a.hcl:1:26: syntax error: "),
         ("a.json", "{\n  \"region\": \"x\",\n}", "a.json:3:1: syntax error: "),
         ("a.json", "[1]", "a.json:1:1: a configuration file in JSON is an object"),
         ("a.json", "{\"region\": \"${x}\"}", "a.json:1:12: `${…}` is not evaluated"),
@@ -385,8 +387,46 @@ fn syntax_errors_have_a_place() {
         let problems = load(&[SERVER, (name, text)], &[]).err().unwrap_or_else(|| panic!("accepted: {text}"));
         assert!(problems.starts_with(place), "{text}: {problems}");
     }
-    let problems = load(&[("a.hcl", "client {\n  options {\n    \"driver.x\" = \"1\"\n  }\n}\n")], &[]).expect_err("a quoted key");
-    assert!(problems.contains("write `options = {"), "{problems}");
+}
+
+#[test]
+fn the_first_version_of_hcl_is_read_as_well() {
+    // blocks in blocks on one line, entries without a line break or with a comma between them, quoted keys; mistakes have their places
+    let today = r#"
+        region = "west"
+        client {
+          enabled = true
+          servers = ["a:1"]
+          meta = { "rack.row" = "1", size = "2" }
+          options = { "driver.raw_exec.enable" = "1" }
+          reserved {
+            cpu = 100
+          }
+        }
+        data_dir = "/d"
+        plugin "raw_exec" {
+          config {
+            enabled = true
+            denied_envvars = ["A\"B", "C"]
+          }
+        }
+    "#;
+    let first = r#"
+        "region" = "west" // a comment
+        client { enabled = true servers = ["a:1"], /* and
+          one of two lines */ meta { "rack.row" = "1", size = 2 }
+          options { "driver.raw_exec.enable" = "1" } reserved { cpu = 100 } }
+        data_dir = "/d" # another
+        plugin "raw_exec" { config { enabled = true, denied_envvars = ["A\"B", "C",] } }
+    "#;
+    assert_eq!(good(&[("a.hcl", first)], &[]), good(&[("a.hcl", today)], &[]));
+    check(
+        ("a.hcl", "plugin \"raw_exec\" { config { enabld = true } }\nclient { meta { \"a\" = [1] } }"),
+        &[
+            "a.hcl:1:30: unknown key \"enabld\" in plugin.raw_exec.config; did you mean \"enabled\"?",
+            "a.hcl:2:10: client.meta: a: expected a string, found a list",
+        ],
+    );
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl Gossip {
         if let Some(exchange) = self.exchanges.remove(&peer)
             && exchange.join
         {
-            self.joined(peer, Err(format!("{peer}: {reason}")));
+            self.joined(peer, Err(reason.to_owned()));
         }
     }
 

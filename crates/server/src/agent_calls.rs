@@ -53,6 +53,10 @@ async fn join(core: &Core, addresses: Vec<String>) -> Result<AgentReply, Failure
 pub async fn resolve(address: &str) -> Result<SocketAddr, String> {
     const GOSSIP_PORT: u16 = 4648;
     let with_port = match address.rsplit_once(':') {
+        // One colon is never part of an address of version 6.
+        Some((host, port)) if port.parse::<u16>().is_err() && (!host.contains(':') || host.ends_with(']')) => {
+            return Err(format!("{address}: \"{port}\" is not a port"));
+        }
         Some((host, port)) if port.parse::<u16>().is_ok() && (!host.contains(':') || host.ends_with(']')) => address.to_owned(),
         _ if address.contains(':') && !address.starts_with('[') => format!("[{address}]:{GOSSIP_PORT}"),
         _ => format!("{address}:{GOSSIP_PORT}"),
@@ -90,5 +94,28 @@ fn info(member: &Member) -> MemberInfo {
         port: member.identity.address.port(),
         tags,
         status: member.status.as_str().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::resolve;
+
+    /// Rows: what a person names; the address, or what is wrong with it.
+    #[tokio::test]
+    async fn addresses() {
+        for (given, want) in [
+            ("127.0.0.1", Ok("127.0.0.1:4648")),
+            ("127.0.0.1:7", Ok("127.0.0.1:7")),
+            ("::1", Ok("[::1]:4648")),
+            ("[::1]", Ok("[::1]:4648")),
+            ("[::1]:7", Ok("[::1]:7")),
+            ("127.0.0.1:99999", Err("127.0.0.1:99999: \"99999\" is not a port")),
+            ("127.0.0.1:http", Err("127.0.0.1:http: \"http\" is not a port")),
+            ("[::1]:x", Err("[::1]:x: \"x\" is not a port")),
+        ] {
+            let found = resolve(given).await;
+            assert_eq!(found.map(|address| address.to_string()), want.map(str::to_owned).map_err(str::to_owned), "{given}");
+        }
     }
 }

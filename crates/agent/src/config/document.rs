@@ -1,4 +1,4 @@
-//! One configuration file as a tree of values that know where they were written, whichever of the two syntaxes it is in.
+//! One configuration file as a tree of values that know where they were written, whichever syntax it is in.
 
 use std::fs;
 use std::ops::Range;
@@ -9,6 +9,7 @@ use hcl_edit::expr::{Expression, ObjectKey, UnaryOperator};
 use hcl_edit::structure::{Body, Structure};
 use hcl_edit::{Number, Span, parser};
 
+use super::hcl1;
 use super::problem::{Origin, Problem};
 
 /// A value and the byte offset at which it begins.
@@ -45,7 +46,7 @@ pub struct Document {
 }
 
 impl Document {
-    /// Reads and parses a file; one that ends in `.json` as JSON, every other as HCL.
+    /// Reads and parses a file; one that ends in `.json` as JSON, every other as HCL of either version.
     ///
     /// # Errors
     /// The one problem that keeps the file from being read: it cannot be opened, or the position and nature of the syntax error.
@@ -81,16 +82,15 @@ impl Document {
     fn syntax(&self, error: &parser::Error) -> Problem {
         let Origin::File { path, .. } = self.origin(0) else { return Problem::new(Origin::Nowhere, error.message()) };
         let location = error.location();
-        let mut message = format!("syntax error: {}", error.message());
-        if error.line().trim_start().starts_with('"') {
-            message.push_str("; quoted keys belong in a map: write `options = { \"a.b\" = \"c\" }`");
-        }
+        let message = format!("syntax error: {}", error.message());
         Problem::new(Origin::File { path, line: location.line(), column: location.column() }, message)
     }
 
     fn parse_hcl(&self) -> Result<Vec<Entry>, Problem> {
-        let body = parser::parse_body(&self.text).map_err(|e| self.syntax(&e))?;
-        self.body(&body)
+        match parser::parse_body(&self.text) {
+            Ok(body) => self.body(&body),
+            Err(e) => hcl1::read(&self.text).ok_or_else(|| self.syntax(&e)),
+        }
     }
 
     /// serde_json says what is wrong with bad JSON; good JSON is also an HCL object expression, whose tree has the positions.

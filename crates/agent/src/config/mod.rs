@@ -5,6 +5,7 @@
 
 mod apply;
 mod document;
+mod hcl1;
 pub mod keys;
 mod load;
 mod problem;

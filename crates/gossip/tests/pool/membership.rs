@@ -35,7 +35,7 @@ fn joins_are_answered() {
     network.run(seconds(5));
     let joined = &network.servers[0].joined;
     assert_eq!(joined[0], (network.servers[0].address, Ok("server-1.west".to_owned())));
-    assert_eq!(joined[1], (network.servers[1].address, Err("10.0.0.2:4648: connection timed out".to_owned())));
+    assert_eq!(joined[1], (network.servers[1].address, Err("connection timed out".to_owned())));
 }
 
 /// A crash is seen by everybody in time, and nobody else is suspected to death for it.
@@ -115,7 +115,7 @@ fn joins_and_leaving() {
     let mut network = Network::of(1, 2, &Config::fast());
     network.join(0, 1);
     network.input(0, Input::Leave);
-    assert_eq!(network.servers[0].joined[0].1.clone().unwrap_err(), "10.0.0.2:4648: this server is leaving the pool");
+    assert_eq!(network.servers[0].joined[0].1.clone().unwrap_err(), "this server is leaving the pool");
 }
 
 /// An operator's force-leave turns failed into left everywhere, with prune into nothing; unknown and own names are refused in words.

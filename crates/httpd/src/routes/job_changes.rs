@@ -4,16 +4,14 @@ use api::{JobDeregisterResponse, JobEvaluateRequest, JobRevertRequest, JobStabil
 use model::{JobKey, Namespace};
 use rpc::message::{Write, WriteValue};
 
-use super::job_register::registered;
+use super::job_register::{check_eval_priority, registered};
 use crate::refusal::Refusal;
 use crate::request::Cx;
 use crate::respond::Answer;
 
 pub(super) async fn deregister(cx: Cx, key: JobKey) -> Answer {
     let eval_priority = cx.params.number("eval_priority")?.unwrap_or(0);
-    if !(0..=100).contains(&eval_priority) {
-        return Err(Refusal::bad_request(format!("eval_priority {eval_priority} is not between 1 and 100")));
-    }
+    check_eval_priority(eval_priority)?;
     let write = Write::DeregisterJob {
         key,
         purge: cx.params.flag("purge")?,

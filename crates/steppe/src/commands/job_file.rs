@@ -122,6 +122,10 @@ pub fn read(args: &FileArgs) -> Result<JobFile, Stop> {
         return Err(Stop::error(format!("{flag} is not supported yet")));
     }
     let (text, name) = source(&args.path)?;
+    if args.json && !text.trim_start().starts_with('{') {
+        let problem = format!("-json is for a job in JSON, and {name} does not begin with an object");
+        return Err(Stop::error(format!("Error getting job struct: Error parsing job file from {name}:\n{problem}")));
+    }
     let mut variables = Vec::new();
     for given in &args.vars {
         let Some((name, value)) = given.split_once('=') else {

@@ -12,6 +12,8 @@ use crate::show;
 
 /// How long allocations may take to leave, unless told otherwise: an hour, in nanoseconds.
 const DEADLINE: i64 = 3_600_000_000_000;
+/// The status of what a server does not do yet.
+const NOT_BUILT: u16 = 501;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -76,12 +78,24 @@ pub async fn run(args: Args) -> Outcome {
         confirm(&format!("Are you sure you want to enable drain mode for node \"{id}\"?"), "node drain")?;
     }
     let request = NodeUpdateDrainRequest { node_id: id.clone(), ..request };
-    client.drain_node(&request, &query()).await.during("updating drain specification")?;
+    client.drain_node(&request, &query()).await.map_err(|error| refused(error, &id))?;
     say!("Node \"{id}\" drain strategy {}", if args.enable { "set" } else { "unset" });
     if args.disable || args.detach {
         return Ok(0);
     }
     follow(&client, &id).await
+}
+
+/// What went wrong, and what a person can do where servers do not drain nodes yet.
+fn refused(error: api::client::Error, id: &str) -> Stop {
+    if error.status() != Some(NOT_BUILT) {
+        return Stop::from(error).during("updating drain specification");
+    }
+    Stop::error(format!(
+        "Draining nodes is not supported yet, and nothing was changed. By hand:\n\
+         'steppe node eligibility -disable {id}' keeps new work away from the node,\n\
+         'steppe alloc stop <allocation>' moves what is there, one after the other"
+    ))
 }
 
 /// The request without its node.

@@ -72,6 +72,12 @@ $ steppe job validate nosuch.nomad.hcl
 Error getting job struct: Error reading job file from nosuch.nomad.hcl: No such file or directory (os error 2)
 --- exit code: 255
 
+$ steppe job validate -json jobs/web.nomad.hcl
+--- stderr:
+Error getting job struct: Error parsing job file from jobs/web.nomad.hcl:
+-json is for a job in JSON, and jobs/web.nomad.hcl does not begin with an object
+--- exit code: 255
+
 $ steppe job validate - <<< job
 --- stderr:
 Error getting job struct: Error parsing job file from stdin:

@@ -329,13 +329,17 @@ For additional help try 'steppe node eligibility -help'
 
 $ steppe node drain -enable -yes -deadline=2m -m 'new disks' -meta who=me a3c94b28
 --- stderr:
-Error updating drain specification: Unexpected response code: 501 (draining nodes is not supported yet)
+Draining nodes is not supported yet, and nothing was changed. By hand:
+'steppe node eligibility -disable a3c94b28-f11c-2f2a-f70b-328d55fa9027' keeps new work away from the node,
+'steppe alloc stop <allocation>' moves what is there, one after the other
 >>> PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/drain {"DrainSpec":{"Deadline":120000000000,"IgnoreSystemJobs":false},"MarkEligible":false,"Meta":{"message":"new disks","who":"me"},"NodeID":"a3c94b28-f11c-2f2a-f70b-328d55fa9027"}
 --- exit code: 1
 
 $ steppe node drain -disable a3c94b28
 --- stderr:
-Error updating drain specification: Unexpected response code: 501 (draining nodes is not supported yet)
+Draining nodes is not supported yet, and nothing was changed. By hand:
+'steppe node eligibility -disable a3c94b28-f11c-2f2a-f70b-328d55fa9027' keeps new work away from the node,
+'steppe alloc stop <allocation>' moves what is there, one after the other
 >>> PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/drain {"DrainSpec":null,"MarkEligible":true,"Meta":null,"NodeID":"a3c94b28-f11c-2f2a-f70b-328d55fa9027"}
 --- exit code: 1
 
