@@ -57,7 +57,9 @@ async fn begin(shared: &Arc<Shared>, alloc: Arc<Allocation>) {
 }
 
 /// Allocations that an earlier agent had: their tasks are found again.
-pub(crate) fn restore(shared: &Arc<Shared>, remembered: Vec<Remembered>) {
+pub(crate) fn restore(shared: &Arc<Shared>, mut remembered: Vec<Remembered>) {
+    // Younger ones may have to wait for older ones.
+    remembered.sort_by_key(|remembered| remembered.alloc.create_index);
     for Remembered { alloc, life } in remembered {
         info!(alloc = %alloc.id, job = %alloc.job_id, group = alloc.task_group, "allocation remembered");
         let handle = alloc::begin(shared, Arc::new(alloc), life);

@@ -322,6 +322,44 @@ async fn life_of_an_allocation() {
     client.stop(Tasks::Keep).await;
 }
 
+/// The one that takes the place of another, or one of its ports, begins when that one has ended, however long it takes; others do not wait.
+#[tokio::test]
+async fn one_after_the_other() {
+    let place = Place::new();
+    let client = place.start().await;
+    let port = |value: i64| {
+        let mapping = AllocatedPortMapping { label: "http".to_owned(), value, host_ip: "127.0.0.1".to_owned(), ..Default::default() };
+        Some(AllocatedResources { shared: AllocatedSharedResources { ports: vec![mapping], ..Default::default() }, ..Default::default() })
+    };
+    for is_replaced in [true, false] {
+        let slow = "trap 'while [ ! -e $NOMAD_TASK_DIR/go ]; do sleep 0.02; done; exit 0' TERM; echo ready; while :; do sleep 0.02; done";
+        let task = Task { kill_signal: "SIGTERM".to_owned(), kill_timeout: 25 * SECOND, ..shell(slow) };
+        let old = place.region.put(Allocation { create_index: 1, allocated_resources: port(19_000), ..service(task) });
+        assert_eq!(place.line(old, "alloc/logs/web.stdout.0").await, "ready");
+        let next = |create_index: u64, value: i64| Allocation {
+            create_index,
+            allocated_resources: port(value),
+            ..service(shell("while :; do sleep 0.02; done"))
+        };
+        let previous_allocation = if is_replaced { old } else { AllocId::NIL };
+        let new = place.region.put(Allocation { previous_allocation, ..next(2, if is_replaced { 19_001 } else { 19_000 }) });
+        place.region.change(old, stop);
+        until("it is told", || place.region.update(old).filter(|update| events(update).contains(&"Killing"))).await;
+        let other = place.region.put(next(3, 19_002));
+        place.region.until_status(other, ClientStatus::Running).await;
+        assert_eq!(place.region.status(new), Some(ClientStatus::Pending), "replaced: {is_replaced}");
+        fs::write(place.alloc_dir(old).join("web/local/go"), "").unwrap();
+        let ended = place.region.until_status(old, ClientStatus::Complete).await.task_states["web"].finished_at;
+        let began = place.region.until_status(new, ClientStatus::Running).await.task_states["web"].started_at;
+        assert!(began >= ended, "replaced: {is_replaced}");
+        for id in [new, other] {
+            place.region.change(id, stop);
+            place.region.until_status(id, ClientStatus::Complete).await;
+        }
+    }
+    client.stop(Tasks::Keep).await;
+}
+
 /// A failing task is started again as its policy says, then the allocation fails; a batch task that succeeds completes.
 #[tokio::test]
 async fn restarts_and_ends() {

@@ -20,10 +20,11 @@ pub fn job_eval(job: &Job, trigger: EvalTrigger, ids: &mut IdSource) -> Evaluati
     }
 }
 
-/// One evaluation for every job that has live allocations on the node.
+/// One evaluation for every job that has allocations on the node which have not ended there: also those that are to be stopped, for when the
+/// node is down, nobody else says that they are over.
 pub fn node_evals(view: &Store, node: NodeId, ids: &mut IdSource) -> Vec<Evaluation> {
     let mut jobs: BTreeMap<JobKey, Evaluation> = BTreeMap::new();
-    for alloc in view.node_allocs(node).filter(|alloc| !alloc.is_terminal()) {
+    for alloc in view.node_allocs(node).filter(|alloc| !alloc.client_status.is_terminal()) {
         let Some(job) = view.job(&alloc.job_key()).or(alloc.job.as_ref()) else { continue };
         jobs.entry(alloc.job_key()).or_insert_with(|| Evaluation { node_id: node, ..job_eval(job, EvalTrigger::NodeUpdate, ids) });
     }

@@ -44,6 +44,23 @@ fn jobs_of_a_node() {
     assert_ne!(evals[0].id, evals[1].id);
 }
 
+/// What was told to stop and has not ended concerns its job too: when the node is down, nobody else notices that it is over.
+#[test]
+fn stopping_on_a_node() {
+    let mut world = world();
+    let id = place(&mut world, "web", "n1");
+    world.stop("web");
+    let stop = state::AllocStop { id, description: String::new(), client_status: None, followup_eval_id: model::EvalId::NIL };
+    world.apply(&Command::ApplyPlan(Box::new(Plan { stops: vec![stop], ..Plan::default() })));
+    let jobs = |world: &World| -> Vec<String> {
+        let evals = control::node_evals(&world.store, testkit::node_id("n1"), &mut IdSource::new(1));
+        evals.iter().map(|eval| eval.job_id.to_string()).collect()
+    };
+    assert_eq!(jobs(&world), ["web"]);
+    world.report(&[id], ClientStatus::Complete);
+    assert_eq!(jobs(&world), [""; 0]);
+}
+
 /// A failure is looked at once per job, when it is news, and when the allocation and the job are still wanted.
 #[test]
 fn failures() {

@@ -155,11 +155,13 @@ fn failure(view: &Store, deployment: &Deployment, job: &Job, clock_runs: bool, n
 
 /// The clock of a group runs while it is neither complete nor waiting for a person to promote its canaries.
 fn progress_expected(view: &Store, state: &DeploymentState) -> bool {
-    if state.require_progress_by.is_never() || state.healthy_allocs >= state.desired_total.max(state.desired_canaries) {
+    if state.require_progress_by.is_never() {
         return false;
     }
-    let waits_for_promotion = state.desired_canaries > 0 && !state.promoted && healthy_canaries(view, state) >= state.desired_canaries;
-    !waits_for_promotion
+    if state.awaits_promotion() {
+        return healthy_canaries(view, state) < state.desired_canaries;
+    }
+    state.healthy_allocs < state.desired_total
 }
 
 fn healthy_canaries(view: &Store, state: &DeploymentState) -> i64 {
@@ -183,7 +185,7 @@ fn attempts_in_interval(alloc: &Allocation, policy: &ReschedulePolicy, now: i64)
 /// All groups with canaries promote by themselves and have all their canaries healthy.
 fn should_promote(view: &Store, deployment: &Deployment) -> bool {
     let mut any = false;
-    for state in deployment.task_groups.values().filter(|state| state.desired_canaries > 0 && !state.promoted) {
+    for state in deployment.task_groups.values().filter(|state| state.awaits_promotion()) {
         if !state.auto_promote || healthy_canaries(view, state) < state.desired_canaries {
             return false;
         }

@@ -330,6 +330,8 @@ pub struct AllocUpdate {
     pub client_status: ClientStatus,
     pub client_description: String,
     pub task_states: BTreeMap<String, TaskState>,
+    /// The deployment that `deployment_status` speaks of; nil: none, as for a migration. A verdict on another one is not taken over.
+    pub deployment_id: DeploymentId,
     /// `None`: nothing to say about health yet. Only `healthy` and `timestamp` are taken over.
     pub deployment_status: Option<AllocDeploymentStatus>,
     pub network_status: Option<AllocNetworkStatus>,

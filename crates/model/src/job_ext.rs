@@ -116,13 +116,18 @@ impl Deployment {
 
     /// Some group has canaries and is not promoted.
     pub fn requires_promotion(&self) -> bool {
-        self.task_groups.values().any(|group| group.desired_canaries > 0 && !group.promoted)
+        self.task_groups.values().any(DeploymentState::awaits_promotion)
     }
 
     /// Every group has its healthy allocations and is promoted.
     pub fn is_complete(&self) -> bool {
-        self.task_groups.values().all(|group| {
-            group.healthy_allocs >= group.desired_total.max(group.desired_canaries) && (group.desired_canaries == 0 || group.promoted)
-        })
+        self.task_groups.values().all(|group| !group.awaits_promotion() && group.healthy_allocs >= group.desired_total)
+    }
+}
+
+impl DeploymentState {
+    /// It has canaries, and nobody has promoted them.
+    pub fn awaits_promotion(&self) -> bool {
+        self.desired_canaries > 0 && !self.promoted
     }
 }

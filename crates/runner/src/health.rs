@@ -66,8 +66,10 @@ pub(crate) fn examine(now: i64, since: i64, criteria: Criteria, actors: &[Actor]
     }
 
     let is_well = |actor: &Actor| if actor.role.is_ephemeral() { actor.is_dead() } else { actor.state.state == TaskPhase::Running };
+    // What runs to its end does its part by ending.
+    let begun = |actor: &Actor| if actor.role.is_ephemeral() { actor.state.finished_at.0 } else { actor.state.started_at.0 };
     let deadline = since.saturating_add(criteria.healthy_deadline);
-    let well_since = judged().map(|actor| actor.state.started_at.0).fold(since, i64::max);
+    let well_since = judged().map(begun).fold(since, i64::max);
     let healthy_at = well_since.saturating_add(criteria.min_healthy_time);
     let all_well = judged().all(is_well);
     if all_well && healthy_at <= now && healthy_at <= deadline {
@@ -79,7 +81,7 @@ pub(crate) fn examine(now: i64, since: i64, criteria: Criteria, actors: &[Actor]
     let (by, least) = (format_duration(criteria.healthy_deadline), format_duration(criteria.min_healthy_time));
     let why = |actor: &Actor| match is_well(actor) {
         false => Some(format!("Task not running by healthy_deadline of {by}")),
-        true if all_well && actor.state.started_at.0.saturating_add(criteria.min_healthy_time) > deadline => {
+        true if all_well && begun(actor).saturating_add(criteria.min_healthy_time) > deadline => {
             Some(format!("Task not running for min_healthy_time of {least} by healthy_deadline of {by}"))
         }
         true => None,

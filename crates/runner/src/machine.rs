@@ -619,11 +619,13 @@ impl Machine {
         let (client_status, description) = self.client_status();
         let canary = self.alloc.is_canary();
         let verdict = self.judgement.as_ref().and_then(|judgement| judgement.verdict);
+        let deployment_id = self.judgement.as_ref().map(|judgement| judgement.deployment_id).unwrap_or_default();
         AllocUpdate {
             id: self.alloc.id,
             client_status,
             client_description: description.to_owned(),
             task_states: self.actors.iter().map(|actor| (actor.name.clone(), actor.state.clone())).collect(),
+            deployment_id,
             deployment_status: verdict.map(|(healthy, at)| AllocDeploymentStatus {
                 healthy: Some(healthy),
                 timestamp: Time(at),

@@ -406,7 +406,8 @@ fn lifecycle_order() {
          > at 8
          > ended post/1 0
          = running main=running post=dead pre=dead side=running zend=pending
-         > at 14
+         > at 17
+         > at 18
          = running healthy main=running post=dead pre=dead side=running zend=pending
          > at 20
          > stop

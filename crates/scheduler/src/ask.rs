@@ -19,6 +19,8 @@ pub(crate) enum Lack {
     Memory,
     Disk,
     Cores,
+    /// As many allocations as the node takes are there.
+    Allocs,
     DynamicPorts,
     /// Of `Ask::static_ports`.
     StaticPort(u16),
@@ -109,6 +111,7 @@ impl Ask {
             Lack::Memory => "memory".to_owned(),
             Lack::Disk => "disk".to_owned(),
             Lack::Cores => "cores".to_owned(),
+            Lack::Allocs => "max allocations".to_owned(),
             Lack::DynamicPorts => "network: dynamic port selection failed".to_owned(),
             Lack::StaticPort(position) => match self.static_ports.get(usize::from(position)) {
                 Some((label, port)) => format!("network: reserved port collision {label}={port}"),
@@ -120,6 +123,9 @@ impl Ask {
     /// What is missing on the node; `None` when it has room.
     pub(crate) fn lacks(&self, node: &Node, room: &Room) -> Option<Lack> {
         let after = room.used.plus(self.usage_on(room));
+        if node.node_max_allocs > 0 && room.n_allocs >= node.node_max_allocs {
+            return Some(Lack::Allocs);
+        }
         if room.cores_free.len() < self.n_cores {
             return Some(Lack::Cores);
         }

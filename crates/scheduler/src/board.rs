@@ -326,7 +326,7 @@ impl Board {
 }
 
 /// Dimensions before those of the static ports.
-const FIXED_LACKS: usize = 5;
+const FIXED_LACKS: usize = 6;
 
 fn lack_position(lack: Lack) -> usize {
     match lack {
@@ -335,6 +335,7 @@ fn lack_position(lack: Lack) -> usize {
         Lack::Disk => 2,
         Lack::Cores => 3,
         Lack::DynamicPorts => 4,
+        Lack::Allocs => 5,
         Lack::StaticPort(port) => FIXED_LACKS + usize::from(port),
     }
 }
@@ -346,6 +347,7 @@ fn lack_at(position: usize) -> Lack {
         2 => Lack::Disk,
         3 => Lack::Cores,
         4 => Lack::DynamicPorts,
+        5 => Lack::Allocs,
         port => Lack::StaticPort((port - FIXED_LACKS) as u16),
     }
 }

@@ -201,6 +201,7 @@ impl World {
             client_status: status,
             client_description: String::new(),
             task_states: BTreeMap::from([("server".to_owned(), task.clone())]),
+            deployment_id: self.store.alloc(*id).map(|alloc| alloc.deployment_id).unwrap_or_default(),
             deployment_status: healthy.map(|healthy| AllocDeploymentStatus {
                 healthy: Some(healthy),
                 timestamp: now,

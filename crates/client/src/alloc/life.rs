@@ -9,6 +9,7 @@ use runner::{Ended, Input, Machine, Output, Recovered, Saved, Settings, StartFai
 use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
 
+use super::ahead::ahead_of;
 use super::{AllocHandle, Command, Running, lock, spec};
 use crate::error::chain;
 use crate::shared::Shared;
@@ -153,7 +154,12 @@ impl Life {
 
     fn build_dirs(&self) {
         let (dir, alloc, handle) = (self.handle.dir.clone(), self.machine.alloc().clone(), self.handle.clone());
+        let ahead = ahead_of(&self.shared, &alloc);
         self.shared.spawn(async move {
+            for other in ahead {
+                info!(alloc = %handle.id, other = %other.id, "waiting for the end of another allocation");
+                other.finished().await;
+            }
             let build = move || {
                 let group = alloc.job.as_ref().and_then(|job| job.group(&alloc.task_group));
                 dir.build(group.map(|group| group.tasks.as_slice()).unwrap_or_default())

@@ -1,5 +1,6 @@
 //! One allocation on this node: a handle for the others, a loop of its own in `life.rs`.
 
+mod ahead;
 mod dirs;
 mod env;
 mod interpolate;

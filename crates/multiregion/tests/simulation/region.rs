@@ -117,6 +117,7 @@ impl Region {
         let update = AllocUpdate {
             id: alloc.id,
             client_status: if healthy { ClientStatus::Running } else { ClientStatus::Failed },
+            deployment_id: alloc.deployment_id,
             deployment_status: Some(AllocDeploymentStatus { healthy: Some(healthy), timestamp: Time(now), ..Default::default() }),
             ..Default::default()
         };

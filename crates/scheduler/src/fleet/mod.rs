@@ -19,6 +19,7 @@ use crate::usage::Usage;
 pub(crate) struct Room {
     pub total: Usage,
     pub used: Usage,
+    pub n_allocs: i64,
     /// What one reserved core is worth.
     pub mhz_per_core: i64,
     /// Cores that may be reserved and are not, in order.
@@ -34,11 +35,12 @@ impl Room {
             cpu.map(|cpu| cpu.reservable_cpu_cores.iter().copied().filter(|core| !kept_back.contains(core)).collect()).unwrap_or_default();
         cores_free.sort_unstable();
         let mhz_per_core = cpu.map_or(0, |cpu| cpu.cpu_shares / i64::from(cpu.total_cpu_cores.max(1)));
-        Self { total: Usage::of_node(node), used: Usage::default(), mhz_per_core, cores_free, ports: Ports::of_node(node) }
+        Self { total: Usage::of_node(node), used: Usage::default(), n_allocs: 0, mhz_per_core, cores_free, ports: Ports::of_node(node) }
     }
 
     fn take(&mut self, resources: &AllocatedResources) {
         self.used = self.used.plus(Usage::of_alloc(resources));
+        self.n_allocs += 1;
         self.ports.take(resources);
         for core in resources.tasks.values().flat_map(|task| &task.cpu.reserved_cores) {
             self.cores_free.retain(|free| free != core);
@@ -47,6 +49,7 @@ impl Room {
 
     fn give_back(&mut self, resources: &AllocatedResources) {
         self.used = self.used.minus(Usage::of_alloc(resources));
+        self.n_allocs -= 1;
         self.ports.give_back(resources);
         for core in resources.tasks.values().flat_map(|task| &task.cpu.reserved_cores) {
             if let Err(at) = self.cores_free.binary_search(core) {

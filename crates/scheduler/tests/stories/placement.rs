@@ -209,6 +209,21 @@ fn ties() {
     assert!(chosen.len() >= 6, "{} of 8 nodes were ever chosen", chosen.len());
 }
 
+/// A node takes no more allocations than it says, of whatever job; one that goes makes room for another.
+#[test]
+fn most_allocations_of_a_node() {
+    let mut region = region(vec![node("n1").edit(|node| node.node_max_allocs = 3)]);
+    region.register(job("db").count(2).build());
+    let decision = region.register(job("web").count(2).build());
+    assert_eq!((region.live("db").len(), region.live("web").len()), (2, 1));
+    assert_eq!(failure(&decision, "app").dimension_exhausted, map(&[("max allocations", 1)]));
+    let decision = region.register(job("web").count(1).env("V", "1").build());
+    assert!(decision.failed_tg_allocs.is_empty(), "an update takes the place of what it replaces");
+    region.stop("db");
+    region.register(job("web").count(3).env("V", "1").build());
+    assert_eq!(region.live("web").len(), 3);
+}
+
 /// distinct_hosts of the job or group, and distinct_property.
 #[test]
 fn distinct() {

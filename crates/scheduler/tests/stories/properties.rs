@@ -1,9 +1,10 @@
 //! What must hold whatever happens: random worlds, random changes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use model::{ClientStatus, DeploymentStatus, DesiredTransition, JobType, NodeId, NodeStatus};
-use scheduler::Usage;
+use model::{AllocId, Allocation, ClientStatus, DeploymentStatus, DesiredTransition, EvalTrigger, JobType, NodeId, NodeStatus};
+use scheduler::{Usage, schedule};
 use testkit::{job, node};
 
 use crate::region::Region;
@@ -23,20 +24,27 @@ impl Numbers {
 }
 
 const NODES: [&str; 6] = ["n0", "n1", "n2", "n3", "n4", "n5"];
+const RACKS: [&str; 2] = ["r0", "r1"];
 const JOBS: [&str; 3] = ["web", "db", "sum"];
 
 /// No node holds more than it has, nor one port twice.
 fn assert_no_overcommit(region: &Region, seed: u64) {
     let store = &region.world.store;
     let mut used: BTreeMap<NodeId, Usage> = BTreeMap::new();
+    let mut n_allocs: BTreeMap<NodeId, i64> = BTreeMap::new();
     let mut ports: BTreeSet<(NodeId, i64)> = BTreeSet::new();
     for alloc in store.allocs().filter(|alloc| !alloc.is_terminal()) {
         let resources = alloc.allocated_resources.as_ref().unwrap();
         let used = used.entry(alloc.node_id).or_default();
         *used = used.plus(Usage::of_alloc(resources));
+        *n_allocs.entry(alloc.node_id).or_default() += 1;
         for port in &resources.shared.ports {
             assert!(ports.insert((alloc.node_id, port.value)), "seed {seed}: port {} twice on {}", port.value, alloc.node_name);
         }
+    }
+    for (id, n) in n_allocs {
+        let most = store.node(id).unwrap().node_max_allocs;
+        assert!(most == 0 || n <= most, "seed {seed}: {n} allocations on a node that takes {most}");
     }
     for (id, used) in used {
         let total = Usage::of_node(store.node(id).unwrap());
@@ -55,6 +63,29 @@ fn assert_unique_names(region: &Region, id: &str, seed: u64) {
     }
 }
 
+/// Everything runs on a node of the rack that its version asks for. What was placed just now and does not share its host shares it with none
+/// that says the same.
+fn assert_constraints(region: &Region, id: &str, placed: &BTreeSet<AllocId>, seed: u64) {
+    let live = region.world.live(id);
+    let keeps_apart = |alloc: &Allocation| asks(alloc, "distinct_hosts").is_some();
+    for alloc in &live {
+        if let Some(rack) = asks(alloc, "=") {
+            let node = region.world.store.node(alloc.node_id).unwrap();
+            assert_eq!(node.meta.get("rack"), Some(&rack), "seed {seed}: {} on {}", alloc.name, alloc.node_name);
+        }
+        if placed.contains(&alloc.id) && keeps_apart(alloc) {
+            let beside = |other: &&Arc<Allocation>| other.id != alloc.id && other.node_id == alloc.node_id && keeps_apart(other);
+            assert_eq!(live.iter().find(beside).map(|other| &other.name), None, "seed {seed}: {} is not alone", alloc.name);
+        }
+    }
+}
+
+/// The right side of the constraint with this operator, of the version that the allocation runs.
+fn asks(alloc: &Allocation, operator: &str) -> Option<String> {
+    let job = alloc.job.as_ref().unwrap();
+    job.constraints.iter().find(|constraint| constraint.operand == operator).map(|constraint| constraint.r_target.clone())
+}
+
 fn random_job(numbers: &mut Numbers, id: &str) -> model::Job {
     let mut builder = job(id)
         .count(numbers.below(7) as i64)
@@ -66,6 +97,12 @@ fn random_job(numbers: &mut Numbers, id: &str) -> model::Job {
     }
     if numbers.below(4) == 0 {
         builder = builder.static_port("fixed", 8080);
+    }
+    if numbers.below(3) == 0 {
+        builder = builder.constraint("${meta.rack}", "=", numbers.one_of(&RACKS));
+    }
+    if numbers.below(4) == 0 {
+        builder = builder.constraint("", "distinct_hosts", "");
     }
     if id == "sum" {
         return builder.batch().build();
@@ -114,7 +151,7 @@ fn watch(region: &mut Region, id: &str) {
     }
 }
 
-/// Random worlds: never overcommitted, never two of one name; and when the disturbances end, each job has what it wants, and scheduling
+/// Random worlds: never overcommitted, never two of one name, never where a constraint forbids it, always the same decision; and when the disturbances end, each job has what it wants, and scheduling
 /// again changes nothing.
 #[test]
 fn random_worlds() {
@@ -122,8 +159,9 @@ fn random_worlds() {
         let mut numbers = Numbers(seed);
         let mut region = Region::new(&[]);
         region.seed = seed;
-        for name in NODES {
-            region.world.add_node(node(name).dynamic_ports(20_000, 20_010).build());
+        for (i, name) in NODES.iter().enumerate() {
+            let node = node(name).dynamic_ports(20_000, 20_010).meta("rack", RACKS[i % 2]);
+            region.world.add_node(node.edit(|node| node.node_max_allocs = if i < 2 { 3 } else { 0 }).build());
         }
         for id in JOBS {
             let job = random_job(&mut numbers, id);
@@ -136,9 +174,15 @@ fn random_worlds() {
                 let status = numbers.one_of(&[DeploymentStatus::Paused, DeploymentStatus::Running]);
                 region.set_deployment(id, status);
             }
-            region.evaluate(id);
+            let eval = region.world.new_eval(id, EvalTrigger::NodeUpdate);
+            let decide = || schedule(&region.world.store, &eval, region.world.now, seed);
+            assert_eq!(decide(), decide(), "seed {seed}: the same input, the same output");
+            let before: BTreeSet<AllocId> = region.live_ids(id).into_iter().collect();
+            region.run(&eval);
+            let placed = region.live_ids(id).into_iter().filter(|id| !before.contains(id)).collect();
             assert_no_overcommit(&region, seed);
             assert_unique_names(&region, id, seed);
+            assert_constraints(&region, id, &placed, seed);
         }
         settle(&mut region, seed);
     }
@@ -150,7 +194,7 @@ fn settle(region: &mut Region, seed: u64) {
     }
     // More room than anybody could want, also for static ports.
     for i in 0..20 {
-        region.world.add_node(node(&format!("spare{i}")).build());
+        region.world.add_node(node(&format!("spare{i}")).meta("rack", RACKS[i % 2]).build());
     }
     for id in JOBS {
         if region.world.latest_deployment(id).is_some_and(|deployment| deployment.status == DeploymentStatus::Paused) {

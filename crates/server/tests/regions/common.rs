@@ -482,7 +482,7 @@ fn report(alloc: &Allocation, broken: &[String]) -> Option<AllocUpdate> {
     let judged = !alloc.deployment_id.is_nil() && !alloc.server_terminal();
     let deployment_status =
         judged.then(|| AllocDeploymentStatus { healthy: Some(!fails), timestamp: Time(1), canary: alloc.is_canary(), modify_index: 0 });
-    Some(AllocUpdate { id: alloc.id, client_status, deployment_status, ..Default::default() })
+    Some(AllocUpdate { id: alloc.id, client_status, deployment_id: alloc.deployment_id, deployment_status, ..Default::default() })
 }
 
 /// The region's nodes are known when there are `n` of them.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use model::{
-    AllocDeploymentStatus, AllocId, AllocUpdate, Allocation, ClientStatus, DeploymentId, DesiredTransition, Evaluation, TaskGroupSummary,
-    Time,
+    AllocDeploymentStatus, AllocId, AllocUpdate, Allocation, ClientStatus, DeploymentId, DeploymentStatus, DesiredTransition, Evaluation,
+    TaskGroupSummary, Time,
 };
 
 use super::Change;
@@ -25,8 +25,9 @@ impl Change<'_> {
             if update.network_status.is_some() {
                 alloc.network_status.clone_from(&update.network_status);
             }
-            if let Some(reported) = &update.deployment_status {
-                self.take_health(&mut alloc, reported.healthy, reported.timestamp, time);
+            // A verdict may be late: the allocation may belong to the deployment of a newer version by now.
+            if let Some(reported) = update.deployment_status.as_ref().filter(|_| update.deployment_id == old.deployment_id) {
+                self.take_health(&mut alloc, reported.healthy, reported.timestamp);
             }
             alloc.modify_index = self.index;
             alloc.modify_time = time;
@@ -53,19 +54,40 @@ impl Change<'_> {
         self.upsert_evals(evals, time)
     }
 
-    /// Health is reported once per deployment; a verdict counts in the deployment.
-    pub(super) fn take_health(&mut self, alloc: &mut Allocation, healthy: Option<bool>, timestamp: Time, time: i64) {
+    /// Health is reported once per deployment.
+    pub(super) fn take_health(&self, alloc: &mut Allocation, healthy: Option<bool>, timestamp: Time) {
         let before = alloc.deployment_status.as_ref().and_then(|status| status.healthy);
         if healthy.is_none() || before == healthy {
             return;
         }
         let canary = alloc.is_canary();
         alloc.deployment_status = Some(AllocDeploymentStatus { healthy, timestamp, canary, modify_index: self.index });
-        self.count_health(alloc.deployment_id, &alloc.task_group, before, healthy, time);
     }
 
-    fn count_health(&mut self, id: DeploymentId, group: &str, before: Option<bool>, now: Option<bool>, time: i64) {
+    /// Keeps the counts of deployments to what their allocations are.
+    fn count_health(&mut self, old: Option<&Allocation>, new: &Allocation) {
+        let group = &new.task_group;
+        let before = old.and_then(counted_health);
+        let now = counted_health(new);
+        match old.filter(|old| old.deployment_id != new.deployment_id) {
+            Some(old) => {
+                self.move_health(old.deployment_id, group, before, None, new.modify_time);
+                self.move_health(new.deployment_id, group, None, now, new.modify_time);
+            }
+            None => self.move_health(new.deployment_id, group, before, now, new.modify_time),
+        }
+    }
+
+    fn move_health(&mut self, id: DeploymentId, group: &str, before: Option<bool>, now: Option<bool>, time: i64) {
+        if before == now {
+            return;
+        }
         let Some(deployment) = self.store.deployments.get(&id) else { return };
+        // A region that has completed said so to others: what it loses afterwards is repaired beside the deployment.
+        let is_lost_afterwards = now.is_none() && !matches!(deployment.status, DeploymentStatus::Running | DeploymentStatus::Paused);
+        if is_lost_afterwards {
+            return;
+        }
         let mut deployment = (**deployment).clone();
         let Some(state) = deployment.task_groups.get_mut(group) else { return };
         match before {
@@ -74,15 +96,13 @@ impl Change<'_> {
             None => {}
         }
         match now {
-            Some(true) => {
-                state.healthy_allocs = state.healthy_allocs.saturating_add(1);
-                // Progress: the clock starts again.
-                if state.progress_deadline > 0 {
-                    state.require_progress_by = Time(time.saturating_add(state.progress_deadline));
-                }
-            }
+            Some(true) => state.healthy_allocs = state.healthy_allocs.saturating_add(1),
             Some(false) => state.unhealthy_allocs = state.unhealthy_allocs.saturating_add(1),
             None => {}
+        }
+        // The clock starts again with progress, and when something healthy is lost: whoever takes its place gets the whole time.
+        if now != Some(false) && state.progress_deadline > 0 {
+            state.require_progress_by = Time(time.saturating_add(state.progress_deadline));
         }
         self.put_deployment(deployment, time);
     }
@@ -103,6 +123,7 @@ impl Change<'_> {
                 add(summary, &alloc, 1);
             });
         }
+        self.count_health(old.as_deref(), &alloc);
         if let Some(old) = &old {
             if old.eval_id != alloc.eval_id {
                 self.store.allocs_by_eval.remove(&(old.eval_id, id));
@@ -146,6 +167,12 @@ impl Change<'_> {
             self.touch(Watch::DeploymentAllocs(alloc.deployment_id));
         }
     }
+}
+
+/// How an allocation counts in its deployment. What has ended is not healthy, whatever it was; what was unhealthy stays so.
+fn counted_health(alloc: &Allocation) -> Option<bool> {
+    let healthy = alloc.deployment_status.as_ref()?.healthy?;
+    (!healthy || !alloc.is_terminal()).then_some(healthy)
 }
 
 /// Adds `n` times the allocation to the counts of its group.

@@ -147,7 +147,7 @@ impl Change<'_> {
         for (alloc_id, verdict) in all {
             let Some(alloc) = self.store.allocs.get(alloc_id) else { continue };
             let mut alloc = (**alloc).clone();
-            self.take_health(&mut alloc, Some(verdict), Time(time), time);
+            self.take_health(&mut alloc, Some(verdict), Time(time));
             alloc.modify_index = self.index;
             alloc.modify_time = time;
             self.put_alloc(alloc);

@@ -199,6 +199,12 @@ impl Change<'_> {
         if !fits || !leads_to(&rollout, change.to, why) {
             return Outcome::Refused(format!("rollout {} is {} here, it cannot become {}", change.id, rollout.phase, change.to));
         }
+        if (change.from, change.to) == (Phase::Running, Phase::Blocked)
+            && self.store.deployments.get(&rollout.deployment_id).is_some_and(|deployment| !deployment.is_complete())
+        {
+            // Other regions rely on it: one that was lost between decision and commit has to be made up for first.
+            return Outcome::Refused(format!("rollout {} is not complete here any more", change.id));
+        }
         let key = rollout.header.job_key();
         self.put_rollout_phase(&rollout, change.to, &change.cause, &change.cause_region, change.forced, change.time);
         if let Some((status, description)) = shown(change) {

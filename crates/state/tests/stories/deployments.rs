@@ -1,5 +1,5 @@
-use model::{Allocation, ClientStatus, DeploymentStatus, Time};
-use state::{Command, DeploymentChange, DeploymentUpdate, Outcome};
+use model::{AllocDeploymentStatus, AllocUpdate, Allocation, ClientStatus, DeploymentStatus, EvalId, Time};
+use state::{AllocStop, Command, DeploymentChange, DeploymentUpdate, Outcome, Plan};
 use testkit::{SECOND, World};
 
 use crate::kit::*;
@@ -41,6 +41,89 @@ fn counters() {
     world.report_health(&ids[1..], true);
     assert_eq!(counts(&world), (2, 2, 0), "changed its mind");
     assert!(world.store.deployment(id).is_some_and(|deployment| deployment.is_complete()));
+}
+
+/// What was healthy and is lost, failed or stopped is not healthy any more, whatever it says later; its successor counts in its place, and has
+/// the whole time. A deployment that has completed is not counted anew.
+#[test]
+fn healthy_no_more() {
+    type End = fn(&mut World, model::AllocId);
+    let lose = |world: &mut World, id: model::AllocId| {
+        let lost = AllocStop { id, description: "lost".to_owned(), client_status: Some(ClientStatus::Lost), followup_eval_id: EvalId::NIL };
+        let plan = Plan { stops: vec![lost], ..plan(world) };
+        world.apply(&Command::ApplyPlan(Box::new(plan)));
+    };
+    let ends: [End; 3] = [lose, |world, id| world.report(&[id], ClientStatus::Failed), stop];
+    for (end, (status, is_taken_back)) in ends.iter().flat_map(|end| {
+        [
+            (DeploymentStatus::Running, true),
+            (DeploymentStatus::Paused, true),
+            (DeploymentStatus::Blocked, false),
+            (DeploymentStatus::Unblocking, false),
+            (DeploymentStatus::Successful, false),
+        ]
+        .map(|row| (end, row))
+    }) {
+        let mut world = world();
+        let (id, ids) = deployed(&mut world, 2);
+        world.report_health(&ids, true);
+        set_status(&mut world, id, status, "");
+        world.wait(60);
+        end(&mut world, ids[0]);
+        let healthy = |world: &World| app(world, id).healthy_allocs;
+        assert_eq!(healthy(&world), if is_taken_back { 1 } else { 2 }, "{status}");
+        if !is_taken_back {
+            continue;
+        }
+        assert!(world.store.deployment(id).is_some_and(|deployment| !deployment.is_complete()));
+        assert_eq!(app(&world, id).require_progress_by, Time(world.now + 10 * MINUTE), "{status}");
+        // Its node tells of it again, for example because it is back.
+        let client_status = match world.store.alloc(ids[0]).expect("an allocation").client_status {
+            ClientStatus::Lost => ClientStatus::Running,
+            ended => ended,
+        };
+        let healthy_again = AllocUpdate {
+            id: ids[0],
+            client_status,
+            deployment_id: id,
+            deployment_status: Some(AllocDeploymentStatus { healthy: Some(true), ..AllocDeploymentStatus::default() }),
+            ..AllocUpdate::default()
+        };
+        world.apply(&Command::UpdateAllocs { updates: vec![healthy_again], evals: Vec::new(), time: world.now });
+        assert_eq!(healthy(&world), 1);
+        let next = Allocation { deployment_id: id, ..alloc(&mut world, 0) };
+        let next = place(&mut world, &[next]);
+        world.report_health(&next, true);
+        assert_eq!(healthy(&world), 2);
+    }
+}
+
+/// A verdict on the version before counts for nothing, also when it arrives after the allocation was taken over by the next one.
+#[test]
+fn late_verdict() {
+    let mut world = world();
+    let (first, ids) = deployed(&mut world, 1);
+    register(&mut world, testkit::job("web").count(3).build());
+    let wanted = deployment(&mut world, 1);
+    let second = put_deployment(&mut world, wanted);
+    let taken_over = Allocation { deployment_id: second, ..(**world.store.alloc(ids[0]).expect("an allocation")).clone() };
+    place(&mut world, &[taken_over]);
+    let say = |world: &mut World, deployment_id| {
+        let healthy = AllocDeploymentStatus { healthy: Some(true), ..AllocDeploymentStatus::default() };
+        let update = AllocUpdate {
+            id: ids[0],
+            client_status: ClientStatus::Running,
+            deployment_id,
+            deployment_status: Some(healthy),
+            ..AllocUpdate::default()
+        };
+        world.apply(&Command::UpdateAllocs { updates: vec![update], evals: Vec::new(), time: world.now });
+    };
+    say(&mut world, first);
+    assert_eq!((app(&world, first).healthy_allocs, app(&world, second).healthy_allocs), (0, 0));
+    assert!(world.store.alloc(ids[0]).is_some_and(|alloc| alloc.client_status == ClientStatus::Running && !alloc.is_healthy()));
+    say(&mut world, second);
+    assert_eq!((app(&world, first).healthy_allocs, app(&world, second).healthy_allocs), (0, 1));
 }
 
 /// Success makes the version stable; an ended deployment does not change any more.

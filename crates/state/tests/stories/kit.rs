@@ -157,10 +157,10 @@ pub fn stage(world: &mut World, header: &RolloutHeader) {
     assert_eq!(try_stage(world, header), Outcome::Done);
 }
 
-/// With a deployment that waits for its turn.
+/// With a deployment that waits for its turn, and wants nothing but that.
 pub fn try_adopt(world: &mut World, header: &RolloutHeader) -> Outcome {
     let is_run = header.kind == RolloutKind::Run && header.regions.contains(&RegionName::from("west"));
-    let group = DeploymentState { desired_total: 1, progress_deadline: MINUTE, ..DeploymentState::default() };
+    let group = DeploymentState { progress_deadline: MINUTE, ..DeploymentState::default() };
     let deployment = is_run.then(|| Deployment {
         id: DeploymentId(world.new_id()),
         namespace: header.namespace.clone(),

@@ -216,6 +216,29 @@ fn terminal_phases() {
     }
 }
 
+/// A region says that it has completed only while it has: what was lost between decision and commit is made up for first.
+#[test]
+fn complete_when_it_says_so() {
+    let mut world = World::with_nodes(&["n1"]);
+    let header = header(1, "east", 0);
+    adopt(&mut world, &header);
+    walk(&mut world, &header, &[Phase::Running]);
+    let mut wanted = (*world.latest_deployment("web").expect("a deployment")).clone();
+    wanted.task_groups.entry("app".to_owned()).or_default().desired_total = 1;
+    let deployment_id = put_deployment(&mut world, wanted);
+    let deployed = model::Allocation { deployment_id, ..alloc(&mut world, 0) };
+    let ids = place(&mut world, &[deployed]);
+    world.report_health(&ids, true);
+    let decided = change(&world, &header, Phase::Blocked);
+    world.report(&ids, model::ClientStatus::Failed);
+    let outcome = world.try_apply(&Command::SetRolloutPhase(Box::new(decided.clone()))).outcome;
+    assert!(refused(outcome).contains("not complete here any more"));
+    let next = model::Allocation { deployment_id, ..alloc(&mut world, 0) };
+    let ids = place(&mut world, &[next]);
+    world.report_health(&ids, true);
+    assert_eq!(world.try_apply(&Command::SetRolloutPhase(Box::new(decided))).outcome, Outcome::Done);
+}
+
 /// What the deployment shows in each phase.
 #[test]
 fn shown_status() {
