@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
-use crate::alloc::{AllocHandle, Command, host_env};
+use crate::alloc::{AllocHandle, Command, host_env, parent_cgroup};
 use crate::caller::ForServers;
 use crate::config::Config;
 use crate::error::chain;
@@ -89,8 +89,10 @@ impl Client {
         let rpc_addr = advertised(config.rpc_advertise.as_deref(), bound);
         let node_id = store.node_id();
         let node = Arc::new(fingerprint::node(&config, node_id, secret, &drivers, &rpc_addr)?);
+        let mut host_env = host_env(config.options.get("env.denylist"), inherited());
+        host_env.extend(parent_cgroup(&std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default()));
         let shared = Arc::new(Shared {
-            host_env: host_env(config.options.get("env.denylist"), inherited()),
+            host_env,
             config,
             node,
             secret,

@@ -365,7 +365,11 @@ async fn one_after_the_other() {
 async fn restarts_and_ends() {
     let place = Place::new();
     let client = place.start().await;
-    let failing = place.region.put(service(shell("echo try; exit 7")));
+    let mut failing = service(shell("echo try; exit 7"));
+    // Longer than a busy machine takes to notice the end.
+    let update = failing.job.as_mut().map(Arc::make_mut).and_then(|job| job.task_groups[0].update.as_mut());
+    update.unwrap().min_healthy_time = 30 * SECOND;
+    let failing = place.region.put(failing);
     let done = place.region.put(batch(shell("echo done")));
     let update = place.region.until_status(failing, ClientStatus::Failed).await;
     assert_eq!((update.task_states["web"].restarts, update.task_states["web"].failed), (1, true));

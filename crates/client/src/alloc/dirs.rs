@@ -4,6 +4,9 @@
 //! <alloc_dir>/<id>/alloc/{data,logs,tmp}                      shared by its tasks
 //! <alloc_dir>/<id>/<task>/{local,secrets,private,tmp}         private holds what the drivers keep
 //! ```
+//!
+//! `secrets` is a folder on disk like the others, readable by the task's user only where that is the agent's: no memory is mounted, which would
+//! take root and would stay behind when an agent is killed for good.
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;

@@ -41,6 +41,13 @@ pub(crate) fn host_env(denylist: Option<&String>, env: impl Iterator<Item = (Str
     env.filter(|(name, _)| !name.starts_with("NOMAD_") && !denied.contains(&name.as_str())).collect()
 }
 
+/// `NOMAD_PARENT_CGROUP`: tasks stay in the agent's control group. `memberships` is the content of `/proc/self/cgroup`.
+pub(crate) fn parent_cgroup(memberships: &str) -> Option<(String, String)> {
+    // Version 2 has one hierarchy, number 0; the root has no name.
+    let path = memberships.lines().find_map(|line| line.strip_prefix("0::/")).filter(|path| !path.is_empty())?;
+    Some(("NOMAD_PARENT_CGROUP".to_owned(), path.to_owned()))
+}
+
 /// The environment, and what `${…}` in the task's other texts stands for.
 pub(crate) fn build(place: &Place<'_>) -> (BTreeMap<String, String>, Interpolator) {
     let mut interpolator = Interpolator::of_node(place.node, place.region);
@@ -278,6 +285,15 @@ mod tests {
             ("my_var", "1"),
         ]);
         assert_eq!(env, want);
+    }
+
+    /// The control group of version 2 by its name; the root has none, and version 1 has one for each controller.
+    #[test]
+    fn control_groups() {
+        let name = |text: &str| parent_cgroup(text).map(|(_, name)| name);
+        assert_eq!(name("0::/system.slice/steppe.service\n"), Some("system.slice/steppe.service".to_owned()));
+        assert_eq!(name("0::/\n"), None);
+        assert_eq!(name("4:memory:/user\n1:cpu:/user\n"), None);
     }
 
     /// The agent's credentials and settings do not reach tasks.

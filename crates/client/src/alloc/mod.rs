@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tracing::warn;
 
 pub(crate) use dirs::{AllocDir, HIDDEN, SHARED};
-pub(crate) use env::host_env;
+pub(crate) use env::{host_env, parent_cgroup};
 
 use crate::shared::Shared;
 use crate::store::Life;

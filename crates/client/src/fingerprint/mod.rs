@@ -1,4 +1,5 @@
-//! What this machine is and has. Looked at once, when the agent starts.
+//! What this machine is and has. Looked at once, when the agent starts: what changes later is what tasks use, and the region counts that by
+//! itself. Free space in particular, were it measured anew, would be counted twice, as files and as what allocations were given.
 
 mod cpu;
 mod host;
