@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{IdSource, Job, JobKey, MultiregionStrategy, Phase, RegionName, RolloutHeader, RolloutId, RolloutKind, Uuid};
 use multiregion::submission::{Answer, Answers, Decision, Verdict, Vote, answer, count, decide, stop};
-use state::{Command, Outcome, PhaseChange, Store};
+use state::{Command, Outcome, PhaseChange, Plan, Store};
 
 fn job(what: &str, regions: &[&str]) -> Job {
     testkit::job("web").env("WHAT", what).multiregion(MultiregionStrategy::default(), regions).build()
@@ -42,9 +42,15 @@ impl Region {
         assert!(matches!(self.apply(&command), Outcome::Registered { .. }));
     }
 
+    /// There are no nodes: the deployment is made to want nothing, so that it may be complete.
     fn walk(&mut self, phases: &[Phase]) {
         for to in phases {
             let head = self.0.rollout_head(&key()).cloned().expect("a head");
+            if let Some(deployment) = self.0.deployment(head.deployment_id) {
+                let mut deployment = (**deployment).clone();
+                deployment.task_groups.values_mut().for_each(|group| group.desired_total = 0);
+                self.apply(&Command::ApplyPlan(Box::new(Plan { deployment: Some(deployment), ..Plan::default() })));
+            }
             let change = PhaseChange {
                 id: head.header.id.clone(),
                 from: head.phase,
