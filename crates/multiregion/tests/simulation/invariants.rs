@@ -176,7 +176,9 @@ impl History {
                 if knew_nothing_of_it {
                     continue;
                 }
-                for region in regions.iter().copied().filter(|region| !excluded.contains(*region)) {
+                let excluded_there = self.asserted(new).excluded;
+                let is_reached = |region: &&RegionName| !excluded.contains(*region) && !excluded_there.contains(*region);
+                for region in regions.iter().copied().filter(is_reached) {
                     assert!(seen.header.deferred.contains(region), "{old} runs in {region} while {new} runs");
                 }
             }
@@ -188,7 +190,9 @@ impl History {
         let mut winners: BTreeMap<Option<&RolloutId>, Vec<(&RolloutId, &Seen)>> = BTreeMap::new();
         for (id, seen) in self.rollouts.iter().filter(|(_, seen)| seen.is_committed() && seen.header.kind == RolloutKind::Run) {
             let others = winners.entry(seen.header.base.as_ref()).or_default();
-            for (other, seen_other) in &*others {
+            // Who is excluded, or told that the origin is, gives up a vote that the origin may count.
+            let is_overridden = |id: &RolloutId| !self.asserted(id).excluded.is_empty();
+            for (other, seen_other) in others.iter().filter(|(other, _)| !is_overridden(id) && !is_overridden(other)) {
                 let common = seen.header.participants().find(|name| seen_other.header.participants().any(|other| other == *name));
                 assert_eq!(common, None, "{id} and {other} both replaced {:?}", seen.header.base);
             }

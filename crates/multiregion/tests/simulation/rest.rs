@@ -129,9 +129,12 @@ impl World {
         for name in seen.header.participants() {
             let Some(at) = self.position(name) else { continue };
             let store = &self.regions[at].store;
-            let is_past = store.rollout_head(&self.key).is_some_and(|head| {
-                head.header.id > seen.header.id || head.header.kind == RolloutKind::Stop || seen.phase(name) == Some(Phase::Stopped)
-            });
+            // One that was away from the beginning never had it.
+            let never_came = store.rollout_head(&self.key).is_none() && store.job(&self.key).is_none();
+            let is_past = never_came
+                || store.rollout_head(&self.key).is_some_and(|head| {
+                    head.header.id > seen.header.id || head.header.kind == RolloutKind::Stop || seen.phase(name) == Some(Phase::Stopped)
+                });
             assert!(is_past, "{}: the stop {} never came", name, seen.header.id);
             let is_stopped = store.rollout_head(&self.key).is_none_or(|head| head.header.kind != RolloutKind::Stop)
                 || store.job(&self.key).is_none_or(|job| job.stop);
