@@ -282,7 +282,9 @@ impl World {
             Write::SetNodeEligibility { .. } | Write::EvaluateNode { .. } | Write::PurgeNode { .. } => {
                 WriteValue::Node { eval_ids: vec![eval_id], node_modify_index: 31 }
             }
-            Write::CollectGarbage | Write::ReconcileSummaries | Write::SetJobStability { .. } => WriteValue::Done,
+            Write::CollectGarbage | Write::ReconcileSummaries | Write::SetJobStability { .. } | Write::OverrideRollout { .. } => {
+                WriteValue::Done
+            }
             Write::DeregisterJob { global: true, .. } => {
                 WriteValue::Job { eval_id, job_modify_index: 31, warnings: String::new(), unreached: vec!["east".into()] }
             }
