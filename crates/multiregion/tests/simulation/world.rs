@@ -333,7 +333,9 @@ impl World {
                     self.ask(at, beyond.into_iter().collect());
                     return;
                 }
-                let answers = in_order(&open.job, asked, answers);
+                // Whom there was no time to ask is silent, as in the server.
+                let asked: BTreeSet<RegionName> = asked.union(&beyond).cloned().collect();
+                let answers = in_order(&open.job, &asked, answers);
                 let uuid: Uuid = self.dice.0.next_uuid();
                 match submission::decide(&open.job, &self.regions[at].name.clone(), &answers, uuid, "", self.now) {
                     Decision::Propose(header) => self.propose(at, open, Arc::new(*header)),
