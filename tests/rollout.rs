@@ -272,3 +272,31 @@ fn a_rollout_is_followed_to_its_end_on_request() {
         assert!(row.starts_with(region) && row.ends_with("failed"), "{status}");
     }
 }
+
+#[test]
+fn a_rollout_is_paused_resumed_and_aborted_as_a_whole() {
+    // from any region: paused where it rolls and where it waits, resumed, and aborted: version one is everywhere again
+    let cluster = cluster();
+    let slow = |version: &str| job("whole", version, &REGIONS, ONE_BY_ONE, "").update("min_healthy_time = \"3s\"\nauto_revert = true");
+    cluster.submit("north-server-1", &job("whole", "one", &REGIONS, ONE_BY_ONE, ""), &[]).ok();
+    wait_for(&cluster, "whole", [Successful; 3]);
+    cluster.submit("north-server-1", &slow("two"), &[]).ok();
+    wait_for(&cluster, "whole", [Running, Pending, Pending]);
+    let act = |action: &str| cluster.steppe("west-server-1", &["job", "rollout", action, "-yes", "whole"]);
+    settled("west has heard of all", || act("pause").out, |printed| printed.lines().count() == 3);
+    wait_for(&cluster, "whole", [Paused; 3]);
+    assert!(act("pause").fails_with(1).contains("Nothing to pause"));
+    settled("west has heard of all", || act("resume").out, |printed| printed.lines().count() == 3);
+    wait_for(&cluster, "whole", [Running, Pending, Pending]);
+    let asked = cluster.steppe_with("south-server-1", &["job", "rollout", "abort", "whole"], "n\n").ok();
+    assert!(asked.contains("fails in every region") && asked.contains("Are you sure"), "{asked}");
+    act("abort").ok();
+    settled(
+        "all have failed",
+        || cluster.rollout_deployments("whole", &REGIONS),
+        |seen| seen.iter().all(|found| found.as_ref().is_some_and(|found| (found.job_version, found.status) == (1, Failed))),
+    );
+    all_say(&cluster, "whole", "one");
+    let status = cluster.steppe("south-server-1", &["job", "rollout", "status", "whole"]).ok();
+    assert!(status.contains("Aborted") && status.contains("the rollout was aborted"), "{status}");
+}

@@ -37,8 +37,12 @@ fn job() -> JobFile {
 }
 
 fn job_called(id: &str) -> JobFile {
+    job_with(id, "on_failure = \"fail_all\"")
+}
+
+fn job_with(id: &str, strategy: &str) -> JobFile {
     let regions = format!(
-        "multiregion {{\nstrategy {{\n max_parallel = 1\n on_failure = \"fail_all\"\n}}\nregion \"west\" {{\n count = {COUNT}\n}}\nregion \"east\" {{\n count = {COUNT}\n}}\n}}"
+        "multiregion {{\nstrategy {{\n max_parallel = 1\n {strategy}\n}}\nregion \"west\" {{\n count = {COUNT}\n}}\nregion \"east\" {{\n count = {COUNT}\n}}\n}}"
     );
     JobFile::service(id).count(0).job(&regions).update("min_healthy_time = \"1500ms\"\nmax_parallel = 1\nauto_revert = true")
 }
@@ -251,4 +255,71 @@ fn a_region_that_is_away_is_named_and_learns_of_a_stop_when_it_returns() {
     let east = cluster.leader("east");
     cluster.running_of(&east, "multi", 0);
     settled("the job is stopped in east", || cluster.job(&east, "multi").map(|job| job.stop), |stop| *stop == Some(true));
+}
+
+#[test]
+fn a_region_that_is_lost_in_its_turn_is_released_and_then_excluded() {
+    // west goes in its turn: east waits, until a person says that nobody need wait for west's turn, and then that west takes no part
+    let cluster = cluster();
+    cluster.submit("west-server-1", &job(), &[]).ok();
+    wait_for(&cluster, [Running, Pending]);
+    cluster.kill(&["west-servers"]);
+    let east = cluster.leader("east");
+    let is_east = |wanted: DeploymentStatus| {
+        until(&format!("east is {wanted}"), || (cluster.deployment(&east, "multi")?.status == wanted).then_some(()));
+    };
+    let asserted = |action: &str| cluster.steppe(&east, &["job", "rollout", action, "-region", "west", "-yes", "multi"]);
+    assert!(cluster.steppe(&east, &["job", "rollout", "release", "-yes", "multi"]).fails_with(1).contains("Which region"));
+    assert!(cluster.steppe(&east, &["job", "rollout", "release", "-region", "mars", "-yes", "multi"]).fails_with(1).contains("mars"));
+    let printed = asserted("release").ok();
+    assert!(printed.contains("no longer wait for its turn"), "{printed}");
+    is_east(Blocked);
+    let status = cluster.steppe(&east, &["job", "rollout", "status", "multi"]).ok();
+    assert!(status.lines().any(|line| line.starts_with("west") && line.contains("(released)")), "{status}");
+    let printed = asserted("exclude").ok();
+    assert!(printed.contains("takes no part"), "{printed}");
+    is_east(Successful);
+    // it hears of it when it is back, and ends its part
+    cluster.start(&["west-servers"]);
+    let west = cluster.leader("west");
+    until_within(DETECTED, "west has ended its part", || (cluster.deployment(&west, "multi")?.status == Failed).then_some(()));
+    let rollout = ask(cluster.api(&west).job_rollout("multi", &Query::new())).expect("a rollout").value;
+    let own = rollout.regions.iter().find(|region| region.region == "west").expect("west");
+    assert!(own.forced && own.excluded && own.released && own.cause.contains("excluded"), "{own:?}");
+    assert_eq!(cluster.deployment(&east, "multi").expect("a deployment").status, Successful);
+}
+
+#[test]
+fn a_region_that_is_away_joins_late_where_the_job_says_so() {
+    // version two is submitted while east is away: west goes on alone, east follows when it is back, in the same version
+    let cluster = cluster();
+    let version = |n: &str| job_with("multi", "unreachable = \"defer\"").script(&format!("echo version {n}; exec sleep 3600"));
+    cluster.submit("west-server-1", &version("one"), &[]).ok();
+    ends_well(&cluster);
+    cluster.kill(&["east-servers"]);
+    let west = cluster.leader("west");
+    until_within(DETECTED, "west no longer knows a way to east", || {
+        let regions = ask(cluster.api(&west).regions()).ok()?;
+        (regions == ["west"]).then_some(())
+    });
+    cluster.submit(&west, &version("two"), &[]).ok();
+    let has_two = |server: &str| {
+        let deployment = cluster.deployment(server, "multi")?;
+        ((deployment.job_version, deployment.status) == (1, Successful)).then_some(())
+    };
+    until("west is through with version two", || has_two(&west));
+    let status = cluster.steppe(&west, &["job", "rollout", "status", "multi"]).ok();
+    assert!(status.lines().any(|line| line.starts_with("east") && line.contains("(deferred)")), "{status}");
+    cluster.submit(&west, &version("two"), &[]).ok();
+    assert_eq!(cluster.job(&west, "multi").expect("a job").version, 1, "the same again is no news");
+    cluster.start(&["east-servers"]);
+    let east = cluster.leader("east");
+    until_within(DETECTED, "east has joined", || has_two(&east));
+    for server in [&west, &east] {
+        let said = || {
+            let running = cluster.allocs(server, "multi").into_iter().filter(|alloc| alloc.client_status.as_str() == "running");
+            running.map(|alloc| cluster.stdout(server, &alloc, &Query::new())).collect::<Vec<_>>()
+        };
+        settled("everybody runs version two", said, |said| *said == ["version two\n"; COUNT]);
+    }
 }

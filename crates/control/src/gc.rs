@@ -136,8 +136,8 @@ fn rollouts(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
 }
 
 /// Whether another region may still need to hear of it. The head of a job always: one that was away learns from it what to do. What another
-/// region proposed and withdrew never: its origin tells. Everything else until each region that may have voted for it has voted for a later
-/// one, because without its end that region could not.
+/// region proposed and withdrew never: its origin tells. Everything else until each region that may have voted for it, or was away and has yet
+/// to hear of it, has voted for a later one, because without its end that region could not.
 fn is_still_told(view: &Store, rollout: &Rollout) -> bool {
     let header = &rollout.header;
     let key = header.job_key();
@@ -151,8 +151,5 @@ fn is_still_told(view: &Store, rollout: &Rollout) -> bool {
         let later = &other.header;
         other.phase.is_adopted() && later.kind == RolloutKind::Run && later.id > header.id && later.job_key() == key
     };
-    !view
-        .rollouts()
-        .filter(is_later)
-        .any(|later| header.participants().all(|region| later.header.participants().any(|other| other == region)))
+    !view.rollouts().filter(is_later).any(|later| header.everybody().all(|region| later.header.participants().any(|other| other == region)))
 }

@@ -88,6 +88,13 @@ words!(/// What makes an allocation healthy.
     HealthCheck { #[default] Unset = "", Checks = "checks", TaskStates = "task_states", Manual = "manual" });
 words!(/// What the other regions do when one fails.
     OnFailure { #[default] FailRemaining = "", FailAll = "fail_all", FailLocal = "fail_local" });
+words!(/// What happens to a submission when a region cannot be asked.
+Unreachable {
+    /// It is refused.
+    #[default] Reject = "reject",
+    /// The region adopts it when it returns.
+    Defer = "defer",
+});
 words!(/// When a task runs, relative to the main tasks.
     LifecycleHook { #[default] Unset = "", Prestart = "prestart", Poststart = "poststart", Poststop = "poststop" });
 words!(/// Where a drain stands.

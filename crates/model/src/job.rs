@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::json::nullable;
 use crate::{
     Absent, DelayFunction, DriverConfig, HealthCheck, JobId, JobStatus, JobType, LifecycleHook, Namespace, NetworkResource, OnFailure,
-    Resources, RestartMode,
+    Resources, RestartMode, Unreachable,
 };
 
 /// A job: what to run, as its owner wrote it, in canonical form.
@@ -418,7 +418,7 @@ pub struct Multiregion {
 }
 
 /// How a change rolls over the regions.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct MultiregionStrategy {
     /// Default 0 (=all regions at once).
@@ -427,6 +427,23 @@ pub struct MultiregionStrategy {
     /// Default "".
     #[serde(rename = "OnFailure")]
     pub on_failure: OnFailure,
+    /// Not part of the existing interface, and not in JSON where it is the default, "reject".
+    #[serde(rename = "Unreachable")]
+    pub unreachable: Unreachable,
+}
+
+impl Serialize for MultiregionStrategy {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let is_shown = !serializer.is_human_readable() || self.unreachable != Unreachable::default();
+        let mut fields = serializer.serialize_struct("MultiregionStrategy", if is_shown { 3 } else { 2 })?;
+        fields.serialize_field("MaxParallel", &self.max_parallel)?;
+        fields.serialize_field("OnFailure", &self.on_failure)?;
+        if is_shown {
+            fields.serialize_field("Unreachable", &self.unreachable)?;
+        }
+        fields.end()
+    }
 }
 
 /// What differs in one region.

@@ -1,5 +1,6 @@
 //! Rollouts: one change of one job over an ordered list of regions.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -63,7 +64,68 @@ impl RolloutHeader {
 
     /// Regions that must vote and adopt: the listed ones and the dropped ones, without the deferred.
     pub fn participants(&self) -> impl Iterator<Item = &RegionName> {
-        self.regions.iter().chain(&self.dropped).filter(|region| !self.deferred.contains(region))
+        self.everybody().filter(|region| !self.deferred.contains(region))
+    }
+
+    /// Every region that has to do with it, in the order of the list, dropped ones last.
+    pub fn everybody(&self) -> impl Iterator<Item = &RegionName> {
+        self.regions.iter().chain(&self.dropped)
+    }
+}
+
+/// What people asserted about a rollout, in whatever region. It only grows, so copies of it are put together without asking who is newer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overrides {
+    /// Each of these has done its part for the order: nobody waits for its turn to end.
+    pub released: BTreeSet<RegionName>,
+    /// These take no part: nobody waits for them, and what they do counts for nobody else.
+    pub excluded: BTreeSet<RegionName>,
+    /// Wherever the rollout has not ended, it fails.
+    pub aborted: bool,
+}
+
+impl Overrides {
+    pub fn is_empty(&self) -> bool {
+        self.released.is_empty() && self.excluded.is_empty() && !self.aborted
+    }
+
+    /// Takes over what is new in `other`; says whether anything was.
+    pub fn merge(&mut self, other: &Self) -> bool {
+        let before = (self.released.len(), self.excluded.len(), self.aborted);
+        self.released.extend(other.released.iter().cloned());
+        self.excluded.extend(other.excluded.iter().cloned());
+        self.aborted |= other.aborted;
+        before != (self.released.len(), self.excluded.len(), self.aborted)
+    }
+}
+
+/// [`Overrides`] as they travel: a bit for each region, in the order of [`RolloutHeader::everybody`], because a record has to fit into a
+/// datagram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideBits {
+    pub released: u64,
+    pub excluded: u64,
+    pub aborted: bool,
+}
+
+impl OverrideBits {
+    /// Regions behind this one in the list have no bit.
+    pub const REGIONS_MAX: usize = 64;
+
+    pub fn new(overrides: &Overrides, header: &RolloutHeader) -> Self {
+        let bits = |set: &BTreeSet<RegionName>| {
+            let regions = header.everybody().take(Self::REGIONS_MAX).enumerate();
+            regions.filter(|(_, region)| set.contains(*region)).fold(0, |bits, (at, _)| bits | 1 << at)
+        };
+        Self { released: bits(&overrides.released), excluded: bits(&overrides.excluded), aborted: overrides.aborted }
+    }
+
+    pub fn overrides(&self, header: &RolloutHeader) -> Overrides {
+        let regions = |bits: u64| {
+            let regions = header.everybody().take(Self::REGIONS_MAX).enumerate();
+            regions.filter(|(at, _)| bits >> at & 1 == 1).map(|(_, region)| region.clone()).collect()
+        };
+        Overrides { released: regions(self.released), excluded: regions(self.excluded), aborted: self.aborted }
     }
 }
 
@@ -84,6 +146,8 @@ pub struct Rollout {
     pub deployment_id: DeploymentId,
     /// The source specification, as submitted; `None` for kind stop.
     pub source: Option<Arc<Job>>,
+    /// What people asserted here, and what this region has heard that they asserted elsewhere.
+    pub overrides: Overrides,
     pub create_index: u64,
     /// Raft index of the last change: `seq` of the record.
     pub modify_index: u64,
@@ -102,6 +166,10 @@ pub struct RegionRecord {
     pub cause: String,
     pub cause_region: RegionName,
     pub forced: bool,
+    /// What people asserted, as far as this region knows.
+    pub overrides: OverrideBits,
+    /// Some region could not be asked and joins late: whoever does not know the rollout asks for it.
+    pub has_deferred: bool,
     pub deployment_id: DeploymentId,
     pub job_version: u64,
     /// Grows only when the region is restored or bootstrapped again.

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use model::{OnFailure, Phase, RegionName, RolloutHeader, RolloutKind};
+use model::{OnFailure, Overrides, Phase, RegionName, RolloutHeader, RolloutKind};
 
 /// What is known of the regions of one rollout: the own phase as committed here, the others' as they published it. A region of which nothing
 /// is known is missing.
@@ -29,6 +29,8 @@ pub enum Move {
     Complete,
     /// A peer failed, and the mode says that this region fails too.
     FailWithPeer(RegionName),
+    /// A person ended the rollout, or this region's part in it; how, in words.
+    FailByPerson(&'static str),
     /// A peer failed, and this region need not.
     Hold(RegionName),
     /// Everybody is complete: promise not to fail by oneself any more.
@@ -51,90 +53,152 @@ pub struct Local {
     pub gone: Option<&'static str>,
 }
 
-/// What `me` does next in the rollout of `header`, if anything. `own` is its present phase.
-pub fn next(header: &RolloutHeader, me: &RegionName, own: Phase, phases: &Phases, local: Local) -> Option<Move> {
+/// What `me` does next in the rollout of `header`, if anything. `own` is its present phase; `overrides` is what people asserted anywhere.
+pub fn next(header: &RolloutHeader, me: &RegionName, own: Phase, phases: &Phases, overrides: &Overrides, local: Local) -> Option<Move> {
+    let look = Look { header, me, phases, overrides };
     if own.is_adopted()
         && !own.is_terminal()
-        && !header.dropped.contains(me)
-        && let Some(why) = local.gone
+        && let Some(end) = look.ended_by_person().or_else(|| look.gone(local))
     {
-        return Some(Move::Cancel(why));
+        return Some(end);
     }
     match own {
-        Phase::Voted => decided(header, me, phases),
-        Phase::Adopted if header.dropped.contains(me) => all_adopted(header, me, phases).then_some(Move::Drop),
-        Phase::Adopted => {
-            failed_with(header, me, phases).or_else(|| (!local.newer_staged && may_start(header, me, phases)).then_some(Move::Start))
+        Phase::Voted => look.decided(),
+        Phase::Adopted if header.dropped.contains(me) => look.all_adopted().then_some(Move::Drop),
+        Phase::Adopted => look.failed_with().or_else(|| (!local.newer_staged && look.may_start()).then_some(Move::Start)),
+        Phase::Running => look.failed_with().or_else(|| local.complete.then_some(Move::Complete)),
+        Phase::Paused => look.failed_with(),
+        Phase::Blocked => {
+            look.failed_with().or_else(|| look.held_by()).or_else(|| look.all_others(may_be_voted_with).then_some(Move::Vote))
         }
-        Phase::Running => failed_with(header, me, phases).or_else(|| local.complete.then_some(Move::Complete)),
-        Phase::Paused => failed_with(header, me, phases),
-        Phase::Blocked => failed_with(header, me, phases)
-            .or_else(|| held_by(header, me, phases))
-            .or_else(|| all_others(header, me, phases, may_be_voted_with).then_some(Move::Vote)),
-        Phase::Unblocking => failed_with(header, me, phases)
-            .or_else(|| held_by(header, me, phases))
-            .or_else(|| all_others(header, me, phases, has_voted).then_some(Move::Finish)),
-        Phase::Held => failed_with(header, me, phases),
+        Phase::Unblocking => look.failed_with().or_else(|| look.held_by()).or_else(|| look.all_others(has_voted).then_some(Move::Finish)),
+        Phase::Held => look.failed_with(),
         Phase::Rejected | Phase::Withdrawn | Phase::Successful | Phase::Failed | Phase::Cancelled | Phase::Dropped | Phase::Stopped => None,
     }
 }
 
-/// The origin's own record is the decision.
-fn decided(header: &RolloutHeader, me: &RegionName, phases: &Phases) -> Option<Move> {
-    let origin = &header.id.origin;
-    if header.kind == RolloutKind::Stop {
-        // A stop has no barrier: whoever has heard of it does it.
-        return Some(Move::Adopt);
-    }
-    if origin == me {
-        // The origin decides when it has all votes, in the request that submitted it.
-        return None;
-    }
-    match phases.get(origin) {
-        Some(phase) if phase.is_adopted() => Some(Move::Adopt),
-        Some(Phase::Withdrawn | Phase::Rejected) => Some(Move::Withdraw),
-        _ => None,
-    }
-}
-
-/// Every participant has adopted, and fewer than `max_parallel` earlier regions are not done.
-fn may_start(header: &RolloutHeader, me: &RegionName, phases: &Phases) -> bool {
-    if !all_adopted(header, me, phases) {
+/// Whether a region that was away may take the rollout now that it has heard of it: one that was left out, to stop the job, as soon as the
+/// rollout is known to be decided; one that is listed when all others have succeeded.
+pub fn may_join(header: &RolloutHeader, me: &RegionName, phases: &Phases, overrides: &Overrides) -> bool {
+    let look = Look { header, me, phases, overrides };
+    if overrides.aborted || !header.deferred.contains(me) || !look.counts_at_all(me) {
         return false;
     }
-    let max_parallel = usize::try_from(header.strategy.max_parallel).unwrap_or(0);
-    if max_parallel == 0 {
-        return true;
+    if header.dropped.contains(me) {
+        return look.is_committed();
     }
-    let earlier = header.regions.iter().take_while(|region| *region != me).filter(|region| !header.deferred.contains(region));
-    earlier.filter(|region| !phases.get(*region).is_some_and(Phase::is_done)).count() < max_parallel
+    let listed = header.regions.iter().filter(|region| *region != me && look.counts(region));
+    look.is_committed() && listed.into_iter().all(|region| phases.get(region) == Some(&Phase::Successful))
 }
 
-fn all_adopted(header: &RolloutHeader, me: &RegionName, phases: &Phases) -> bool {
-    header.participants().filter(|region| *region != me).all(|region| phases.get(region).is_some_and(Phase::is_adopted))
+/// One region's look at a rollout.
+struct Look<'a> {
+    header: &'a RolloutHeader,
+    me: &'a RegionName,
+    phases: &'a Phases,
+    overrides: &'a Overrides,
 }
 
-/// The failed region because of which `me` fails too.
-fn failed_with(header: &RolloutHeader, me: &RegionName, phases: &Phases) -> Option<Move> {
-    // What a region does that joined late stays its own affair.
-    let failed = |region: &&RegionName| phases.get(*region) == Some(&Phase::Failed) && !header.deferred.contains(region);
-    let cause = match header.strategy.on_failure {
-        OnFailure::FailAll => header.regions.iter().filter(|region| *region != me).find(failed),
-        OnFailure::FailRemaining => header.regions.iter().take_while(|region| *region != me).find(failed),
-        OnFailure::FailLocal => None,
-    };
-    cause.cloned().map(Move::FailWithPeer)
-}
+impl Look<'_> {
+    fn is(&self, region: &RegionName, test: impl Fn(Phase) -> bool) -> bool {
+        self.phases.get(region).is_some_and(|phase| test(*phase))
+    }
 
-/// Some region failed and this one need not.
-fn held_by(header: &RolloutHeader, me: &RegionName, phases: &Phases) -> Option<Move> {
-    let mut others = header.regions.iter().filter(|region| *region != me && !header.deferred.contains(region));
-    others.find(|region| phases.get(*region) == Some(&Phase::Failed)).cloned().map(Move::Hold)
-}
+    /// What the region does matters to the others: it did not join late, and nobody excluded it.
+    fn counts(&self, region: &RegionName) -> bool {
+        !self.header.deferred.contains(region) && self.counts_at_all(region)
+    }
 
-fn all_others(header: &RolloutHeader, me: &RegionName, phases: &Phases, is: fn(Phase) -> bool) -> bool {
-    let others = header.regions.iter().filter(|region| *region != me && !header.deferred.contains(region));
-    others.into_iter().all(|region| phases.get(region).is_some_and(|phase| is(*phase)))
+    fn counts_at_all(&self, region: &RegionName) -> bool {
+        !self.overrides.excluded.contains(region)
+    }
+
+    fn ended_by_person(&self) -> Option<Move> {
+        let why = if self.overrides.aborted {
+            "the rollout was aborted"
+        } else if !self.counts_at_all(self.me) {
+            "the region was excluded from the rollout"
+        } else {
+            return None;
+        };
+        // A region that is left out has nothing to fail at.
+        Some(if self.header.dropped.contains(self.me) { Move::Cancel(why) } else { Move::FailByPerson(why) })
+    }
+
+    fn gone(&self, local: Local) -> Option<Move> {
+        local.gone.filter(|_| !self.header.dropped.contains(self.me)).map(Move::Cancel)
+    }
+
+    /// The origin's own record is the decision. Nobody adopts before it.
+    fn is_committed(&self) -> bool {
+        self.header.participants().any(|region| self.is(region, |phase| phase.is_adopted()))
+    }
+
+    fn decided(&self) -> Option<Move> {
+        let origin = &self.header.id.origin;
+        if self.header.kind == RolloutKind::Stop {
+            // A stop has no barrier: whoever has heard of it does it.
+            return Some(Move::Adopt);
+        }
+        if origin == self.me {
+            // The origin decides when it has all votes, in the request that submitted it.
+            return None;
+        }
+        if !self.counts_at_all(self.me) {
+            return Some(Move::Withdraw);
+        }
+        if self.is_committed() {
+            return Some(Move::Adopt);
+        }
+        let is_given_up = self.is(origin, |phase| matches!(phase, Phase::Withdrawn | Phase::Rejected)) || !self.counts_at_all(origin);
+        is_given_up.then_some(Move::Withdraw)
+    }
+
+    /// Every participant has adopted, and fewer than `max_parallel` earlier regions are not done.
+    fn may_start(&self) -> bool {
+        if !self.all_adopted() {
+            return false;
+        }
+        let max_parallel = usize::try_from(self.header.strategy.max_parallel).unwrap_or(0);
+        if max_parallel == 0 {
+            return true;
+        }
+        let earlier = self.header.regions.iter().take_while(|region| *region != self.me).filter(|region| self.counts(region));
+        let is_done = |region: &RegionName| self.overrides.released.contains(region) || self.is(region, |phase| phase.is_done());
+        earlier.filter(|region| !is_done(region)).count() < max_parallel
+    }
+
+    fn all_adopted(&self) -> bool {
+        let mut others = self.header.participants().filter(|region| *region != self.me && self.counts(region));
+        others.all(|region| self.is(region, |phase| phase.is_adopted()))
+    }
+
+    /// The failed region because of which `me` fails too.
+    fn failed_with(&self) -> Option<Move> {
+        if self.header.deferred.contains(self.me) {
+            return None;
+        }
+        // What a region does that joined late stays its own affair.
+        let failed = |region: &&RegionName| self.is(region, |phase| phase == Phase::Failed) && self.counts(region);
+        let regions = &self.header.regions;
+        let cause = match self.header.strategy.on_failure {
+            OnFailure::FailAll => regions.iter().filter(|region| *region != self.me).find(failed),
+            OnFailure::FailRemaining => regions.iter().take_while(|region| *region != self.me).find(failed),
+            OnFailure::FailLocal => None,
+        };
+        cause.cloned().map(Move::FailWithPeer)
+    }
+
+    /// Some region failed and this one need not.
+    fn held_by(&self) -> Option<Move> {
+        let mut others = self.header.regions.iter().filter(|region| *region != self.me && self.counts(region));
+        others.find(|region| self.is(region, |phase| phase == Phase::Failed)).cloned().map(Move::Hold)
+    }
+
+    fn all_others(&self, test: fn(Phase) -> bool) -> bool {
+        let mut others = self.header.regions.iter().filter(|region| *region != self.me && self.counts(region));
+        others.all(|region| self.is(region, test))
+    }
 }
 
 fn may_be_voted_with(phase: Phase) -> bool {
@@ -162,7 +226,7 @@ mod tests {
             regions: vec!["a".into(), "b".into(), "c".into()],
             dropped: vec![],
             deferred: vec![],
-            strategy: MultiregionStrategy { max_parallel, on_failure },
+            strategy: MultiregionStrategy { max_parallel, on_failure, ..Default::default() },
             author: String::new(),
             submit_time: 0,
         }
@@ -177,7 +241,8 @@ mod tests {
             .collect();
         let me = RegionName::from(me);
         let own = phases[&me];
-        let got = next(&header(max_parallel, on_failure), &me, own, &phases, Local { complete, ..Default::default() });
+        let got =
+            next(&header(max_parallel, on_failure), &me, own, &phases, &Overrides::default(), Local { complete, ..Default::default() });
         let got = got.map_or("-".to_owned(), |next| format!("{next:?}"));
         assert_eq!(got, want, "k={max_parallel} {on_failure:?} {known}, seen by {me}");
     }
@@ -188,7 +253,8 @@ mod tests {
     #[test]
     fn deciding() {
         check(1, FailAll, "a=voted b=voted c=voted", "b", false, "-");
-        check(1, FailAll, "b=voted c=adopted", "b", false, "-");
+        // Nobody adopts before the origin has.
+        check(1, FailAll, "b=voted c=adopted", "b", false, "Adopt");
         check(1, FailAll, "a=adopted b=voted", "b", false, "Adopt");
         check(1, FailAll, "a=failed b=voted", "b", false, "Adopt");
         check(1, FailAll, "a=cancelled b=voted", "b", false, "Adopt");
@@ -254,10 +320,10 @@ mod tests {
         let everywhere = |phase: Phase| -> Phases { ["a", "b", "c"].map(|name| (RegionName::from(name), phase)).into() };
         let (header, a) = (header(1, FailAll), RegionName::from("a"));
         let local = Local { newer_staged: true, complete: true, gone: None };
-        assert_eq!(next(&header, &a, Phase::Adopted, &everywhere(Phase::Adopted), local), None);
-        assert_eq!(next(&header, &a, Phase::Running, &everywhere(Phase::Adopted), local), Some(Move::Complete));
+        assert_eq!(next(&header, &a, Phase::Adopted, &everywhere(Phase::Adopted), &Overrides::default(), local), None);
+        assert_eq!(next(&header, &a, Phase::Running, &everywhere(Phase::Adopted), &Overrides::default(), local), Some(Move::Complete));
         let local = Local { newer_staged: false, ..local };
-        assert_eq!(next(&header, &a, Phase::Adopted, &everywhere(Phase::Adopted), local), Some(Move::Start));
+        assert_eq!(next(&header, &a, Phase::Adopted, &everywhere(Phase::Adopted), &Overrides::default(), local), Some(Move::Start));
     }
 
     /// A job that was stopped or changed here alone ends the rollout here, whatever its phase, unless it has ended or is not adopted.
@@ -266,7 +332,7 @@ mod tests {
         for phase in Phase::ALL.iter().copied() {
             let phases: Phases = ["a", "b", "c"].map(|name| (RegionName::from(name), Phase::Voted)).into();
             let local = Local { complete: true, newer_staged: false, gone: Some("why") };
-            let got = next(&header(1, FailAll), &"b".into(), phase, &phases, local);
+            let got = next(&header(1, FailAll), &"b".into(), phase, &phases, &Overrides::default(), local);
             let want = (phase != Phase::Voted && !phase.is_terminal()).then_some(Move::Cancel("why"));
             assert_eq!(got, want, "{phase}");
         }
@@ -279,7 +345,7 @@ mod tests {
         let phases: Phases = [("a", Phase::Blocked), ("b", Phase::Failed), ("c", Phase::Blocked)]
             .map(|(name, phase)| (RegionName::from(name), phase))
             .into();
-        assert_eq!(next(&header, &"a".into(), Phase::Blocked, &phases, Local::default()), Some(Move::Vote));
+        assert_eq!(next(&header, &"a".into(), Phase::Blocked, &phases, &Overrides::default(), Local::default()), Some(Move::Vote));
     }
 
     /// A region that is no longer listed stops the job once everybody has adopted, and its own failure does not count.
@@ -294,20 +360,130 @@ mod tests {
                 .collect()
         };
         let d = RegionName::from("d");
-        assert_eq!(next(&header, &d, Phase::Adopted, &phases("a=adopted b=adopted c=voted d=adopted"), Local::default()), None);
         assert_eq!(
-            next(&header, &d, Phase::Adopted, &phases("a=adopted b=adopted c=adopted d=adopted"), Local::default()),
+            next(&header, &d, Phase::Adopted, &phases("a=adopted b=adopted c=voted d=adopted"), &Overrides::default(), Local::default()),
+            None
+        );
+        assert_eq!(
+            next(&header, &d, Phase::Adopted, &phases("a=adopted b=adopted c=adopted d=adopted"), &Overrides::default(), Local::default()),
             Some(Move::Drop)
         );
         let a = RegionName::from("a");
         assert_eq!(
-            next(&header, &a, Phase::Adopted, &phases("a=adopted b=adopted c=adopted"), Local::default()),
+            next(&header, &a, Phase::Adopted, &phases("a=adopted b=adopted c=adopted"), &Overrides::default(), Local::default()),
             None,
             "d has not adopted"
         );
         assert_eq!(
-            next(&header, &a, Phase::Adopted, &phases("a=adopted b=adopted c=adopted d=dropped"), Local::default()),
+            next(&header, &a, Phase::Adopted, &phases("a=adopted b=adopted c=adopted d=dropped"), &Overrides::default(), Local::default()),
             Some(Move::Start)
         );
+    }
+
+    /// What people assert: `released=a excluded=b aborted`.
+    fn check_overridden(asserted: &str, known: &str, me: &str, header: &RolloutHeader, want: &str) {
+        let mut overrides = Overrides::default();
+        for item in asserted.split_whitespace() {
+            match item.split_once('=') {
+                Some(("released", region)) => _ = overrides.released.insert(region.into()),
+                Some(("excluded", region)) => _ = overrides.excluded.insert(region.into()),
+                _ => overrides.aborted = true,
+            }
+        }
+        let items = known.split_whitespace().filter_map(|item| item.split_once('='));
+        let phases: Phases = items.map(|(name, phase)| (name.into(), phase.parse().expect("a phase"))).collect();
+        let me = RegionName::from(me);
+        let got = next(header, &me, phases[&me], &phases, &overrides, Local::default());
+        assert_eq!(got.map_or("-".to_owned(), |next| format!("{next:?}")), want, "{asserted}: {known} seen by {me}");
+    }
+
+    /// A released region has done its part for the order, and for nothing else.
+    #[test]
+    fn released() {
+        let header = header(1, FailAll);
+        check_overridden("", "a=running b=adopted c=adopted", "b", &header, "-");
+        check_overridden("released=a", "a=running b=adopted c=adopted", "b", &header, "Start");
+        check_overridden("released=a", "a=running b=adopted c=adopted", "c", &header, "-");
+        check_overridden("released=a", "b=adopted c=adopted", "b", &header, "-");
+        check_overridden("released=a", "a=running b=blocked c=blocked", "b", &header, "-");
+        check_overridden("released=a", "a=failed b=blocked c=blocked", "b", &header, "FailWithPeer(\"a\")");
+    }
+
+    /// An excluded region counts for nobody, whatever it does, and ends its own part when it hears of it.
+    #[test]
+    fn excluded() {
+        let header = header(1, FailAll);
+        check_overridden("", "b=adopted c=adopted", "b", &header, "-");
+        check_overridden("excluded=a", "b=adopted c=adopted", "b", &header, "Start");
+        check_overridden("excluded=a", "a=failed b=adopted c=adopted", "b", &header, "Start");
+        check_overridden("excluded=a", "a=running b=blocked c=blocked", "b", &header, "Vote");
+        check_overridden("excluded=a", "a=running b=unblocking c=unblocking", "b", &header, "Finish");
+        check_overridden("excluded=b", "b=voted", "b", &header, "Withdraw");
+        for phase in ["adopted", "running", "paused", "blocked", "held", "unblocking"] {
+            let end = "FailByPerson(\"the region was excluded from the rollout\")";
+            check_overridden("excluded=b", &format!("a=blocked b={phase} c=adopted"), "b", &header, end);
+        }
+        check_overridden("excluded=b", "a=blocked b=successful c=adopted", "b", &header, "-");
+        // An origin that is gone for good decides nothing any more; what it has decided stays.
+        check_overridden("excluded=a", "b=voted c=voted", "b", &header, "Withdraw");
+        check_overridden("excluded=a", "b=voted c=adopted", "b", &header, "Adopt");
+        let header = RolloutHeader { dropped: vec!["d".into()], ..header };
+        check_overridden("excluded=d", "a=adopted b=adopted c=adopted", "a", &header, "Start");
+        check_overridden("excluded=d", "d=adopted", "d", &header, "Cancel(\"the region was excluded from the rollout\")");
+    }
+
+    /// An aborted rollout fails wherever it has not ended, under every mode.
+    #[test]
+    fn aborted() {
+        for mode in [FailAll, FailRemaining, FailLocal] {
+            let header = header(1, mode);
+            for phase in Phase::ALL.iter().filter(|phase| phase.is_adopted()) {
+                let end = if phase.is_terminal() { "-" } else { "FailByPerson(\"the rollout was aborted\")" };
+                check_overridden("aborted", &format!("a=successful b={phase} c=adopted"), "b", &header, end);
+            }
+        }
+    }
+
+    /// A region that was away joins when the others are through with it, and then rolls alone; one that is left out needs to know only that it
+    /// was decided.
+    #[test]
+    fn joining_late() {
+        let header = RolloutHeader { deferred: vec!["b".into()], ..header(1, FailAll) };
+        let phases = |text: &str| -> Phases {
+            let items = text.split_whitespace().filter_map(|item| item.split_once('='));
+            items.map(|(name, phase)| (name.into(), phase.parse().expect("a phase"))).collect()
+        };
+        let none = Overrides::default();
+        let b = RegionName::from("b");
+        for (known, want) in [
+            ("", false),
+            ("a=successful", false),
+            ("a=successful c=unblocking", false),
+            ("a=successful c=failed", false),
+            ("a=successful c=successful", true),
+        ] {
+            assert_eq!(may_join(&header, &b, &phases(known), &none), want, "{known}");
+        }
+        assert!(!may_join(&header, &"a".into(), &phases("a=successful c=successful"), &none), "it takes part already");
+        let aborted = Overrides { aborted: true, ..Default::default() };
+        assert!(!may_join(&header, &b, &phases("a=successful c=successful"), &aborted));
+        let excluded = Overrides { excluded: ["b".into()].into(), ..Default::default() };
+        assert!(!may_join(&header, &b, &phases("a=successful c=successful"), &excluded));
+        let header = RolloutHeader { dropped: vec!["d".into()], deferred: vec!["d".into()], ..header };
+        assert!(!may_join(&header, &"d".into(), &phases("a=voted"), &none));
+        assert!(may_join(&header, &"d".into(), &phases("a=adopted"), &none));
+        // Then it rolls alone, whatever the others did meanwhile.
+        let header = RolloutHeader { deferred: vec!["b".into()], dropped: vec![], ..header };
+        for (own, complete, want) in [
+            ("voted", false, "Adopt"),
+            ("adopted", false, "Start"),
+            ("running", true, "Complete"),
+            ("blocked", true, "Vote"),
+            ("unblocking", true, "Finish"),
+        ] {
+            let phases = phases(&format!("a=successful b={own} c=successful"));
+            let got = next(&header, &b, phases[&b], &phases, &none, Local { complete, ..Default::default() });
+            assert_eq!(got.map(|next| format!("{next:?}")).as_deref(), Some(want), "{own}");
+        }
     }
 }

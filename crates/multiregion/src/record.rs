@@ -1,8 +1,9 @@
 //! What a region publishes about itself, and what is known of the others.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
-use model::{Deployment, RegionId, RegionName, RegionRecord, Rollout, RolloutId};
+use model::{Deployment, OverrideBits, Overrides, RegionId, RegionName, RegionRecord, Rollout, RolloutHeader, RolloutId};
 use state::Store;
 
 use crate::guard::Phases;
@@ -37,6 +38,22 @@ impl Records {
         self.0.values().flat_map(BTreeMap::values)
     }
 
+    /// What people asserted about a rollout: `own`, which is known here, and what others published.
+    pub fn overrides(&self, header: &RolloutHeader, own: &Overrides) -> Overrides {
+        let mut all = own.clone();
+        for record in self.of(&header.id) {
+            all.merge(&record.overrides.overrides(header));
+        }
+        all
+    }
+
+    /// Whether a region is known to have adopted a later rollout of the job.
+    pub fn has_later(&self, header: &RolloutHeader) -> bool {
+        let later = self.0.range((Bound::Excluded(&header.id), Bound::Unbounded)).flat_map(|(_, known)| known.values());
+        let is_of_job = |record: &RegionRecord| record.job_id == header.job_id && record.namespace == header.namespace;
+        later.into_iter().any(|record| record.phase.is_adopted() && is_of_job(record))
+    }
+
     pub fn forget(&mut self, rollout: &RolloutId) {
         self.0.remove(rollout);
     }
@@ -68,6 +85,8 @@ pub fn own_record(view: &Store, rollout: &Rollout) -> RegionRecord {
         cause: shortened(&rollout.cause),
         cause_region: rollout.cause_region.clone(),
         forced: rollout.forced,
+        overrides: OverrideBits::new(&rollout.overrides, &rollout.header),
+        has_deferred: !rollout.header.deferred.is_empty(),
         deployment_id: rollout.deployment_id,
         job_version: rollout.header.job_version,
         incarnation: identity.incarnation,
@@ -116,6 +135,8 @@ mod tests {
             cause: String::new(),
             cause_region: RegionName::default(),
             forced: false,
+            overrides: Default::default(),
+            has_deferred: false,
             deployment_id: Default::default(),
             job_version: 0,
             incarnation,

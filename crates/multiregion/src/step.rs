@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    EvalStatus, EvalTrigger, Evaluation, IdSource, Job, JobKey, Phase, RegionName, RegionRecord, Rollout, RolloutHeader, RolloutId,
-    RolloutKind,
+    EvalStatus, EvalTrigger, Evaluation, IdSource, Job, JobKey, Overrides, Phase, RegionName, RegionRecord, Rollout, RolloutHeader,
+    RolloutId, RolloutKind,
 };
 use state::{Adoption, Command, PhaseChange, Store};
 
@@ -22,7 +22,7 @@ pub struct Step {
 }
 
 /// What decides about one rollout: [`guard::next`]. Only who wants to see what another rule would lead to has another one.
-pub type Rule = fn(&RolloutHeader, &RegionName, Phase, &Phases, Local) -> Option<Move>;
+pub type Rule = fn(&RolloutHeader, &RegionName, Phase, &Phases, &Overrides, Local) -> Option<Move>;
 
 /// Looks at every rollout that is not at its end here. `now` in unix nanoseconds.
 pub fn step(view: &Store, records: &Records, now: i64, ids: &mut IdSource) -> Step {
@@ -41,35 +41,59 @@ pub fn step_by(rule: Rule, view: &Store, records: &Records, now: i64, ids: &mut 
             newer_staged: view.rollout_staged(&rollout.header.job_key()).is_some_and(|staged| staged.header.id > rollout.header.id),
             gone: gone(view, rollout),
         };
-        let Some(next) = rule(&rollout.header, &me, rollout.phase, &phases, local) else { continue };
+        let overrides = records.overrides(&rollout.header, &rollout.overrides);
+        if overrides != rollout.overrides {
+            // What was asserted elsewhere is kept here, too: the region that wrote it down may be lost.
+            let id = rollout.header.id.clone();
+            step.propose.push(Command::OverrideRollout { id, overrides: overrides.clone(), time: now });
+        }
+        let Some(next) = rule(&rollout.header, &me, rollout.phase, &phases, &overrides, local) else { continue };
         step.notes.push(format!("rollout {} of {}: {} -> {next:?}", rollout.header.id, rollout.header.job_key(), rollout.phase));
         step.propose.push(command(view, rollout, &me, next, now, ids));
     }
     step
 }
 
-/// Rollouts that this region must learn of, and a region that can tell: to be fetched there and given to [`learn`]. They are stops that others
-/// have made and that never came here: a stop has no barrier, so a region that was away is not waited for and has to ask. Rollouts of kind
-/// run need no such care, because nobody commits one without this region's vote.
+/// Rollouts that this region must learn of, and a region that can tell: to be fetched there and given to [`learn`]. They came while it was
+/// away, and nobody waited for it: stops, which have no barrier, and rollouts that were decided without it because the job said so. Other
+/// rollouts need no such care, because nobody commits one without this region's vote.
 pub fn missing(view: &Store, records: &Records) -> Vec<(RolloutId, RegionName)> {
-    let mut newest: BTreeMap<JobKey, &RegionRecord> = BTreeMap::new();
-    for record in records.all().filter(|record| record.phase == Phase::Stopped) {
+    let mut newest: BTreeMap<(JobKey, RolloutKind), &RegionRecord> = BTreeMap::new();
+    for record in records.all().filter(|record| record.phase == Phase::Stopped || record.has_deferred && record.phase.is_adopted()) {
         let key = JobKey { namespace: record.namespace.clone(), id: record.job_id.clone() };
-        let is_news = view.rollout(&record.rollout).is_none()
-            && view.rollout_head(&key).is_some_and(|head| head.header.id < record.rollout && head.header.kind == RolloutKind::Run);
-        if is_news && newest.get(&key).is_none_or(|known| known.rollout < record.rollout) {
-            newest.insert(key, record);
+        let kind = if record.phase == Phase::Stopped { RolloutKind::Stop } else { RolloutKind::Run };
+        let head = view.rollout_head(&key);
+        let is_behind = head.is_none_or(|head| head.header.id < record.rollout);
+        // Where the job never was there is nothing to stop, and twice is not needed.
+        let is_wanted = kind == RolloutKind::Run || head.is_some_and(|head| head.header.kind == RolloutKind::Run);
+        if view.rollout(&record.rollout).is_some() || !is_behind || !is_wanted {
+            continue;
+        }
+        let newest = newest.entry((key, kind)).or_insert(record);
+        if newest.rollout < record.rollout {
+            *newest = record;
         }
     }
     newest.into_values().map(|record| (record.rollout.clone(), record.region.name.clone())).collect()
 }
 
-/// What to do with a rollout that was fetched from another region, when it still concerns this one.
-pub fn learn(view: &Store, header: &Arc<RolloutHeader>, now: i64) -> Option<Command> {
+/// What to do with a rollout that was fetched from another region, when it concerns this one and its time has come.
+pub fn learn(view: &Store, records: &Records, header: &Arc<RolloutHeader>, source: Option<&Arc<Job>>, now: i64) -> Option<Command> {
     let me = &view.identity().region;
-    let concerns_us =
-        header.kind == RolloutKind::Stop && header.participants().any(|region| region == me) && view.rollout(&header.id).is_none();
-    concerns_us.then(|| Command::StageRollout { header: Arc::clone(header), source: None, submission: None, time: now })
+    if view.rollout(&header.id).is_some() {
+        return None;
+    }
+    let is_due = match header.kind {
+        RolloutKind::Stop => header.participants().any(|region| region == me),
+        RolloutKind::Run => {
+            let overrides = records.overrides(header, &Overrides::default());
+            // A region that is no longer listed is told so by this rollout alone; for others a later one decides.
+            let is_last = header.dropped.contains(me) || !records.has_later(header);
+            is_last && guard::may_join(header, me, &records.phases(&header.id), &overrides)
+        }
+    };
+    let source = source.filter(|_| header.kind == RolloutKind::Run).cloned();
+    is_due.then(|| Command::StageRollout { header: Arc::clone(header), source, submission: None, time: now })
 }
 
 /// Why the job here is no longer what the rollout brought, in the words of a deployment.
@@ -105,7 +129,7 @@ fn command(view: &Store, rollout: &Rollout, me: &RegionName, next: Move, now: i6
             return Command::UnstageRollout {
                 id: rollout.header.id.clone(),
                 phase: Phase::Withdrawn,
-                cause: "withdrawn by its origin".to_owned(),
+                cause: "given up by its origin, or by a person".to_owned(),
                 cause_region: rollout.header.id.origin.clone(),
                 time: now,
             };
@@ -122,14 +146,16 @@ fn command(view: &Store, rollout: &Rollout, me: &RegionName, next: Move, now: i6
             change.cause = format!("Deployment is complete, but region {cause:?} failed: unblock it or run a new version");
             change.cause_region = cause;
         }
+        Move::FailByPerson(why) => {
+            let revert = own_revert(view, rollout);
+            change.to = Phase::Failed;
+            change.cause = format!("Failed because {why}{}", revert.suffix);
+            change.forced = true;
+            change.revert_to = revert.version;
+            change.eval = Some(rollout_eval(view, rollout, EvalTrigger::DeploymentWatcher, ids));
+        }
         Move::FailWithPeer(cause) => {
-            let revert = view
-                .deployment(rollout.deployment_id)
-                .map(|deployment| {
-                    let wanted = deployment.task_groups.values().any(|state| state.auto_revert);
-                    deployment::revert(view, deployment, wanted)
-                })
-                .unwrap_or(deployment::Revert { version: None, suffix: String::new() });
+            let revert = own_revert(view, rollout);
             change.to = Phase::Failed;
             change.cause = format!("Failed because of an error in peer region{}", revert.suffix);
             change.cause_region = cause;
@@ -148,6 +174,15 @@ fn command(view: &Store, rollout: &Rollout, me: &RegionName, next: Move, now: i6
         }
     }
     Command::SetRolloutPhase(Box::new(change))
+}
+
+/// What `auto_revert` asks for when this region fails.
+fn own_revert(view: &Store, rollout: &Rollout) -> deployment::Revert {
+    let Some(deployment) = view.deployment(rollout.deployment_id) else {
+        return deployment::Revert { version: None, suffix: String::new() };
+    };
+    let wanted = deployment.task_groups.values().any(|state| state.auto_revert);
+    deployment::revert(view, deployment, wanted)
 }
 
 /// The entry that takes a staged rollout as head. Also the origin's own vote, which is the decision.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use model::{DeploymentState, Job, JobKey, MultiregionStrategy, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind, Uuid};
+use model::{
+    DeploymentState, Job, JobKey, MultiregionStrategy, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind, Unreachable, Uuid,
+};
 use state::Store;
 
 use crate::interpolate::{effective_job, spec_hash};
@@ -26,6 +28,8 @@ pub struct Answer {
     pub head_regions: Vec<RegionName>,
     /// The job here is not what the head rollout put here: stopped, reverted, scaled.
     pub drifted: bool,
+    /// A proposal that this region has voted for, and that is not decided: nothing else can be rolled out until it is.
+    pub busy: Option<RolloutId>,
     /// Why not; empty when it can be rolled out here.
     pub refusal: String,
 }
@@ -40,9 +44,10 @@ pub fn answer(view: &Store, job: &Job, refusal: String) -> Answer {
         head_phase: head.map(|head| head.phase),
         version: view.newest_version(&key),
         spec_hash: head.map(|head| head.header.spec_hash.clone()).unwrap_or_default(),
-        head_regions: head.map(|head| concerned(view, head)).unwrap_or_default(),
+        head_regions: head.map(|head| asked_beyond(view, head)).unwrap_or_default(),
         lamport: identity.lamport,
         drifted: drifted(view, &key),
+        busy: view.rollout_staged(&key).map(|staged| staged.header.id.clone()),
         refusal,
     };
     let n_bytes = key.namespace.len() + key.id.len();
@@ -50,11 +55,6 @@ pub fn answer(view: &Store, job: &Job, refusal: String) -> Answer {
         answer.refusal = format!(
             "namespace and id of the job have {n_bytes} bytes together, a multi-region job may have {NAME_BYTES_MAX}: shorten the id"
         );
-    }
-    if answer.refusal.is_empty()
-        && let Some(staged) = view.rollout_staged(&key)
-    {
-        answer.refusal = format!("another rollout of the job is being decided: {}", staged.header.id);
     }
     if answer.refusal.is_empty()
         && let Some(present) = view.job(&key)
@@ -76,6 +76,13 @@ fn concerned(view: &Store, head: &Rollout) -> Vec<RegionName> {
         matches!(phase, Phase::Running | Phase::Blocked | Phase::Held | Phase::Unblocking | Phase::Successful | Phase::Dropped);
     let left_out = head.header.dropped.iter().filter(|_| !all_have_adopted && !has_run);
     head.header.regions.iter().chain(left_out).cloned().collect()
+}
+
+/// An excluded region may be gone for good: it is asked only by those who list it.
+fn asked_beyond(view: &Store, head: &Rollout) -> Vec<RegionName> {
+    let mut regions = concerned(view, head);
+    regions.retain(|region| !head.overrides.excluded.contains(region));
+    regions
 }
 
 fn has_started(group: &DeploymentState) -> bool {
@@ -120,8 +127,8 @@ pub enum Decision {
     Unchanged(RolloutId),
     /// Propose this.
     Propose(Box<RolloutHeader>),
-    /// Nothing is changed anywhere; every region with its answer.
-    Refuse(String),
+    /// Nothing is changed anywhere; every region with its answer. `winner`: another rollout came first, and nothing else is in the way.
+    Refuse { reason: String, winner: Option<RolloutId> },
 }
 
 /// A region and what it said, or why it could not be asked.
@@ -130,30 +137,38 @@ pub type Answers = Vec<(RegionName, Result<Answer, String>)>;
 /// Decides on the answers of all regions of the list and of those that the present head has beyond it. `origin` is among them.
 pub fn decide(job: &Job, origin: &RegionName, answers: &Answers, uuid: Uuid, author: &str, now: i64) -> Decision {
     let regions = listed(job);
-    let refused = answers.iter().any(|(_, answer)| answer.as_ref().map_or(true, |answer| !answer.refusal.is_empty()));
-    if refused {
-        return Decision::Refuse(report("the rollout was refused, nothing was changed", answers));
+    let may_defer = strategy(job).unreachable == Unreachable::Defer;
+    let is_silent = |region: &RegionName, answer: &Result<Answer, String>| answer.is_err() && !(may_defer && region != origin);
+    let is_refused = |answer: &Result<Answer, String>| answer.as_ref().is_ok_and(|answer| !answer.refusal.is_empty());
+    let hinders = answers.iter().any(|(region, answer)| is_silent(region, answer) || is_refused(answer));
+    let busy = answers.iter().find_map(|(_, answer)| answer.as_ref().ok()?.busy.clone());
+    if hinders || busy.is_some() {
+        let winner = busy.filter(|_| !hinders);
+        return Decision::Refuse { reason: report("the rollout was refused, nothing was changed", answers), winner };
     }
     let heard: Vec<(&RegionName, &Answer)> = answers.iter().filter_map(|(region, answer)| Some((region, answer.as_ref().ok()?))).collect();
     let Some((_, own)) = heard.iter().find(|(region, _)| *region == origin) else {
-        return Decision::Refuse(format!("region {origin:?} did not answer itself"));
+        let reason = format!("region {origin:?} did not answer itself");
+        return Decision::Refuse { reason, winner: None };
     };
     // The newest head is replaced. A region that never had the job, or was left behind by an older list, follows.
     let heads: BTreeSet<&RolloutId> = heard.iter().filter_map(|(_, answer)| answer.head.as_ref()).collect();
     let base = heads.iter().next_back().map(|head| (*head).clone());
     let hash = spec_hash(job);
-    let unchanged = heard.iter().all(|(_, answer)| {
-        answer.head == base
-            && answer.spec_hash == hash
-            && !answer.drifted
-            && answer.head_phase.is_some_and(|phase| !matches!(phase, Phase::Failed | Phase::Cancelled | Phase::Stopped | Phase::Dropped))
+    let is_ended_badly = |phase: Phase| matches!(phase, Phase::Failed | Phase::Cancelled | Phase::Stopped | Phase::Dropped);
+    let unchanged = heard.iter().all(|(region, answer)| {
+        // A region that the same list has left out before has nothing more to become.
+        let is_as_asked = || answer.spec_hash == hash && !answer.drifted && answer.head_phase.is_some_and(|phase| !is_ended_badly(phase));
+        answer.head == base && (!regions.contains(region) || is_as_asked())
     });
     if unchanged && let Some(base) = &base {
         return Decision::Unchanged(base.clone());
     }
     let lamport = heard.iter().map(|(_, answer)| answer.lamport).max().unwrap_or(own.lamport).saturating_add(1);
     let job_version = heard.iter().filter_map(|(_, answer)| answer.version).max().map_or(0, |version| version.saturating_add(1));
-    let dropped: Vec<RegionName> = heard.iter().map(|(region, _)| (*region).clone()).filter(|region| !regions.contains(region)).collect();
+    let asked = || answers.iter().map(|(region, _)| region.clone());
+    let dropped: Vec<RegionName> = asked().filter(|region| !regions.contains(region)).collect();
+    let deferred: Vec<RegionName> = asked().zip(answers).filter(|(_, (_, answer))| answer.is_err()).map(|(region, _)| region).collect();
     Decision::Propose(Box::new(RolloutHeader {
         id: RolloutId { lamport, origin: origin.clone(), uuid },
         namespace: job.namespace.clone(),
@@ -164,7 +179,7 @@ pub fn decide(job: &Job, origin: &RegionName, answers: &Answers, uuid: Uuid, aut
         spec_hash: hash,
         regions,
         dropped,
-        deferred: Vec::new(),
+        deferred,
         strategy: strategy(job),
         author: author.to_owned(),
         submit_time: now,
@@ -179,6 +194,8 @@ pub enum Vote {
     No(String),
     /// It has voted for this other one, which is not decided.
     Busy(RolloutId),
+    /// It has adopted this other one meanwhile.
+    MovedOn(RolloutId),
     /// Why it could not be asked.
     Silent(String),
 }
@@ -206,7 +223,7 @@ pub fn count(id: &RolloutId, votes: &[(RegionName, Vote)], patient: bool) -> Ver
         return Verdict::AskAgain(votes.iter().filter(|(_, vote)| waits_for(vote)).map(|(region, _)| region.clone()).collect());
     }
     let winner = votes.iter().find_map(|(_, vote)| match vote {
-        Vote::Busy(other) => Some(other.clone()),
+        Vote::Busy(other) | Vote::MovedOn(other) => Some(other.clone()),
         _ => None,
     });
     let answers: Answers = votes.iter().map(|(region, vote)| (region.clone(), vote.as_answer())).collect();
@@ -215,13 +232,13 @@ pub fn count(id: &RolloutId, votes: &[(RegionName, Vote)], patient: bool) -> Ver
 
 impl Vote {
     fn as_answer(&self) -> Result<Answer, String> {
-        let refusal = match self {
+        Ok(match self {
             Self::Silent(problem) => return Err(problem.clone()),
-            Self::Yes => String::new(),
-            Self::No(reason) => reason.clone(),
-            Self::Busy(winner) => format!("another rollout of the job is being decided: {winner}"),
-        };
-        Ok(Answer { refusal, ..Default::default() })
+            Self::Yes => Answer::default(),
+            Self::No(reason) => Answer { refusal: reason.clone(), ..Default::default() },
+            Self::Busy(winner) => Answer { busy: Some(winner.clone()), ..Default::default() },
+            Self::MovedOn(winner) => Answer { refusal: moved_on(winner), ..Default::default() },
+        })
     }
 }
 
@@ -234,6 +251,16 @@ fn strategy(job: &Job) -> MultiregionStrategy {
     job.multiregion.as_ref().and_then(|multiregion| multiregion.strategy.clone()).unwrap_or_default()
 }
 
+/// Why a region cannot vote.
+pub fn busy(winner: &RolloutId) -> String {
+    format!("another rollout of the job is being decided: {winner}")
+}
+
+/// Why a region cannot vote any more.
+pub fn moved_on(winner: &RolloutId) -> String {
+    format!("another rollout of the job came first: {winner}")
+}
+
 /// Every region with its answer, for the user.
 pub fn report(what: &str, answers: &Answers) -> String {
     let lines: Vec<String> = answers
@@ -241,6 +268,7 @@ pub fn report(what: &str, answers: &Answers) -> String {
         .map(|(region, answer)| match answer {
             Err(problem) => format!("\t* {region}: no answer: {problem}"),
             Ok(answer) if !answer.refusal.is_empty() => format!("\t* {region}: {}", answer.refusal),
+            Ok(Answer { busy: Some(winner), .. }) => format!("\t* {region}: {}", busy(winner)),
             Ok(_) => format!("\t* {region}: ok"),
         })
         .collect();

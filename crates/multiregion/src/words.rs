@@ -1,6 +1,6 @@
 //! What a region waits for, in plain words.
 
-use model::{Phase, RegionName, RegionRecord, RolloutHeader};
+use model::{Overrides, Phase, RegionName, RegionRecord, RolloutHeader};
 
 use crate::guard::Phases;
 
@@ -10,15 +10,20 @@ pub fn waiting_for<'a>(
     header: &RolloutHeader,
     region: &RegionName,
     phases: &Phases,
+    overrides: &Overrides,
     record: impl Fn(&RegionName) -> Option<&'a RegionRecord>,
 ) -> String {
     let Some(phase) = phases.get(region) else {
-        return "nothing heard from it yet".to_owned();
+        return match (overrides.excluded.contains(region), header.deferred.contains(region)) {
+            (true, _) => "excluded: nobody waits for it".to_owned(),
+            (false, true) => "it was away when the job was submitted, and joins when it returns and the others are successful".to_owned(),
+            (false, false) => "nothing heard from it yet".to_owned(),
+        };
     };
     let others = |wanted: &dyn Fn(&RegionName) -> bool| -> Vec<String> {
         header
             .participants()
-            .filter(|other| *other != region && wanted(other))
+            .filter(|other| *other != region && !overrides.excluded.contains(*other) && wanted(other))
             .map(|other| match (phases.get(other), record(other)) {
                 (None, _) => format!("{other} (nothing heard from it yet)"),
                 (Some(Phase::Running), Some(record)) => format!("{other} (running, {} of {} healthy)", record.healthy, record.desired),
@@ -27,6 +32,7 @@ pub fn waiting_for<'a>(
             .collect()
     };
     let is = |other: &RegionName, test: &dyn Fn(Phase) -> bool| phases.get(other).is_some_and(|phase| test(*phase));
+    let is_cancelled = |other: &RegionName| !overrides.excluded.contains(other) && is(other, &|phase| phase == Phase::Cancelled);
     let names = match phase {
         Phase::Voted => others(&|other| *other == header.id.origin),
         Phase::Adopted => {
@@ -35,6 +41,7 @@ pub fn waiting_for<'a>(
                 let position = header.regions.iter().position(|listed| listed == region).unwrap_or(usize::MAX);
                 others(&|other| {
                     header.regions.iter().position(|listed| listed == other).is_some_and(|at| at < position)
+                        && !overrides.released.contains(other)
                         && !is(other, &|phase| phase.is_done())
                 })
             } else {
@@ -42,8 +49,8 @@ pub fn waiting_for<'a>(
             }
         }
         // A region whose part was cancelled never finishes it, and did not fail.
-        Phase::Blocked | Phase::Unblocking if header.regions.iter().any(|other| is(other, &|phase| phase == Phase::Cancelled)) => {
-            let cancelled = others(&|other| header.regions.contains(other) && is(other, &|phase| phase == Phase::Cancelled));
+        Phase::Blocked | Phase::Unblocking if header.regions.iter().any(|other| is_cancelled(other)) => {
+            let cancelled = others(&|other| header.regions.contains(other) && is_cancelled(other));
             return format!("a person: {}; unblock this one, or run a new version", cancelled.join(", "));
         }
         Phase::Blocked => others(&|other| {

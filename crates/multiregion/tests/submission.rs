@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{IdSource, Job, JobKey, MultiregionStrategy, Phase, RegionName, RolloutHeader, RolloutId, RolloutKind, Uuid};
+use model::{
+    IdSource, Job, JobKey, MultiregionStrategy, Overrides, Phase, RegionName, RolloutHeader, RolloutId, RolloutKind, Unreachable, Uuid,
+};
 use multiregion::submission::{Answer, Answers, Decision, Verdict, Vote, answer, count, decide, stop};
 use state::{Command, Outcome, PhaseChange, Plan, Store};
 
@@ -217,7 +219,9 @@ fn refusals() {
         ("east".into(), Ok(answer(&east.0, &one, "no such node pool".to_owned()))),
         ("north".into(), Err("No path to region".to_owned())),
     ];
-    let Decision::Refuse(text) = decide(&one, &"west".into(), &answers, Uuid::nil(), "", 0) else { panic!("not refused") };
+    let Decision::Refuse { reason: text, winner: None } = decide(&one, &"west".into(), &answers, Uuid::nil(), "", 0) else {
+        panic!("not refused")
+    };
     for line in ["* west: ok", "* east: no such node pool", "* north: no answer: No path to region"] {
         assert!(text.contains(line), "{line} is not in: {text}");
     }
@@ -234,9 +238,115 @@ fn own_refusals() {
     assert!(west.answer(&long).refusal.contains("shorten the id"));
     let two = job("two", &["west", "east"]);
     let header = proposed(submit(&[&east, &west], &two));
+    let id = header.id.clone();
     let stage = Command::StageRollout { header: header.into(), source: Some(two.clone().into()), submission: None, time: 0 };
     assert_eq!(west.apply(&stage), Outcome::Done);
-    assert!(west.answer(&two).refusal.contains("is being decided"));
+    assert_eq!(west.answer(&two).busy.as_ref(), Some(&id));
+    // Another rollout came first, and nothing else is in the way.
+    let Decision::Refuse { reason, winner } = submit(&[&east, &west], &two) else { panic!("not refused") };
+    assert!(
+        winner.as_ref() == Some(&id) && reason.contains(&format!("* west: another rollout of the job is being decided: {id}")),
+        "{reason}"
+    );
+    let silent: Answers = vec![("east".into(), Err("gone".to_owned())), ("west".into(), Ok(west.answer(&two)))];
+    assert!(matches!(decide(&two, &"west".into(), &silent, Uuid::nil(), "", 0), Decision::Refuse { winner: None, .. }));
+}
+
+fn deferring(what: &str, regions: &[&str]) -> Job {
+    let strategy = MultiregionStrategy { unreachable: Unreachable::Defer, ..Default::default() };
+    testkit::job("web").env("WHAT", what).multiregion(strategy, regions).build()
+}
+
+/// Where the job says so, a region that does not answer is no hindrance: it is deferred, whether it is listed or left out. A refusal is one,
+/// and so is silence of the origin itself.
+#[test]
+fn unreachable_regions() {
+    let (mut west, mut east, _) = finished();
+    let silent = |name: &str| (RegionName::from(name), Err("No path to region".to_owned()));
+    let ask = |west: &Region, job: &Job, others: Answers| {
+        let own = (RegionName::from("west"), Ok(west.answer(job)));
+        decide(job, &"west".into(), &[vec![own], others].concat(), Uuid::from_u128(5), "", 0)
+    };
+    let both = deferring("two", &["west", "east"]);
+    let header = proposed(ask(&west, &both, vec![silent("east")]));
+    assert_eq!((header.deferred.as_slice(), header.dropped.len(), header.job_version), (&["east".into()][..], 0, 1));
+    assert_eq!(header.participants().collect::<Vec<_>>(), ["west"], "it votes alone");
+    let left = proposed(ask(&west, &deferring("two", &["west"]), vec![silent("east")]));
+    assert_eq!((left.dropped.as_slice(), left.deferred.as_slice()), (&["east".into()][..], &["east".into()][..]));
+    let refuses = vec![("east".into(), Ok(answer(&east.0, &both, "no such node pool".to_owned())))];
+    assert!(matches!(ask(&west, &both, refuses), Decision::Refuse { .. }));
+    assert!(matches!(decide(&both, &"west".into(), &vec![silent("west")], Uuid::nil(), "", 0), Decision::Refuse { .. }));
+    let rejecting = job("two", &["west", "east"]);
+    assert!(matches!(ask(&west, &rejecting, vec![silent("east")]), Decision::Refuse { .. }));
+    // The same again changes nothing while it is away; when it is back and has not joined yet, it takes part in a new one.
+    west.adopt(&header, &both);
+    assert_eq!(ask(&west, &both, vec![silent("east")]), Decision::Unchanged(header.id.clone()));
+    assert!(matches!(submit(&[&west, &east], &both), Decision::Propose(_)));
+    // It hears of it, and joins when the others are through with it.
+    let mut records = multiregion::Records::default();
+    let tell = |records: &mut multiregion::Records, region: &Region| {
+        for record in multiregion::own_records(&region.0) {
+            records.put(record);
+        }
+    };
+    tell(&mut records, &west);
+    let (header, source) = (Arc::new(header), Arc::new(both));
+    assert_eq!(multiregion::missing(&east.0, &records), [(header.id.clone(), RegionName::from("west"))]);
+    assert_eq!(multiregion::learn(&east.0, &records, &header, Some(&source), 9), None, "west is not through with it");
+    west.walk(&[Phase::Running, Phase::Blocked, Phase::Unblocking, Phase::Successful]);
+    tell(&mut records, &west);
+    let command = multiregion::learn(&east.0, &records, &header, Some(&source), 9).expect("it joins");
+    assert_eq!(east.apply(&command), Outcome::Done);
+    for _ in 0..2 {
+        let step = multiregion::step(&east.0, &records, 9, &mut IdSource::new(1));
+        step.propose.iter().for_each(|command| _ = east.apply(command));
+    }
+    let head = east.0.rollout_head(&key()).expect("a head");
+    assert_eq!((&head.header.id, head.phase), (&header.id, Phase::Running));
+    assert_eq!(multiregion::missing(&east.0, &records), []);
+}
+
+/// What a later rollout says counts, not one that a region missed before it.
+#[test]
+fn a_late_region_joins_the_last_rollout_only() {
+    let (mut west, east, _) = finished();
+    let both = deferring("two", &["west", "east"]);
+    let silent = (RegionName::from("east"), Err("No path to region".to_owned()));
+    let answers: Answers = vec![("west".into(), Ok(west.answer(&both))), silent];
+    let header = proposed(decide(&both, &"west".into(), &answers, Uuid::from_u128(5), "", 0));
+    west.adopt(&header, &both);
+    west.walk(&[Phase::Running, Phase::Blocked, Phase::Unblocking, Phase::Successful]);
+    let mut records = multiregion::Records::default();
+    let stop = stop(&west.0, &west.0.rollout_head(&key()).cloned().expect("a head"), Uuid::from_u128(6), "", 7);
+    assert!(stop.regions.contains(&"east".into()), "it may have joined by then");
+    west.adopt(&stop, &both);
+    multiregion::own_records(&west.0).into_iter().for_each(|record| _ = records.put(record));
+    assert_eq!(multiregion::learn(&east.0, &records, &Arc::new(header), Some(&Arc::new(both)), 9), None);
+    assert!(multiregion::learn(&east.0, &records, &Arc::new(stop), None, 9).is_some());
+}
+
+/// What a person asserts in one region is kept by every region that hears of it, and shown; an excluded region is not asked any more.
+#[test]
+fn overrides_spread() {
+    let (mut west, mut east) = (Region::new("west"), Region::new("east"));
+    let one = job("one", &["west", "east"]);
+    let header = proposed(submit(&[&west, &east], &one));
+    west.adopt(&header, &one);
+    east.adopt(&header, &one);
+    let asserted = |region: &str| Overrides { excluded: [region.into()].into(), ..Default::default() };
+    let command = |overrides| Command::OverrideRollout { id: header.id.clone(), overrides, time: 3 };
+    assert!(matches!(west.apply(&command(asserted("mars"))), Outcome::Refused(text) if text.contains("mars")));
+    assert_eq!(west.apply(&command(asserted("east"))), Outcome::Done);
+    assert_eq!(west.answer(&one).head_regions, [RegionName::from("west")]);
+    let mut records = multiregion::Records::default();
+    multiregion::own_records(&west.0).into_iter().for_each(|record| _ = records.put(record));
+    let step = multiregion::step(&east.0, &records, 9, &mut IdSource::new(1));
+    step.propose.iter().for_each(|command| _ = east.apply(command));
+    let head = east.0.rollout_head(&key()).expect("a head");
+    assert_eq!((&head.overrides, head.phase, head.forced), (&asserted("east"), Phase::Failed, true), "{}", head.cause);
+    assert_eq!(multiregion::step(&east.0, &records, 9, &mut IdSource::new(2)).propose, []);
+    let alone = submit(&[&west], &job("two", &["west"]));
+    assert_eq!(proposed(alone).dropped, Vec::<RegionName>::new(), "nobody waits for it");
 }
 
 /// A region that leaves the list is asked and dropped; one that has left is let go when it is known to have heard of it.
@@ -300,7 +410,7 @@ fn a_stop_reaches_who_was_away() {
         records.put(record);
     }
     assert_eq!(multiregion::missing(&east.0, &records), [(header.id.clone(), RegionName::from("west"))]);
-    let command = multiregion::learn(&east.0, &header, 9).expect("it concerns the east");
+    let command = multiregion::learn(&east.0, &records, &header, None, 9).expect("it concerns the east");
     assert_eq!(east.apply(&command), Outcome::Done);
     let step = multiregion::step(&east.0, &records, 9, &mut IdSource::new(1));
     for command in &step.propose {
@@ -308,7 +418,7 @@ fn a_stop_reaches_who_was_away() {
     }
     assert!(east.0.job(&key()).is_some_and(|job| job.stop));
     assert_eq!(multiregion::missing(&east.0, &records), []);
-    assert_eq!(multiregion::learn(&east.0, &header, 9), None, "known by now");
+    assert_eq!(multiregion::learn(&east.0, &records, &header, None, 9), None, "known by now");
     assert_eq!(multiregion::missing(&Region::new("north").0, &records), [], "a region that never had the job");
 }
 
@@ -422,6 +532,10 @@ fn words() {
             .filter_map(|item| item.split_once('='))
             .map(|(name, phase)| (RegionName::from(name), phase.parse().expect("a phase")))
             .collect();
-        assert_eq!(multiregion::waiting_for(&header, &of.into(), &phases, |_| Some(&record)), want, "{known}, of {of}");
+        assert_eq!(
+            multiregion::waiting_for(&header, &of.into(), &phases, &Overrides::default(), |_| Some(&record)),
+            want,
+            "{known}, of {of}"
+        );
     }
 }

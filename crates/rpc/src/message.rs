@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use model::{
     AllocId, AllocUpdate, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace,
-    Node, NodeEvent, NodeId, RegionName, RegionRecord, RolloutHeader, RolloutId, ScalingEvents, Time, Uuid,
+    Node, NodeEvent, NodeId, Overrides, RegionName, RegionRecord, RolloutHeader, RolloutId, ScalingEvents, Time, Uuid,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -234,6 +234,8 @@ pub struct ListedAlloc {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct RolloutView {
     pub header: Arc<RolloutHeader>,
+    /// What people asserted, wherever.
+    pub overrides: Overrides,
     pub regions: Vec<RolloutRegionView>,
 }
 
@@ -328,6 +330,11 @@ pub enum Write {
     },
     CollectGarbage,
     ReconcileSummaries,
+    /// Asserts something about the present rollout of a job.
+    OverrideRollout {
+        key: JobKey,
+        overrides: Overrides,
+    },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -576,6 +583,10 @@ pub enum RolloutReply {
     },
     Fetched(Option<(Arc<RolloutHeader>, Option<Arc<Job>>)>),
     Done,
+    /// Another rollout of the job was adopted here meanwhile.
+    MovedOn {
+        winner: RolloutId,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -593,6 +604,8 @@ pub struct Prepared {
     pub refusal: String,
     /// The job is stopped, or differs from what the head rollout put here.
     pub drifted: bool,
+    /// An undecided proposal that this region has voted for.
+    pub busy: Option<RolloutId>,
 }
 
 // ---- about the agent

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use model::EvalId;
 use model::{IdSource, RegionName, RolloutId};
+use multiregion::submission;
 use raftstore::{Leadership, ProposeError, Replica, Role};
 use rpc::message::Failure;
 use rpc::transport::{Identity, Pool};
@@ -228,7 +229,8 @@ impl Core {
 pub fn done(applied: Applied) -> Result<Applied, Failure> {
     match &applied.outcome {
         Outcome::Refused(text) => Err(refusal(text)),
-        Outcome::Busy { winner } => Err(Failure::new(409, format!("another rollout of the job is being decided: {winner}"))),
+        Outcome::Busy { winner } => Err(Failure::new(409, submission::busy(winner))),
+        Outcome::MovedOn { winner } => Err(Failure::new(409, submission::moved_on(winner))),
         Outcome::Done | Outcome::Registered { .. } => Ok(applied),
     }
 }

@@ -63,6 +63,7 @@ impl FoundingGate {
 }
 
 struct Shared {
+    own: RegionName,
     own_address: SocketAddr,
     directory: ArcSwap<Directory>,
     records: Mutex<Heard>,
@@ -88,6 +89,20 @@ impl Directory {
         let of_region = members.iter().filter(|member| member.meta.region == *own);
         let addresses = of_region.map(|member| (member.meta.server_id, member.meta.rpc_address)).collect();
         Self { members: Arc::new(members), regions, addresses }
+    }
+}
+
+impl Shared {
+    fn heard(&self, record: RegionRecord) {
+        debug!(region = %record.region.name, rollout = %record.rollout, phase = %record.phase, "record");
+        let mut heard = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = (record.rollout.clone(), record.region.name.clone());
+        if Arc::make_mut(&mut heard.records).put(record) {
+            heard.at.insert(place, Instant::now());
+            drop(heard);
+            self.records_changed.notify_waiters();
+            self.records_changed.notify_one();
+        }
     }
 }
 
@@ -205,6 +220,20 @@ impl PoolHandle {
         answered.await.unwrap_or_else(|_| Err("the server is shutting down".to_owned()))
     }
 
+    /// Takes what another region said by request instead of gossip. What claims to come from a region that is not in the pool is not taken.
+    pub fn take(&self, records: Vec<RegionRecord>) {
+        let members = self.members();
+        let is_known = |record: &RegionRecord| {
+            let author = &record.region;
+            !author.cluster.is_nil()
+                && author.name != self.shared.own
+                && members.iter().any(|member| member.meta.region == author.name && member.meta.cluster_id == author.cluster)
+        };
+        for record in records.into_iter().filter(is_known) {
+            self.shared.heard(record);
+        }
+    }
+
     /// Drops what is known of these rollouts, whoever said it.
     pub async fn forget(&self, rollouts: Vec<model::RolloutId>) {
         let _ = self.asks.send(Ask::Forget(rollouts)).await;
@@ -266,6 +295,7 @@ pub fn start(
     let (uuid_told, is_told) = watch::channel(!machine.meta().cluster_id.is_nil());
     let founding = FoundingGate { replica, is_told };
     let shared = Arc::new(Shared {
+        own: own.clone(),
         own_address: machine.identity().address,
         directory: ArcSwap::from_pointee(Directory::new(machine.members(), &own)),
         records: Mutex::default(),
@@ -489,15 +519,7 @@ impl Shell {
             Ok(record) => record,
             Err(error) => return warn!(author = %record.author.name, %error, "a record cannot be read"),
         };
-        debug!(region = %record.region.name, rollout = %record.rollout, phase = %record.phase, "record");
-        let mut heard = self.shared.records.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = (record.rollout.clone(), record.region.name.clone());
-        if Arc::make_mut(&mut heard.records).put(record) {
-            heard.at.insert(place, Instant::now());
-            drop(heard);
-            self.shared.records_changed.notify_waiters();
-            self.shared.records_changed.notify_one();
-        }
+        self.shared.heard(record);
     }
 
     fn joined(&mut self, address: SocketAddr, result: Result<String, String>) {

@@ -147,6 +147,7 @@ pub fn rollout(view: &Store, records: &Records, heard: impl Fn(&model::RegionRec
     let header = &head.header;
     let me = &view.identity().region;
     let own = Some(multiregion::own_record(view, head));
+    let overrides = records.overrides(header, &head.overrides);
     let mut phases = records.phases(&header.id);
     phases.insert(me.clone(), head.phase);
     let record_of = |region: &model::RegionName| if region == me { own.as_ref() } else { records.get(&header.id, region) };
@@ -158,8 +159,8 @@ pub fn rollout(view: &Store, records: &Records, heard: impl Fn(&model::RegionRec
             region: region.clone(),
             record: record_of(region).cloned(),
             age: if region == me { 0 } else { record_of(region).map_or(0, &heard) },
-            waiting_for: multiregion::waiting_for(header, region, &phases, record_of),
+            waiting_for: multiregion::waiting_for(header, region, &phases, &overrides, record_of),
         })
         .collect();
-    Some(RolloutView { header: Arc::clone(header), regions })
+    Some(RolloutView { header: Arc::clone(header), overrides, regions })
 }

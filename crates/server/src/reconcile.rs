@@ -1,15 +1,15 @@
 //! The leader's reconcilers: deployments, rollouts, and what is published of them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{Phase, RolloutId, RolloutKind};
+use model::{Phase, RegionName, RegionRecord, RolloutId, RolloutKind};
 use state::{Command, Outcome};
 use tracing::{debug, info, warn};
 
 use crate::core::{Core, now};
-use crate::rollout;
+use crate::rollout::{self, Fetched};
 
 /// Everything is looked at at least this often, in case that a notice was lost.
 const SLOW_TICK: Duration = Duration::from_secs(2);
@@ -107,7 +107,8 @@ fn subject(command: &Command) -> String {
         Command::UpsertEvals { evals, .. } => format!("{name} {}", evals.first().map(|eval| eval.deployment_id).unwrap_or_default()),
         Command::AdoptRollout(adoption) => format!("{name} {}", adoption.id),
         Command::SetRolloutPhase(change) => format!("{name} {} {}", change.id, change.to),
-        Command::UnstageRollout { id, .. } => format!("{name} {id}"),
+        Command::UnstageRollout { id, .. } | Command::OverrideRollout { id, .. } => format!("{name} {id}"),
+        Command::StageRollout { header, .. } => format!("{name} {}", header.id),
         _ => name.to_owned(),
     }
 }
@@ -165,18 +166,24 @@ fn abandoned(core: &Core, time: i64) -> Vec<Command> {
 /// Fetches rollouts that this region missed while it was away, and gives up votes of which nobody else knows any more.
 pub async fn catch_up(core: Arc<Core>) {
     let mut refused = Refused::default();
+    // Some do not concern this region, and the time of others has not come: none is fetched twice.
+    let mut fetched: HashMap<RolloutId, Fetched> = HashMap::new();
     loop {
         let mut commands = Vec::new();
-        for (id, region) in multiregion::missing(&core.view(), &core.pool.records()) {
-            match rollout::fetch(&core, &region, id.clone()).await {
-                Ok(Some(header)) => {
-                    if let Some(command) = multiregion::learn(&core.view(), &header, now()) {
-                        info!(rollout = %id, from = %region, "learned of a rollout that came while this region was away");
-                        commands.push(command);
-                    }
+        let missing = multiregion::missing(&core.view(), &core.pool.records());
+        fetched.retain(|id, _| missing.iter().any(|(missing, _)| missing == id));
+        for (id, region) in missing {
+            if !fetched.contains_key(&id) {
+                match rollout::fetch(&core, &region, id.clone()).await {
+                    Ok(Some(found)) => _ = fetched.insert(id.clone(), found),
+                    Ok(None) => debug!(rollout = %id, from = %region, "the rollout is no longer known there"),
+                    Err(problem) => debug!(rollout = %id, from = %region, %problem, "a rollout is not fetched yet"),
                 }
-                Ok(None) => debug!(rollout = %id, from = %region, "the rollout is no longer known there"),
-                Err(problem) => debug!(rollout = %id, from = %region, %problem, "a rollout is not fetched yet"),
+            }
+            let Some((header, source)) = fetched.get(&id) else { continue };
+            if let Some(command) = multiregion::learn(&core.view(), &core.pool.records(), header, source.as_ref(), now()) {
+                info!(rollout = %id, from = %region, "learned of a rollout that came while this region was away");
+                commands.push(command);
             }
         }
         commands.extend(forgotten(&core).await);
@@ -228,6 +235,7 @@ pub async fn publish(core: Arc<Core>) {
         said.retain(|id, _| view.rollout(id).is_some());
         let mut later = false;
         let mut news = Vec::new();
+        let mut urgent: BTreeMap<RegionName, Vec<RegionRecord>> = BTreeMap::new();
         for rollout in view.rollouts() {
             let seq = multiregion::own_seq(&view, rollout);
             if let Some(last) = said.get(&rollout.header.id)
@@ -236,10 +244,17 @@ pub async fn publish(core: Arc<Core>) {
                 later |= last.seq != seq;
                 continue;
             }
-            said.insert(rollout.header.id.clone(), Said { phase: rollout.phase, seq, at: Instant::now() });
-            news.push(multiregion::own_record(&view, rollout));
+            let record = multiregion::own_record(&view, rollout);
+            let last = said.insert(rollout.header.id.clone(), Said { phase: rollout.phase, seq, at: Instant::now() });
+            // A new leader says everything again: that can take the slower way.
+            let is_urgent = last.map_or(!rollout.phase.is_terminal(), |last| last.phase != rollout.phase || !rollout.overrides.is_empty());
+            for region in rollout.header.everybody().filter(|region| is_urgent && **region != core.region) {
+                urgent.entry(region.clone()).or_default().push(record.clone());
+            }
+            news.push(record);
         }
         drop(view);
+        push(&core, urgent);
         let unsaid = core.pool.publish(news).await;
         for record in &unsaid {
             said.remove(&record.rollout);
@@ -254,6 +269,21 @@ pub async fn publish(core: Arc<Core>) {
             () = core.signals.publish.notified() => {}
             () = tokio::time::sleep(wait) => {}
         }
+    }
+}
+
+/// Gossip gets everywhere, but from server to server, in rounds. Who is waiting for a turn is told at once.
+fn push(core: &Arc<Core>, urgent: BTreeMap<RegionName, Vec<RegionRecord>>) {
+    for (region, records) in urgent {
+        let task = Arc::clone(core);
+        core.tasks.spawn(async move {
+            tokio::select! {
+                pushed = rollout::push(&task, &region, records) => if let Err(problem) = pushed {
+                    debug!(%region, %problem, "news not pushed, gossip has them");
+                },
+                () = task.shutdown.cancelled() => {}
+            }
+        });
     }
 }
 

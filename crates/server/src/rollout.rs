@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use model::{Job, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind, Uuid};
-use multiregion::submission::{Answer, Answers, Decision, Verdict, Vote, answer as own_answer, count, decide, listed, stop};
+use model::{Job, JobKey, OverrideBits, Overrides, Phase, RegionName, RegionRecord, Rollout, RolloutHeader, RolloutId, RolloutKind, Uuid};
+use multiregion::submission::{Answer, Answers, Decision, Verdict, Vote, answer as own_answer, count, decide, listed, moved_on, stop};
 use rpc::caller::Caller;
 use rpc::message::{Call, Failure, Hops, Prepared, RegisterJob, Reply, Request, RolloutReply, RolloutRequest, WriteReply, WriteValue};
 use state::{Command, Outcome, View, Watch};
@@ -44,6 +44,7 @@ pub async fn answer(core: &Arc<Core>, request: RolloutRequest) -> Result<Rollout
             let applied = core.propose(Command::StageRollout { header, source: job, submission, time: now() }).await?;
             Ok(match applied.outcome {
                 Outcome::Busy { winner } => RolloutReply::Busy { winner },
+                Outcome::MovedOn { winner } => RolloutReply::MovedOn { winner },
                 Outcome::Refused(reason) => RolloutReply::Rejected { reason },
                 Outcome::Done | Outcome::Registered { .. } => RolloutReply::Voted,
             })
@@ -60,7 +61,10 @@ pub async fn answer(core: &Arc<Core>, request: RolloutRequest) -> Result<Rollout
             let view = core.view();
             Ok(RolloutReply::Fetched(view.rollout(&id).map(|rollout| (Arc::clone(&rollout.header), rollout.source.clone()))))
         }
-        RolloutRequest::Push { records: _ } => Err(Failure::bad_request("records travel by gossip")),
+        RolloutRequest::Push { records } => {
+            core.pool.take(records);
+            Ok(RolloutReply::Done)
+        }
         RolloutRequest::Stop { header, purge } if header.kind == RolloutKind::Stop => stop_here(core, &header, purge).await,
         RolloutRequest::Stop { header, .. } => Err(Failure::bad_request(format!("rollout {} does not stop its job", header.id))),
     }
@@ -108,6 +112,7 @@ fn to_wire(core: &Core, answer: Answer) -> (Prepared, Vec<RegionName>) {
         lamport: answer.lamport,
         refusal: answer.refusal,
         drifted: answer.drifted,
+        busy: answer.busy,
     };
     (prepared, answer.head_regions)
 }
@@ -121,6 +126,7 @@ fn from_wire(prepared: Prepared, head_regions: Vec<RegionName>) -> Answer {
         lamport: prepared.lamport,
         head_regions,
         drifted: prepared.drifted,
+        busy: prepared.busy,
         refusal: prepared.refusal,
     }
 }
@@ -135,12 +141,20 @@ async fn ask(core: &Arc<Core>, region: &RegionName, request: RolloutRequest) -> 
     }
 }
 
+/// What a rollout is, and the specification if it has one.
+pub type Fetched = (Arc<RolloutHeader>, Option<Arc<Job>>);
+
 /// The rollout as another region knows it.
-pub async fn fetch(core: &Arc<Core>, region: &RegionName, id: RolloutId) -> Result<Option<Arc<RolloutHeader>>, String> {
+pub async fn fetch(core: &Arc<Core>, region: &RegionName, id: RolloutId) -> Result<Option<Fetched>, String> {
     match ask(core, region, RolloutRequest::Fetch { id }).await? {
-        RolloutReply::Fetched(known) => Ok(known.map(|(header, _)| header)),
+        RolloutReply::Fetched(known) => Ok(known),
         _ => Err("an answer of another kind".to_owned()),
     }
+}
+
+/// Says news to a region at once, so that nobody's turn waits for a round of gossip, which says the same again to whoever missed it.
+pub async fn push(core: &Arc<Core>, region: &RegionName, records: Vec<RegionRecord>) -> Result<(), String> {
+    ask(core, region, RolloutRequest::Push { records }).await.map(|_| ())
 }
 
 /// Asks every region of the list, and those that the job's present rollouts have beyond it.
@@ -222,7 +236,7 @@ async fn decide_and_commit(core: &Arc<Core>, register: &RegisterJob) -> Result<W
     drop(view);
     let answers = ask_all(core, job).await;
     let decided = match decide(job, &core.region, &answers, Uuid::new_v4(), "", now()) {
-        Decision::Refuse(text) => Err(Failure::new(if is_lost(&answers) { 409 } else { 500 }, text)),
+        Decision::Refuse { reason, winner } => Err(Failure::new(if winner.is_some() { 409 } else { 500 }, reason)),
         Decision::Unchanged(id) => return unchanged(core, job, &id).await,
         Decision::Propose(header) => propose(core, register, &Arc::new(*header), began + DECISION_TIMEOUT).await,
     };
@@ -246,12 +260,6 @@ fn enforce_index(view: &View, job: &Job, wanted: Option<u64>) -> Result<(), Fail
     } else {
         format!("Enforcing job modify index {wanted}: job exists with conflicting job modify index: {present}")
     }))
-}
-
-/// Another proposal came first, and nothing else is in the way.
-fn is_lost(answers: &Answers) -> bool {
-    let refusals: Vec<&str> = answers.iter().map(|(_, answer)| answer.as_ref().map_or("-", |answer| answer.refusal.as_str())).collect();
-    refusals.iter().all(|refusal| refusal.is_empty() || refusal.starts_with("another rollout of the job is being decided"))
 }
 
 /// Waits until the rollout that came first is decided here; returns it if it stands for this very specification. `before`: the head when this
@@ -359,6 +367,7 @@ fn as_vote(reply: Result<RolloutReply, String>) -> Vote {
         Ok(RolloutReply::Voted) => Vote::Yes,
         Ok(RolloutReply::Rejected { reason }) => Vote::No(reason),
         Ok(RolloutReply::Busy { winner }) => Vote::Busy(winner),
+        Ok(RolloutReply::MovedOn { winner }) => Vote::MovedOn(winner),
         Ok(_) => Vote::Silent("an answer of another kind".to_owned()),
         Err(problem) => Vote::Silent(problem),
     }
@@ -424,6 +433,7 @@ pub async fn stop_everywhere(core: &Arc<Core>, head: &Arc<Rollout>, purge: bool)
         RolloutReply::Busy { winner } => {
             return Err(Failure::new(409, format!("a rollout of the job is being decided: {winner}: stop it when it has begun")));
         }
+        RolloutReply::MovedOn { winner } => return Err(Failure::new(409, format!("the job was not stopped: {}", moved_on(&winner)))),
         RolloutReply::Rejected { reason } => return Err(Failure::new(409, format!("the job was not stopped: {reason}"))),
         _ => {}
     }
@@ -461,6 +471,7 @@ async fn stop_here(core: &Core, header: &Arc<RolloutHeader>, purge: bool) -> Res
     let stage = Command::StageRollout { header: Arc::clone(header), source: None, submission: None, time: now() };
     match core.propose(stage).await?.outcome {
         Outcome::Busy { winner } => return Ok(RolloutReply::Busy { winner }),
+        Outcome::MovedOn { winner } => return Ok(RolloutReply::MovedOn { winner }),
         Outcome::Refused(reason) => return Ok(RolloutReply::Rejected { reason }),
         Outcome::Done | Outcome::Registered { .. } => {}
     }
@@ -478,4 +489,53 @@ async fn stop_here(core: &Core, header: &Arc<RolloutHeader>, purge: bool) -> Res
         }
     }
     Ok(RolloutReply::Done)
+}
+
+// ---- overrides
+
+/// Writes down what a person asserts about the present rollout of a job; the other regions hear of it like of everything else.
+pub async fn assert(core: &Core, key: &JobKey, overrides: Overrides) -> Result<WriteReply, Failure> {
+    let view = core.view();
+    let rollout = view.rollout_staged(key).or_else(|| view.rollout_head(key)).ok_or_else(|| Failure::not_found("rollout not found"))?;
+    let header = &rollout.header;
+    if header.kind == RolloutKind::Stop {
+        return Err(Failure::bad_request(format!("rollout {} stops its job, which waits for nobody", header.id)));
+    }
+    let known: Vec<&str> = header.everybody().map(RegionName::as_str).collect();
+    for region in overrides.released.iter().chain(&overrides.excluded) {
+        match header.everybody().position(|known| known == region) {
+            None => {
+                return Err(Failure::bad_request(format!(
+                    "region {:?} is no part of the rollout; known: {}",
+                    region.as_str(),
+                    known.join(", ")
+                )));
+            }
+            Some(position) if position >= OverrideBits::REGIONS_MAX => {
+                let max = OverrideBits::REGIONS_MAX;
+                return Err(Failure::bad_request(format!("only the first {max} regions of a rollout can be released or excluded")));
+            }
+            Some(_) => {}
+        }
+    }
+    let is_own_proposal = rollout.phase == Phase::Voted && header.id.origin == core.region;
+    let command = match (overrides.aborted, rollout.phase == Phase::Voted) {
+        // It is not decided: there is nothing to fail at yet.
+        (true, true) if is_own_proposal => Command::UnstageRollout {
+            id: header.id.clone(),
+            phase: Phase::Withdrawn,
+            cause: "aborted by a person".to_owned(),
+            cause_region: RegionName::default(),
+            time: now(),
+        },
+        (true, true) => {
+            let origin = header.id.origin.as_str();
+            return Err(Failure::bad_request(format!(
+                "the rollout is being decided by region {origin:?}: abort it there, or exclude that region if it is gone for good"
+            )));
+        }
+        _ => Command::OverrideRollout { id: header.id.clone(), overrides, time: now() },
+    };
+    let applied = core.execute(command).await?;
+    Ok(WriteReply { index: applied.index, value: WriteValue::Done })
 }

@@ -63,6 +63,8 @@ mod tests {
                 cause: String::new(),
                 cause_region: Default::default(),
                 forced: false,
+                overrides: Default::default(),
+                has_deferred: false,
                 deployment_id: Default::default(),
                 job_version: lamport,
                 incarnation: 1,

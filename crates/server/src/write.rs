@@ -65,6 +65,7 @@ pub async fn write(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure>
             leader::collect(core, &control::Thresholds::NOW).await?;
             Ok(WriteReply { index: core.view().index(), value: WriteValue::Done })
         }
+        Write::OverrideRollout { key, overrides } => rollout::assert(core, &key, overrides).await,
         Write::ReconcileSummaries => {
             let applied = core.execute(Command::ReconcileSummaries).await?;
             Ok(reply(&applied, WriteValue::Done))

@@ -23,7 +23,14 @@ fn main() -> ExitCode {
         let caught = report.violations.iter().any(|(name, _)| *name == invariant.name);
         n_uncaught += usize::from(!caught);
         let said = if caught { "caught" } else { "NOT CAUGHT" };
-        println!("{:<44} {:>10} worlds  depth {:>3}  {:>7.1} s  {}: {said}", format!("{flaw:?}"), report.n_worlds, report.depth, report.took.as_secs_f64(), invariant.name);
+        println!(
+            "{:<44} {:>10} worlds  depth {:>3}  {:>7.1} s  {}: {said}",
+            format!("{flaw:?}"),
+            report.n_worlds,
+            report.depth,
+            report.took.as_secs_f64(),
+            invariant.name
+        );
     }
     println!("{n_worlds} worlds, {n_violations} violations, {n_uncaught} flaws not caught");
     if n_violations + n_uncaught == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use model::{
     AllocId, AllocUpdate, Allocation, ClientStatus, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, Eligibility, EvalId,
-    Evaluation, Job, JobKey, JobSubmission, Node, NodeEvent, NodeId, NodeStatus, Phase, RegionName, RolloutHeader, RolloutId, ScalingEvent,
-    Uuid, codec,
+    Evaluation, Job, JobKey, JobSubmission, Node, NodeEvent, NodeId, NodeStatus, Overrides, Phase, RegionName, RolloutHeader, RolloutId,
+    ScalingEvent, Uuid, codec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +116,12 @@ pub enum Command {
     /// Counts the summaries anew.
     ReconcileSummaries,
     ScaleJob(Box<ScaleJob>),
+    /// What people asserted about a rollout, here or in another region.
+    OverrideRollout {
+        id: RolloutId,
+        overrides: Overrides,
+        time: i64,
+    },
 }
 
 /// An event about the count of a group, and the job with its new count if it has one; both or nothing.
@@ -259,6 +265,10 @@ pub enum Outcome {
     Busy {
         winner: RolloutId,
     },
+    /// Another rollout of the job has become its head here.
+    MovedOn {
+        winner: RolloutId,
+    },
     /// A precondition does not hold (any more); nothing was changed.
     Refused(String),
 }
@@ -298,6 +308,7 @@ impl Command {
             Self::Reap(_) => "reap",
             Self::ReconcileSummaries => "reconcile summaries",
             Self::ScaleJob(_) => "scale job",
+            Self::OverrideRollout { .. } => "override rollout",
         }
     }
 }

@@ -170,7 +170,7 @@ fn everything() -> Store {
             regions: vec!["west".into(), "east".into()],
             dropped: vec!["north".into()],
             deferred: Vec::new(),
-            strategy: model::MultiregionStrategy { max_parallel: 1, on_failure: model::OnFailure::FailAll },
+            strategy: model::MultiregionStrategy { max_parallel: 1, on_failure: model::OnFailure::FailAll, ..Default::default() },
             author: "somebody".to_owned(),
             submit_time: 3,
         };

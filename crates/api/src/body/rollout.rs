@@ -26,6 +26,8 @@ pub struct RolloutStatus {
     pub spec_hash: String,
     pub strategy: MultiregionStrategy,
     pub author: String,
+    /// A person ended it: it fails wherever it has not ended.
+    pub aborted: bool,
     /// Unix nanoseconds.
     pub submit_time: i64,
     /// In the order of the job's list, dropped ones last.
@@ -42,6 +44,10 @@ pub struct RolloutRegion {
     pub listed: bool,
     /// Could not be asked, and adopts when it returns.
     pub deferred: bool,
+    /// A person asserted that it has done its part of the order.
+    pub released: bool,
+    /// A person asserted that it takes no part: nobody waits for it.
+    pub excluded: bool,
     /// Something is known about it; else all that follows is empty.
     pub known: bool,
     pub phase: Option<Phase>,
@@ -62,6 +68,22 @@ pub struct RolloutRegion {
     pub age: i64,
     /// In words; empty when it waits for nothing.
     pub waiting_for: String,
+}
+
+/// `PUT /v1/job/:id/rollout`: what a person asserts about the present rollout.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct RolloutOverrideRequest {
+    /// abort, release or exclude.
+    pub action: String,
+    /// The region to release or exclude.
+    pub region: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct RolloutOverrideResponse {
+    pub index: u64,
 }
 
 /// How a phase shows as the status of a deployment; `None` when there is no deployment to speak of.

@@ -126,6 +126,16 @@ impl Client {
     pub async fn job_rollout(&self, id: &str, query: &Query) -> Result<Answer<RolloutStatus>, Error> {
         self.get(&format!("/v1/job/{}/rollout", segment(id)), query).await
     }
+
+    /// Asserts something about the head rollout.
+    pub async fn override_rollout(
+        &self,
+        id: &str,
+        request: &RolloutOverrideRequest,
+        query: &Query,
+    ) -> Result<Answer<RolloutOverrideResponse>, Error> {
+        self.put(&format!("/v1/job/{}/rollout", segment(id)), query, request).await
+    }
 }
 
 fn with_all(query: &Query, all: bool) -> Query {

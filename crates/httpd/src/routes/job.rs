@@ -27,6 +27,8 @@ pub(super) async fn job(cx: Cx) -> Answer {
         },
         "scale" if read_or_change(&cx)? => job_scale::status(cx, key).await,
         "scale" => job_scale::scale(cx, key).await,
+        "rollout" if read_or_change(&cx)? => job_rollout::rollout(cx, key).await,
+        "rollout" => job_rollout::assert(cx, key).await,
         "plan" | "evaluate" | "revert" | "stable" => {
             cx.only(Verb::Put)?;
             match noun {
@@ -50,8 +52,7 @@ pub(super) async fn job(cx: Cx) -> Answer {
                 "deployments" => job_lists::deployments(cx, key).await,
                 "deployment" => job_lists::latest_deployment(cx, key).await,
                 "summary" => job_lists::summary(cx, key).await,
-                "submission" => job_lists::submission(cx, key).await,
-                _ => job_rollout::rollout(cx, key).await,
+                _ => job_lists::submission(cx, key).await,
             }
         }
     }

@@ -1,8 +1,8 @@
 //! `/v1/job/:id/rollout`: a rollout over several regions, as this one sees it.
 
-use api::{RolloutRegion, RolloutStatus, shown_status};
-use model::{JobKey, RolloutHeader};
-use rpc::message::{Read, ReadValue, RolloutRegionView, RolloutView};
+use api::{RolloutOverrideRequest, RolloutOverrideResponse, RolloutRegion, RolloutStatus, shown_status};
+use model::{JobKey, Overrides, RegionName};
+use rpc::message::{Read, ReadValue, RolloutRegionView, RolloutView, Write};
 
 use crate::refusal::Refusal;
 use crate::request::Cx;
@@ -12,6 +12,24 @@ pub(super) async fn rollout(cx: Cx, key: JobKey) -> Answer {
     let (meta, ReadValue::Rollout(rollout)) = cx.read(Read::Rollout { key }).await? else { return Err(Refusal::mismatch()) };
     let rollout = rollout.ok_or_else(|| Refusal::absent(meta.clone(), "rollout not found"))?;
     cx.json(Some(&meta), &shown(rollout))
+}
+
+/// What a person asserts about it.
+pub(super) async fn assert(mut cx: Cx, key: JobKey) -> Answer {
+    let request: RolloutOverrideRequest = cx.decode().await?;
+    let region = || match request.region.as_str() {
+        "" => Err(Refusal::bad_request(format!("Region: which one to {}?", request.action))),
+        region => Ok([RegionName::from(region)].into()),
+    };
+    let overrides = match request.action.as_str() {
+        "abort" if request.region.is_empty() => Overrides { aborted: true, ..Default::default() },
+        "abort" => return Err(Refusal::bad_request("Region: a rollout is aborted in all its regions")),
+        "release" => Overrides { released: region()?, ..Default::default() },
+        "exclude" => Overrides { excluded: region()?, ..Default::default() },
+        other => return Err(Refusal::bad_request(format!("Action: unknown {other:?}; known are: abort, exclude, release"))),
+    };
+    let (meta, _) = cx.write(Write::OverrideRollout { key, overrides }).await?;
+    cx.json(Some(&meta), &RolloutOverrideResponse { index: meta.index })
 }
 
 fn shown(view: RolloutView) -> RolloutStatus {
@@ -28,15 +46,19 @@ fn shown(view: RolloutView) -> RolloutStatus {
         strategy: header.strategy.clone(),
         author: header.author.clone(),
         submit_time: header.submit_time,
-        regions: view.regions.iter().map(|region| shown_region(header, region)).collect(),
+        aborted: view.overrides.aborted,
+        regions: view.regions.iter().map(|region| shown_region(&view, region)).collect(),
     }
 }
 
-fn shown_region(header: &RolloutHeader, view: &RolloutRegionView) -> RolloutRegion {
+fn shown_region(rollout: &RolloutView, view: &RolloutRegionView) -> RolloutRegion {
+    let (header, overrides) = (&rollout.header, &rollout.overrides);
     let region = RolloutRegion {
         region: view.region.to_string(),
         listed: header.regions.contains(&view.region),
         deferred: header.deferred.contains(&view.region),
+        released: overrides.released.contains(&view.region),
+        excluded: overrides.excluded.contains(&view.region),
         age: view.age,
         waiting_for: view.waiting_for.clone(),
         ..Default::default()

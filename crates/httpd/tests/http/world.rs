@@ -282,7 +282,9 @@ impl World {
             Write::SetNodeEligibility { .. } | Write::EvaluateNode { .. } | Write::PurgeNode { .. } => {
                 WriteValue::Node { eval_ids: vec![eval_id], node_modify_index: 31 }
             }
-            Write::CollectGarbage | Write::ReconcileSummaries | Write::SetJobStability { .. } => WriteValue::Done,
+            Write::CollectGarbage | Write::ReconcileSummaries | Write::SetJobStability { .. } | Write::OverrideRollout { .. } => {
+                WriteValue::Done
+            }
             Write::DeregisterJob { global: true, .. } => {
                 WriteValue::Job { eval_id, job_modify_index: 31, warnings: String::new(), unreached: vec!["east".into()] }
             }
@@ -332,7 +334,7 @@ fn rollout(job: &Job) -> RolloutView {
         regions: vec!["west".into(), "east".into()],
         dropped: Vec::new(),
         deferred: Vec::new(),
-        strategy: MultiregionStrategy { max_parallel: 1, on_failure: OnFailure::FailAll },
+        strategy: MultiregionStrategy { max_parallel: 1, on_failure: OnFailure::FailAll, ..Default::default() },
         author: "ann".into(),
         submit_time: 9,
     };
@@ -345,6 +347,8 @@ fn rollout(job: &Job) -> RolloutView {
         cause: "another region failed".into(),
         cause_region: "east".into(),
         forced: false,
+        overrides: Default::default(),
+        has_deferred: false,
         deployment_id: DEPLOYMENT.parse().unwrap(),
         job_version: 3,
         incarnation: 1,
@@ -355,7 +359,7 @@ fn rollout(job: &Job) -> RolloutView {
     };
     let unknown = RolloutRegionView { region: "east".into(), record: None, age: 0, waiting_for: "west".into() };
     let known = RolloutRegionView { region: "west".into(), record: Some(record), age: 5, waiting_for: String::new() };
-    RolloutView { header: Arc::new(header), regions: vec![known, unknown] }
+    RolloutView { header: Arc::new(header), overrides: Default::default(), regions: vec![known, unknown] }
 }
 
 #[async_trait]

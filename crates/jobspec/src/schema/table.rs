@@ -350,7 +350,11 @@ pub(crate) static STRATEGY: Block = Block {
     name: "strategy",
     label: None,
     finish: Finish::Nothing,
-    fields: &[integer("max_parallel", "MaxParallel"), word("on_failure", "OnFailure", &["", "fail_all", "fail_local"])],
+    fields: &[
+        integer("max_parallel", "MaxParallel"),
+        word("on_failure", "OnFailure", &["", "fail_all", "fail_local"]),
+        word("unreachable", "Unreachable", &["reject", "defer"]),
+    ],
 };
 
 pub(crate) static REGION: Block = Block {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{Job, OnFailure, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind};
+use model::{Job, OnFailure, Overrides, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind};
 
 use crate::region::Region;
 
@@ -22,6 +22,8 @@ pub struct History {
     right: BTreeSet<(RegionName, RolloutId)>,
     /// Rollouts whose job a person changed in one region alone.
     meddled: BTreeSet<RolloutId>,
+    /// What people asserted, wherever.
+    asserted: BTreeMap<RolloutId, Overrides>,
 }
 
 pub struct Seen {
@@ -53,6 +55,14 @@ impl History {
             .extend(region.store.rollouts().filter(|rollout| !rollout.phase.is_terminal()).map(|rollout| rollout.header.id.clone()));
     }
 
+    pub fn people_asserted(&mut self, id: &RolloutId, overrides: &Overrides) {
+        self.asserted.entry(id.clone()).or_default().merge(overrides);
+    }
+
+    pub fn asserted(&self, id: &RolloutId) -> Overrides {
+        self.asserted.get(id).cloned().unwrap_or_default()
+    }
+
     pub fn is_meddled(&self, id: &RolloutId) -> bool {
         self.meddled.contains(id)
     }
@@ -73,9 +83,10 @@ impl History {
             return;
         }
         for (id, seen) in &self.rollouts {
-            check_slots(id, seen);
-            check_barrier(id, seen);
-            check_success_is_shared(id, seen);
+            let asserted = self.asserted(id);
+            check_slots(id, seen, &asserted);
+            check_barrier(id, seen, &asserted);
+            check_success_is_shared(id, seen, &asserted);
             check_how_failures_spread(id, seen);
         }
         self.check_one_running_rollout();
@@ -149,17 +160,43 @@ impl History {
         }
     }
 
+    /// An older one may run only where the newer one could not reach, as its job allows, or where a person excluded the region; or when those who
+    /// began the newer one had been away from the older.
     fn check_one_running_rollout(&self) {
-        let running = |seen: &Seen| seen.regions.values().any(|at| at.phase == Phase::Running);
-        let running: Vec<_> = self.rollouts.iter().filter(|(_, seen)| running(seen)).map(|(id, _)| id).collect();
-        assert!(running.len() <= 1, "two rollouts run at once: {running:?}");
+        let running = self.rollouts.iter().map(|(id, seen)| {
+            let regions = seen.regions.iter().filter(|(_, at)| at.phase == Phase::Running);
+            (id, seen, regions.map(|(name, _)| name).collect::<Vec<_>>())
+        });
+        let running: Vec<_> = running.filter(|(_, _, regions)| !regions.is_empty()).collect();
+        for (at, (old, _, regions)) in running.iter().enumerate() {
+            let excluded = self.asserted(old).excluded;
+            for (new, seen, _) in &running[at + 1..] {
+                let knew_nothing_of_it =
+                    self.rollouts[*old].header.deferred.iter().any(|name| seen.header.participants().any(|own| own == name));
+                if knew_nothing_of_it {
+                    continue;
+                }
+                let excluded_there = self.asserted(new).excluded;
+                let is_reached = |region: &&RegionName| !excluded.contains(*region) && !excluded_there.contains(*region);
+                for region in regions.iter().copied().filter(is_reached) {
+                    assert!(seen.header.deferred.contains(region), "{old} runs in {region} while {new} runs");
+                }
+            }
+        }
     }
 
+    /// Two that replace the same have nobody in common who would have voted for both.
     fn check_one_winner_per_base(&self) {
-        let mut winners: BTreeMap<Option<&RolloutId>, &RolloutId> = BTreeMap::new();
+        let mut winners: BTreeMap<Option<&RolloutId>, Vec<(&RolloutId, &Seen)>> = BTreeMap::new();
         for (id, seen) in self.rollouts.iter().filter(|(_, seen)| seen.is_committed() && seen.header.kind == RolloutKind::Run) {
-            let other = winners.insert(seen.header.base.as_ref(), id);
-            assert!(other.is_none(), "{id} and {other:?} both replaced {:?}", seen.header.base);
+            let others = winners.entry(seen.header.base.as_ref()).or_default();
+            // Who is excluded, or told that the origin is, gives up a vote that the origin may count.
+            let is_overridden = |id: &RolloutId| !self.asserted(id).excluded.is_empty();
+            for (other, seen_other) in others.iter().filter(|(other, _)| !is_overridden(id) && !is_overridden(other)) {
+                let common = seen.header.participants().find(|name| seen_other.header.participants().any(|other| other == *name));
+                assert_eq!(common, None, "{id} and {other} both replaced {:?}", seen.header.base);
+            }
+            others.push((id, seen));
         }
     }
 
@@ -171,27 +208,32 @@ impl History {
 }
 
 /// At most k run at any moment.
-fn check_slots(id: &RolloutId, seen: &Seen) {
+fn check_slots(id: &RolloutId, seen: &Seen, asserted: &Overrides) {
     let k = seen.header.strategy.max_parallel as usize;
-    let running: Vec<_> = seen.regions.iter().filter(|(_, at)| at.phase == Phase::Running).map(|(name, _)| name).collect();
+    let is_waited_for =
+        |name: &RegionName| !seen.header.deferred.contains(name) && !asserted.released.contains(name) && !asserted.excluded.contains(name);
+    let running = seen.regions.iter().filter(|(name, at)| at.phase == Phase::Running && is_waited_for(name));
+    let running: Vec<_> = running.map(|(name, _)| name).collect();
     assert!(k == 0 || running.len() <= k, "{id}: {running:?} run, {k} may");
 }
 
 /// A region runs, or drops out, only after all have adopted.
-fn check_barrier(id: &RolloutId, seen: &Seen) {
+fn check_barrier(id: &RolloutId, seen: &Seen, asserted: &Overrides) {
     if seen.header.kind == RolloutKind::Run && seen.regions.values().any(|at| at.has_run || at.phase == Phase::Dropped) {
-        for name in seen.header.participants() {
+        for name in seen.header.participants().filter(|name| !asserted.excluded.contains(*name)) {
             assert!(seen.phase(name).is_some_and(|phase| phase.is_adopted()), "{id} ran before {name} had adopted it");
         }
     }
 }
 
 /// Unforced, never successful in one region and failed or held in another.
-fn check_success_is_shared(id: &RolloutId, seen: &Seen) {
-    if seen.regions.values().any(|at| at.forced) {
+fn check_success_is_shared(id: &RolloutId, seen: &Seen, asserted: &Overrides) {
+    if !asserted.is_empty() || seen.regions.values().any(|at| at.forced) {
         return;
     }
-    let any = |wanted: &[Phase]| seen.regions.values().any(|at| wanted.contains(&at.phase));
+    // What a region does that joined late stays its own affair.
+    let in_time = || seen.regions.iter().filter(|(name, _)| !seen.header.deferred.contains(name));
+    let any = |wanted: &[Phase]| in_time().any(|(_, at)| wanted.contains(&at.phase));
     assert!(!(any(&[Phase::Successful]) && any(&[Phase::Failed, Phase::Held])), "{id}: {:?}", seen.regions);
 }
 

@@ -54,6 +54,9 @@ struct Told {
     stopped: u64,
     superseded: u64,
     learned: u64,
+    deferred: u64,
+    joined_late: u64,
+    overridden: u64,
 }
 
 impl Told {
@@ -67,6 +70,9 @@ impl Told {
         self.stopped += other.stopped;
         self.superseded += other.superseded;
         self.learned += other.learned;
+        self.deferred += other.deferred;
+        self.joined_late += other.joined_late;
+        self.overridden += other.overridden;
     }
 
     fn assert_variety(&self) {
@@ -80,6 +86,9 @@ impl Told {
             ("stopped", self.stopped),
             ("superseded", self.superseded),
             ("learned", self.learned),
+            ("deferred", self.deferred),
+            ("joined late", self.joined_late),
+            ("overridden", self.overridden),
         ];
         for (what, n) in all {
             assert!(n > 0, "no run had {what}: the simulation has become tame");

@@ -16,7 +16,7 @@ pub enum Body {
     Withdraw { id: RolloutId },
     Stop { header: Arc<RolloutHeader> },
     Fetch { id: RolloutId },
-    Fetched { header: Arc<RolloutHeader> },
+    Fetched { header: Arc<RolloutHeader>, source: Option<Arc<Job>> },
 }
 
 #[derive(Clone, Debug)]

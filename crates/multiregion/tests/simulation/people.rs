@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{IdSource, Job, MultiregionStrategy, OnFailure, Phase, RegionName, Rollout};
+use model::{IdSource, Job, MultiregionStrategy, OnFailure, Overrides, Phase, RegionName, Rollout, Unreachable};
 use state::{Command, PhaseChange, RegisterJob};
 
 use crate::network::Body;
@@ -23,6 +23,7 @@ impl World {
             13..15 => self.people_pause(at),
             15..17 => self.people_resume(at),
             17 => self.people_fail(at),
+            18 => self.people_assert(at),
             _ => self.people_unblock(at),
         }
     }
@@ -54,6 +55,7 @@ impl World {
         let strategy = MultiregionStrategy {
             max_parallel: self.dice.below(3) as i64,
             on_failure: [OnFailure::FailRemaining, OnFailure::FailAll, OnFailure::FailLocal][self.dice.below(3)],
+            unreachable: if self.dice.percent(30) { Unreachable::Defer } else { Unreachable::Reject },
         };
         let bad: Vec<&str> = names.iter().map(String::as_str).filter(|_| self.dice.percent(18)).collect();
         let bad = bad.join(",");
@@ -170,6 +172,24 @@ impl World {
 
     fn people_fail(&mut self, at: usize) {
         self.people_set_phase(at, |head| (!head.phase.is_terminal()).then_some(Phase::Failed), false);
+    }
+
+    /// That a region has done its part, or takes none, or that it is all over.
+    fn people_assert(&mut self, at: usize) {
+        let Some(head) = self.head(at) else { return };
+        let about = self.dice.below(self.regions.len());
+        let region = self.regions[about].name.clone();
+        if !head.header.everybody().any(|known| *known == region) {
+            return;
+        }
+        let overrides = match self.dice.below(5) {
+            0..2 => Overrides { released: [region].into(), ..Default::default() },
+            2..4 => Overrides { excluded: [region].into(), ..Default::default() },
+            _ => Overrides { aborted: true, ..Default::default() },
+        };
+        self.history.people_asserted(&head.header.id, &overrides);
+        self.told.overridden += 1;
+        self.apply(at, &Command::OverrideRollout { id: head.header.id.clone(), overrides, time: self.now });
     }
 
     fn people_unblock(&mut self, at: usize) {

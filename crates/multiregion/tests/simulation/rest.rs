@@ -1,6 +1,6 @@
 //! The faults stop, and what is under way comes to its end.
 
-use model::{OnFailure, Phase, RolloutKind};
+use model::{OnFailure, Overrides, Phase, RegionName, RolloutKind};
 
 use crate::invariants::Seen;
 use crate::world::World;
@@ -66,13 +66,18 @@ impl World {
                 self.check_stop(seen);
                 continue;
             }
-            for name in seen.header.participants() {
+            let asserted = self.history.asserted(&id);
+            for name in seen.header.participants().filter(|name| !asserted.excluded.contains(*name)) {
                 assert!(seen.phase(name).is_some_and(|phase| phase.is_adopted()), "{id} was never adopted in {name}");
             }
-            for name in &seen.header.dropped {
-                assert!(matches!(seen.phase(name), Some(Phase::Dropped | Phase::Cancelled)), "{id}: {:?}", seen.regions);
+            for name in seen.header.dropped.iter().filter(|name| !asserted.excluded.contains(*name)) {
+                let is_over = matches!(seen.phase(name), Some(Phase::Dropped | Phase::Cancelled));
+                assert!(is_over || self.is_still_away(seen, name), "{id}: {name} {:?}", seen.regions);
             }
-            let forced = seen.regions.values().any(|at| at.forced);
+            self.check_late(seen, &asserted);
+            self.told.deferred += seen.header.deferred.len() as u64;
+            self.told.joined_late += seen.header.deferred.iter().filter(|name| seen.phase(name).is_some()).count() as u64;
+            let forced = !asserted.is_empty() || seen.regions.values().any(|at| at.forced);
             let cancelled = seen.header.regions.iter().any(|name| seen.phase(name) == Some(Phase::Cancelled));
             if cancelled {
                 self.told.superseded += 1;
@@ -81,11 +86,41 @@ impl World {
                 self.check_loosely(seen);
                 continue;
             }
-            let phases: Vec<Phase> = seen.header.regions.iter().filter_map(|name| seen.phase(name)).collect();
+            let in_time = seen.header.regions.iter().filter(|name| !seen.header.deferred.contains(name));
+            let phases: Vec<Phase> = in_time.filter_map(|name| seen.phase(name)).collect();
             check_outcome(seen.header.strategy.on_failure, &phases, &format!("{id}"));
             self.told.all_successful += u64::from(phases.iter().all(|phase| *phase == Phase::Successful));
             self.told.failed += u64::from(phases.contains(&Phase::Failed));
             self.told.held += u64::from(phases.contains(&Phase::Held));
+        }
+    }
+
+    /// A deferred region has not joined, because it need not any more: it has a later rollout, or another one is the last.
+    fn is_still_away(&self, seen: &Seen, name: &RegionName) -> bool {
+        let is_behind = |region: &crate::region::Region| {
+            let head = region.store.rollout_head(&self.key);
+            head.is_none_or(|head| head.header.id < seen.header.id)
+        };
+        let at = self.position(name).unwrap_or_default();
+        seen.header.deferred.contains(name) && seen.phase(name).is_none() && !is_behind(&self.regions[at])
+    }
+
+    /// Who was away has joined the last rollout when all others were successful.
+    fn check_late(&self, seen: &Seen, asserted: &Overrides) {
+        let is_last = self.history.rollouts.values().all(|other| !other.is_committed() || other.header.id <= seen.header.id);
+        let listed = |name: &&RegionName| seen.header.regions.contains(name);
+        let in_time = || seen.header.participants().filter(|name| seen.header.regions.contains(name));
+        let all_successful = in_time().all(|name| seen.phase(name) == Some(Phase::Successful));
+        if !is_last || !all_successful || !asserted.is_empty() {
+            return;
+        }
+        for name in seen.header.deferred.iter().filter(listed) {
+            let at = self.position(name).unwrap_or_default();
+            let used = self.regions[at].store.newest_version(&self.key);
+            let is_over = seen.phase(name).is_some_and(|phase| phase.is_terminal() || phase == Phase::Blocked);
+            // It gave the number of the version to something of its own.
+            let cannot = seen.phase(name).is_none() && used.is_some_and(|used| used >= seen.header.job_version);
+            assert!(is_over || cannot, "{}: {name} has not joined: {:?}", seen.header.id, seen.regions);
         }
     }
 
@@ -94,9 +129,12 @@ impl World {
         for name in seen.header.participants() {
             let Some(at) = self.position(name) else { continue };
             let store = &self.regions[at].store;
-            let is_past = store.rollout_head(&self.key).is_some_and(|head| {
-                head.header.id > seen.header.id || head.header.kind == RolloutKind::Stop || seen.phase(name) == Some(Phase::Stopped)
-            });
+            // One that was away from the beginning never had it.
+            let never_came = store.rollout_head(&self.key).is_none() && store.job(&self.key).is_none();
+            let is_past = never_came
+                || store.rollout_head(&self.key).is_some_and(|head| {
+                    head.header.id > seen.header.id || head.header.kind == RolloutKind::Stop || seen.phase(name) == Some(Phase::Stopped)
+                });
             assert!(is_past, "{}: the stop {} never came", name, seen.header.id);
             let is_stopped = store.rollout_head(&self.key).is_none_or(|head| head.header.kind != RolloutKind::Stop)
                 || store.job(&self.key).is_none_or(|job| job.stop);

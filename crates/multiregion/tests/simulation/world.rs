@@ -227,6 +227,7 @@ impl World {
                 let command = Command::StageRollout { header, source: Some(source), submission: None, time: self.now };
                 let vote = match self.apply(to, &command) {
                     Outcome::Busy { winner } => Vote::Busy(winner),
+                    Outcome::MovedOn { winner } => Vote::MovedOn(winner),
                     Outcome::Refused(reason) => Vote::No(reason),
                     Outcome::Done | Outcome::Registered { .. } => Vote::Yes,
                 };
@@ -264,12 +265,13 @@ impl World {
             }
             Body::Fetch { id } => {
                 if let Some(rollout) = self.regions[to].store.rollout(&id) {
-                    let header = Arc::clone(&rollout.header);
-                    self.send(to, from, Body::Fetched { header });
+                    let (header, source) = (Arc::clone(&rollout.header), rollout.source.clone());
+                    self.send(to, from, Body::Fetched { header, source });
                 }
             }
-            Body::Fetched { header } => {
-                if let Some(command) = multiregion::learn(&self.regions[to].store, &header, self.now) {
+            Body::Fetched { header, source } => {
+                let region = &self.regions[to];
+                if let Some(command) = multiregion::learn(&region.store, &region.records, &header, source.as_ref(), self.now) {
                     self.told.learned += 1;
                     self.apply(to, &command);
                 }
@@ -331,12 +333,14 @@ impl World {
                     self.ask(at, beyond.into_iter().collect());
                     return;
                 }
-                let answers = in_order(&open.job, asked, answers);
+                // Whom there was no time to ask is silent, as in the server.
+                let asked: BTreeSet<RegionName> = asked.union(&beyond).cloned().collect();
+                let answers = in_order(&open.job, &asked, answers);
                 let uuid: Uuid = self.dice.0.next_uuid();
                 match submission::decide(&open.job, &self.regions[at].name.clone(), &answers, uuid, "", self.now) {
                     Decision::Propose(header) => self.propose(at, open, Arc::new(*header)),
                     Decision::Unchanged(id) => self.history.check_unchanged(&id, &self.regions),
-                    Decision::Refuse(_) => {}
+                    Decision::Refuse { .. } => {}
                 }
             }
             Stage::Voting { header, votes } => {

@@ -377,7 +377,7 @@ pub fn multi(id: &str, version: &str, on_failure: OnFailure, regions: &[(&str, i
     job.task_groups[0].tasks[0].env.insert("VERSION".into(), version.into());
     let region = |(name, count): &(&str, i64)| MultiregionRegion { name: (*name).into(), count: *count, ..Default::default() };
     job.multiregion = Some(Multiregion {
-        strategy: Some(MultiregionStrategy { max_parallel: 1, on_failure }),
+        strategy: Some(MultiregionStrategy { max_parallel: 1, on_failure, ..Default::default() }),
         regions: regions.iter().map(region).collect(),
     });
     job

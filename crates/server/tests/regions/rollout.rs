@@ -159,3 +159,32 @@ async fn leaders_stop_in_the_middle() {
     world.watch(("successful", "successful")).await;
     world.stop().await;
 }
+
+/// How long it takes from the end of west's turn to the beginning of east's, as seen from west: prints the median of 20.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn hand_over() {
+    let world = World::start(3, &[]).await;
+    let caller = world.caller();
+    let mut took = Vec::new();
+    for version in 0..20 {
+        register(&caller, "west", &multi("web", &version.to_string(), OnFailure::FailAll, &REGIONS)).await.expect("submitted");
+        let reaches = async |region: &str, wanted: &[&str]| loop {
+            let key = JobKey::new("default", "web");
+            if let Ok(ReadValue::Deployment(Some(deployment))) = read(&caller, region, Read::JobLatestDeployment { key }).await
+                && deployment.job_version == version
+                && wanted.contains(&deployment.status.as_str())
+            {
+                return std::time::Instant::now();
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        };
+        let after = ["blocked", "unblocking", "successful"];
+        let (ended, began) = tokio::join!(reaches("west", &after), reaches("east", &["running", "blocked", "unblocking", "successful"]));
+        took.push(began.saturating_duration_since(ended));
+        tokio::join!(reaches("west", &["successful"]), reaches("east", &["successful"]));
+    }
+    took.sort();
+    println!("hand-over: median {:?}, longest {:?}", took[10], took[19]);
+    world.stop().await;
+}

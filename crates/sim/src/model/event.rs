@@ -18,34 +18,76 @@ use super::world::World;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A user submits this specification: its origin asks all regions and decides on their answers.
-    Submit { spec: usize },
+    Submit {
+        spec: usize,
+    },
     /// The origin commits the proposal to its own log.
-    Propose { at: usize },
+    Propose {
+        at: usize,
+    },
     /// `by` is asked for its vote and answers.
-    Vote { at: usize, by: usize },
+    Vote {
+        at: usize,
+        by: usize,
+    },
     /// The same, and the answer is lost.
-    LoseVote { at: usize, by: usize },
+    LoseVote {
+        at: usize,
+        by: usize,
+    },
     /// The origin has all votes.
-    Decide { at: usize },
+    Decide {
+        at: usize,
+    },
     /// The origin has waited long enough.
-    GiveUp { at: usize },
+    GiveUp {
+        at: usize,
+    },
     /// What `of` says about a rollout reaches `at`.
-    Hear { at: usize, of: usize, rollout: RolloutId },
+    Hear {
+        at: usize,
+        of: usize,
+        rollout: RolloutId,
+    },
     /// What `through` has heard of `of` reaches `at`; it may be old.
-    HearFrom { at: usize, through: usize, of: usize, rollout: RolloutId },
+    HearFrom {
+        at: usize,
+        through: usize,
+        of: usize,
+        rollout: RolloutId,
+    },
     /// A rollout that never came here is fetched.
-    Fetch { at: usize, from: usize, rollout: RolloutId },
+    Fetch {
+        at: usize,
+        from: usize,
+        rollout: RolloutId,
+    },
     /// The leader's n-th wish is committed.
-    Act { at: usize, n: usize },
+    Act {
+        at: usize,
+        n: usize,
+    },
     /// A task turns out well or badly.
-    Report { at: usize, healthy: bool },
+    Report {
+        at: usize,
+        healthy: bool,
+    },
     /// The node of a task is lost.
-    LoseNode { at: usize },
+    LoseNode {
+        at: usize,
+    },
     /// The leader is lost, and with it all that is not in the log.
-    Crash { at: usize },
+    Crash {
+        at: usize,
+    },
     /// The region comes back from an old snapshot.
-    Restore { at: usize },
-    Person { at: usize, does: people::Deed },
+    Restore {
+        at: usize,
+    },
+    Person {
+        at: usize,
+        does: people::Deed,
+    },
 }
 
 impl Event {
@@ -193,7 +235,9 @@ pub fn happen(protocol: &Protocol, world: &mut World, event: &Event) {
         }
         Event::Fetch { at, from, rollout } => {
             let header = world.regions[*from].store.rollout(rollout).map(|known| Arc::clone(&known.header));
-            if let Some(command) = header.and_then(|header| multiregion::learn(&world.regions[*at].store, &header, NOW)) {
+            if let Some(command) =
+                header.and_then(|header| multiregion::learn(&world.regions[*at].store, &world.regions[*at].copies, &header, None, NOW))
+            {
                 world.apply(*at, &command);
             }
         }
@@ -269,6 +313,7 @@ fn vote(world: &mut World, at: usize, by: usize) -> Vote {
     let Some(command) = world.regions[at].open.as_ref().map(stage) else { return Vote::Yes };
     match world.apply(by, &command) {
         Outcome::Busy { winner } => Vote::Busy(winner),
+        Outcome::MovedOn { winner } => Vote::MovedOn(winner),
         Outcome::Refused(reason) => Vote::No(reason),
         Outcome::Done | Outcome::Registered { .. } => Vote::Yes,
     }
@@ -352,6 +397,10 @@ fn restore(protocol: &Protocol, world: &mut World, at: usize) {
     let before = world.regions[at].store.clone();
     let region = &mut world.regions[at];
     (region.copies, region.open) = Default::default();
-    if protocol.flaw == Some(Flaw::Forgets) { region.begin() } else { region.store = world.old[at].clone() }
+    if protocol.flaw == Some(Flaw::Forgets) {
+        region.begin()
+    } else {
+        region.store = world.old[at].clone()
+    }
     world.look_back(at, &before);
 }

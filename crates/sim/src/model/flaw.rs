@@ -1,8 +1,8 @@
 //! The protocol, broken on purpose: what shows that the invariants can see.
 
-use model::{Phase, RegionName, RolloutHeader};
-use multiregion::guard::{self, Local, Move, Phases};
+use model::{Overrides, Phase, RegionName, RolloutHeader};
 use multiregion::Rule;
+use multiregion::guard::{self, Local, Move, Phases};
 
 /// What is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,8 +53,15 @@ impl Flaw {
     }
 }
 
-fn counts_the_running(header: &RolloutHeader, me: &RegionName, own: Phase, phases: &Phases, local: Local) -> Option<Move> {
-    let next = guard::next(header, me, own, phases, local);
+fn counts_the_running(
+    header: &RolloutHeader,
+    me: &RegionName,
+    own: Phase,
+    phases: &Phases,
+    overrides: &Overrides,
+    local: Local,
+) -> Option<Move> {
+    let next = guard::next(header, me, own, phases, overrides, local);
     let all_adopted = header.participants().all(|region| phases.get(region).is_some_and(Phase::is_adopted));
     if own != Phase::Adopted || next.is_some() || !all_adopted {
         return next;
@@ -63,32 +70,67 @@ fn counts_the_running(header: &RolloutHeader, me: &RegionName, own: Phase, phase
     (n_running < usize::try_from(header.strategy.max_parallel).unwrap_or(0)).then_some(Move::Start)
 }
 
-fn starts_alone(header: &RolloutHeader, me: &RegionName, own: Phase, phases: &Phases, local: Local) -> Option<Move> {
-    if own == Phase::Adopted { Some(Move::Start) } else { guard::next(header, me, own, phases, local) }
+fn starts_alone(header: &RolloutHeader, me: &RegionName, own: Phase, phases: &Phases, overrides: &Overrides, local: Local) -> Option<Move> {
+    if own == Phase::Adopted { Some(Move::Start) } else { guard::next(header, me, own, phases, overrides, local) }
 }
 
-fn finishes_alone(header: &RolloutHeader, me: &RegionName, own: Phase, phases: &Phases, local: Local) -> Option<Move> {
-    if own == Phase::Unblocking { Some(Move::Finish) } else { guard::next(header, me, own, phases, local) }
+fn finishes_alone(
+    header: &RolloutHeader,
+    me: &RegionName,
+    own: Phase,
+    phases: &Phases,
+    overrides: &Overrides,
+    local: Local,
+) -> Option<Move> {
+    if own == Phase::Unblocking { Some(Move::Finish) } else { guard::next(header, me, own, phases, overrides, local) }
 }
 
-fn failures_stay(header: &RolloutHeader, me: &RegionName, own: Phase, phases: &Phases, local: Local) -> Option<Move> {
+fn failures_stay(
+    header: &RolloutHeader,
+    me: &RegionName,
+    own: Phase,
+    phases: &Phases,
+    overrides: &Overrides,
+    local: Local,
+) -> Option<Move> {
     let mut local_only = header.clone();
     local_only.strategy.on_failure = model::OnFailure::FailLocal;
-    guard::next(&local_only, me, own, phases, local)
+    guard::next(&local_only, me, own, phases, overrides, local)
 }
 
-fn failures_spread(header: &RolloutHeader, me: &RegionName, own: Phase, phases: &Phases, local: Local) -> Option<Move> {
+fn failures_spread(
+    header: &RolloutHeader,
+    me: &RegionName,
+    own: Phase,
+    phases: &Phases,
+    overrides: &Overrides,
+    local: Local,
+) -> Option<Move> {
     let mut everywhere = header.clone();
     everywhere.strategy.on_failure = model::OnFailure::FailAll;
-    guard::next(&everywhere, me, own, phases, local)
+    guard::next(&everywhere, me, own, phases, overrides, local)
 }
 
-fn gives_up_votes(header: &RolloutHeader, me: &RegionName, own: Phase, phases: &Phases, local: Local) -> Option<Move> {
+fn gives_up_votes(
+    header: &RolloutHeader,
+    me: &RegionName,
+    own: Phase,
+    phases: &Phases,
+    overrides: &Overrides,
+    local: Local,
+) -> Option<Move> {
     let is_peer = header.id.origin != *me;
     let gives_up = own == Phase::Voted && is_peer && !phases.contains_key(&header.id.origin);
-    if gives_up { Some(Move::Withdraw) } else { guard::next(header, me, own, phases, local) }
+    if gives_up { Some(Move::Withdraw) } else { guard::next(header, me, own, phases, overrides, local) }
 }
 
-fn starts_beside_the_staged(header: &RolloutHeader, me: &RegionName, own: Phase, phases: &Phases, local: Local) -> Option<Move> {
-    guard::next(header, me, own, phases, Local { newer_staged: false, ..local })
+fn starts_beside_the_staged(
+    header: &RolloutHeader,
+    me: &RegionName,
+    own: Phase,
+    phases: &Phases,
+    overrides: &Overrides,
+    local: Local,
+) -> Option<Move> {
+    guard::next(header, me, own, phases, overrides, Local { newer_staged: false, ..local })
 }

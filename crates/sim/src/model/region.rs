@@ -77,7 +77,8 @@ impl Region {
                 continue;
             }
             let stopping = self.store.allocs().filter(|alloc| alloc.server_terminal() && !alloc.client_status.is_terminal());
-            let confirm = |alloc: &Arc<Allocation>| AllocUpdate { id: alloc.id, client_status: ClientStatus::Complete, ..Default::default() };
+            let confirm =
+                |alloc: &Arc<Allocation>| AllocUpdate { id: alloc.id, client_status: ClientStatus::Complete, ..Default::default() };
             let updates: Vec<AllocUpdate> = stopping.map(confirm).collect();
             if updates.is_empty() {
                 return;

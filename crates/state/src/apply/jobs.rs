@@ -77,7 +77,7 @@ impl Change<'_> {
             Some(register) => self.register_job(register),
             None => Outcome::Done,
         };
-        if let Outcome::Refused(_) | Outcome::Busy { .. } = outcome {
+        if let Outcome::Refused(_) | Outcome::Busy { .. } | Outcome::MovedOn { .. } = outcome {
             return outcome;
         }
         let mut events = self.store.scaling_events.get(key).map_or_else(ScalingEvents::new, |events| (**events).clone());

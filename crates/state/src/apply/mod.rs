@@ -111,6 +111,7 @@ impl Change<'_> {
             Command::Reap(reap) => self.reap(reap),
             Command::ReconcileSummaries => self.reconcile_summaries(),
             Command::ScaleJob(scale) => self.scale_job(scale),
+            Command::OverrideRollout { id, overrides, time } => self.override_rollout(id, overrides, *time),
         }
     }
 

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use model::{
-    Deployment, DeploymentId, DeploymentStatus, Job, JobKey, JobSubmission, Phase, RegionName, Rollout, RolloutHeader, RolloutId,
-    RolloutKind,
+    Deployment, DeploymentId, DeploymentStatus, Job, JobKey, JobSubmission, Overrides, Phase, RegionName, Rollout, RolloutHeader,
+    RolloutId, RolloutKind,
 };
 
 use super::Change;
@@ -55,6 +55,7 @@ impl Change<'_> {
             forced: false,
             deployment_id: DeploymentId::NIL,
             source: source.cloned(),
+            overrides: Overrides::default(),
             create_index: self.index,
             modify_index: self.index,
             modify_time: time,
@@ -100,8 +101,17 @@ impl Change<'_> {
         // A region that never had the job, or had an older rollout of it, follows; one that has moved on does not go back.
         if let Some(head) = self.store.rollout_head(&key).filter(|head| Some(&head.header.id) > header.base.as_ref()) {
             let stops_twice = header.kind == RolloutKind::Stop && head.header.kind == RolloutKind::Stop;
-            let moved_on = Outcome::Refused(format!("job {key} has moved on here: its rollout is {}", head.header.id));
-            return Some(if stops_twice { Outcome::Done } else { moved_on });
+            if stops_twice {
+                return Some(Outcome::Done);
+            }
+            // Where regions are deferred, the two sides can both have gone on without the other: the later rollout counts for both.
+            let was_decided_apart = match header.kind {
+                RolloutKind::Stop => !head.header.deferred.is_empty(),
+                RolloutKind::Run => header.deferred.contains(me),
+            };
+            if !was_decided_apart || header.id < head.header.id {
+                return Some(Outcome::MovedOn { winner: head.header.id.clone() });
+            }
         }
         if header.kind == RolloutKind::Stop || !is_listed {
             return None;
@@ -221,6 +231,24 @@ impl Change<'_> {
         if let Some(eval) = &change.eval {
             let job_modify_index = self.store.jobs.get(&key).map_or(self.index, |job| job.job_modify_index);
             self.put_eval_of_job(eval, job_modify_index, change.time);
+        }
+        Outcome::Done
+    }
+
+    /// Also when the rollout has ended here: other regions may still wait.
+    pub(super) fn override_rollout(&mut self, id: &RolloutId, overrides: &Overrides, time: i64) -> Outcome {
+        let Some(rollout) = self.store.rollouts.get(id).cloned() else {
+            return Outcome::Refused(format!("rollout {id} is not known here"));
+        };
+        let is_foreign = |region: &&RegionName| !rollout.header.everybody().any(|known| known == *region);
+        if let Some(foreign) = overrides.released.iter().chain(&overrides.excluded).find(is_foreign) {
+            return Outcome::Refused(format!("region {:?} is no part of rollout {id}", foreign.as_str()));
+        }
+        let mut next = (*rollout).clone();
+        if next.overrides.merge(overrides) {
+            next.modify_index = self.index;
+            next.modify_time = time;
+            self.put_rollout(next);
         }
         Outcome::Done
     }

@@ -38,13 +38,16 @@ fn refusals_to_vote() {
     adopt(&mut world, &base);
     let next = RolloutHeader { base: Some(base.id.clone()), ..header(9, "east", 5) };
     for (what, header) in [
-        ("has moved on here", RolloutHeader { base: None, ..next.clone() }),
-        ("has moved on here", RolloutHeader { base: Some(header(4, "east", 0).id), ..next.clone() }),
         ("no part of rollout", RolloutHeader { regions: vec!["east".into(), "north".into()], ..next.clone() }),
         ("has got version 4 here meanwhile", RolloutHeader { job_version: 4, ..next.clone() }),
     ] {
         let text = refused(try_stage(&mut world, &header));
         assert!(text.contains(what), "{what}: {text}");
+    }
+    // Another rollout came first, which is named.
+    for earlier in [None, Some(header(4, "east", 0).id)] {
+        let late = RolloutHeader { base: earlier, ..next.clone() };
+        assert_eq!(try_stage(&mut world, &late), Outcome::MovedOn { winner: base.id.clone() });
     }
     let bare = Command::StageRollout { header: next.clone().into(), source: None, submission: None, time: 0 };
     assert!(refused(world.try_apply(&bare).outcome).contains("without its specification"));

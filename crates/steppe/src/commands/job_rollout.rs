@@ -73,11 +73,11 @@ pub async fn follow(client: &Client, job: &str, verbose: bool, pace: Duration) -
 /// The region does nothing more by itself in this rollout.
 fn is_at_rest(region: &RolloutRegion) -> bool {
     // A region that is away and adopts when it returns is not waited for.
-    region.phase.map_or(region.deferred, |phase| phase.is_terminal() || phase == Phase::Held)
+    region.excluded || region.phase.map_or(region.deferred, |phase| phase.is_terminal() || phase == Phase::Held)
 }
 
 fn ended_well(region: &RolloutRegion) -> bool {
-    region.phase.map_or(region.deferred, |phase| matches!(phase, Phase::Successful | Phase::Dropped | Phase::Stopped))
+    region.excluded || region.phase.map_or(region.deferred, |phase| matches!(phase, Phase::Successful | Phase::Dropped | Phase::Stopped))
 }
 
 /// The rollout, and a row per region.
@@ -101,6 +101,9 @@ fn text(rollout: &RolloutStatus, verbose: bool) -> String {
         ("Max Parallel", max_parallel),
         ("On Failure", on_failure.to_owned()),
     ];
+    if rollout.aborted {
+        pairs.push(("Aborted", "true".to_owned()));
+    }
     if verbose {
         pairs.push(("Replaces", rollout.base.clone().unwrap_or_default()));
         pairs.push(("Specification", rollout.spec_hash.clone()));
@@ -140,7 +143,14 @@ fn regions(regions: &[RolloutRegion], verbose: bool) -> String {
 
 fn phase(region: &RolloutRegion) -> String {
     let mut words = region.phase.map_or("unknown".to_owned(), |phase| phase.to_string());
-    for (word, is) in [("forced", region.forced), ("deferred", region.deferred), ("dropped", !region.listed)] {
+    let words_of = [
+        ("forced", region.forced),
+        ("deferred", region.deferred),
+        ("dropped", !region.listed),
+        ("released", region.released),
+        ("excluded", region.excluded),
+    ];
+    for (word, is) in words_of {
         if is && words != word {
             words.push_str(&format!(" ({word})"));
         }

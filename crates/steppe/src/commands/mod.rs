@@ -25,6 +25,7 @@ mod job_promote;
 mod job_restart;
 mod job_revert;
 mod job_rollout;
+mod job_rollout_act;
 mod job_run;
 mod job_scale;
 mod job_start;
@@ -199,7 +200,7 @@ enum Job {
     Restart(job_restart::Args),
     /// Go back to an earlier version of a job.
     Revert(job_revert::Args),
-    /// Look at the rollout of a multi-region job.
+    /// Look at the rollout of a multi-region job, or decide about it.
     #[command(subcommand)]
     Rollout(Rollout),
     /// Submit a job file, and follow the job until it is placed.
@@ -218,6 +219,16 @@ enum Job {
 
 #[derive(Subcommand, Debug)]
 enum Rollout {
+    /// Let a rollout fail wherever it has not ended.
+    Abort(job_rollout_act::Args),
+    /// Let a rollout go on without a region: -region names it.
+    Exclude(job_rollout_act::Args),
+    /// Pause all regions of a rollout, or the one that -region names.
+    Pause(job_rollout_act::Args),
+    /// Let nobody wait for a region's turn to end: -region names it.
+    Release(job_rollout_act::Args),
+    /// Resume all regions of a rollout, or the one that -region names.
+    Resume(job_rollout_act::Args),
     /// Show where each region stands, and what it waits for.
     Status(job_rollout::Args),
 }
@@ -299,6 +310,11 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Job(Job::Promote(args)) => job_promote::run(args).await,
         Noun::Job(Job::Restart(args)) => job_restart::run(args).await,
         Noun::Job(Job::Revert(args)) => job_revert::run(args).await,
+        Noun::Job(Job::Rollout(Rollout::Abort(args))) => job_rollout_act::abort(args).await,
+        Noun::Job(Job::Rollout(Rollout::Exclude(args))) => job_rollout_act::exclude(args).await,
+        Noun::Job(Job::Rollout(Rollout::Pause(args))) => job_rollout_act::pause(args).await,
+        Noun::Job(Job::Rollout(Rollout::Release(args))) => job_rollout_act::release(args).await,
+        Noun::Job(Job::Rollout(Rollout::Resume(args))) => job_rollout_act::resume(args).await,
         Noun::Job(Job::Rollout(Rollout::Status(args))) => job_rollout::run(args).await,
         Noun::Job(Job::Run(args)) | Noun::Run(args) => job_run::run(args).await,
         Noun::Job(Job::Scale(args)) => job_scale::run(args).await,

@@ -50,9 +50,6 @@ const NOUNS: &[&str] = &[
     "operator scheduler",
     "operator snapshot",
     "operator utilization",
-    "job rollout abort",
-    "job rollout exclude",
-    "job rollout release",
 ];
 
 pub fn is_known(name: &str) -> bool {

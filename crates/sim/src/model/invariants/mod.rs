@@ -1,9 +1,9 @@
 //! What must hold, a file each. Every invariant has a control: a flaw, and a world in which the checker must see what it leads to.
 
+use super::Protocol;
 use super::flaw::Flaw;
 use super::scenario::{Budget, Scenario, Spec};
 use super::world::World;
-use super::Protocol;
 
 pub mod adopted_by_all;
 pub mod barrier;
@@ -49,7 +49,12 @@ pub const ALL: [&Invariant; 15] = [
 /// A scenario of so many regions, the first of which submits.
 fn one_of(n_regions: usize, on_failure: model::OnFailure, budget: Budget) -> Scenario {
     let regions: Vec<usize> = (0..n_regions).collect();
-    Scenario::new("control", n_regions, vec![Spec { content: "first", origin: 0, regions, on_failure, max_parallel: 1, auto_revert: false }], budget)
+    Scenario::new(
+        "control",
+        n_regions,
+        vec![Spec { content: "first", origin: 0, regions, on_failure, max_parallel: 1, auto_revert: false }],
+        budget,
+    )
 }
 
 /// Two submissions at once, in two regions.
