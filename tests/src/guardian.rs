@@ -39,7 +39,7 @@ impl Guardian {
     pub fn of_network(namespace: &str, devices: &[&str]) -> Guardian {
         let script =
             "cat >/dev/null; for device in \"$@\"; do ip link del $device; done; ip netns pids $0 | xargs -r kill -9; ip netns del $0";
-        let words: Vec<&OsStr> = [namespace].iter().chain(devices).map(OsStr::new).collect();
+        let words: Vec<&OsStr> = std::iter::once(&namespace).chain(devices).map(OsStr::new).collect();
         Guardian::start(script, &words)
     }
 
