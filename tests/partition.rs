@@ -68,9 +68,14 @@ fn multi(id: &str) -> JobFile {
 #[test]
 fn regions_that_are_cut_off_go_on_alone_and_finish_together_when_they_are_back() {
     // cut in west's turn: west ends its part, east does not begin; local work goes on in both; healed: both succeed. Then cut in east's turn
-    let Some(network) = Network::new() else {
-        eprintln!("skipped: this machine allows no network namespaces; rollout_faults.rs shows the same with servers that stand still");
-        return;
+    let network = match Network::new() {
+        Ok(network) => network,
+        // an error on the way is one; a machine that has no namespaces shows it at the first step
+        Err(reason) if !reason.starts_with("ip netns add") => panic!("{reason}"),
+        Err(reason) => {
+            eprintln!("SKIPPED: no network namespaces here ({reason}); rollout_faults.rs shows the same with servers that stand still");
+            return;
+        }
     };
     let folder = tempfile::tempdir().expect("a folder");
     let [west, east] = ["west", "east"].map(|region| Region::new(agent(&network, folder.path(), region)));

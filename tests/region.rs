@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use api::client::Query;
-use process_tests::{Cluster, JobFile, ask, settled, until};
+use process_tests::{Cluster, JobFile, ask, settled, steppe, until};
 
 /// What servers may say about others of their region that are gone or new.
 const ABOUT_OTHERS: &[&str] =
@@ -131,17 +131,45 @@ fn a_wiped_server_is_taken_in_as_a_new_one() {
     }
     let wiped = cluster.follower("west");
     let before = cluster.member(&wiped);
+    let leader = cluster.leader("west");
+    let voters = || {
+        let servers = ask(cluster.api(&leader).raft_configuration(&Query::new())).map(|answer| answer.servers).unwrap_or_default();
+        servers.into_iter().filter(|server| server.voter).map(|server| (server.id, server.address)).collect::<Vec<_>>()
+    };
+    let former = voters();
     cluster.kill(&[&wiped]);
     std::fs::remove_dir_all(&before.data_dir).expect("removed");
     std::fs::create_dir_all(&before.data_dir).expect("made");
     cluster.start(&[&wiped]);
     settled("it has all jobs", || names(&cluster, &wiped, &Query::new().stale()).len(), |n| *n == 20);
-    let leader = cluster.leader("west");
-    let voters = || {
-        let servers = ask(cluster.api(&leader).raft_configuration(&Query::new())).map(|answer| answer.servers).unwrap_or_default();
-        servers.into_iter().filter(|server| server.voter).map(|server| server.address).collect::<Vec<String>>()
-    };
-    settled("it votes", voters, |voters| voters.contains(&before.rpc));
+    settled("it votes under a new id, in the place of its former self", voters, |voters| {
+        voters.len() == 3 && voters.iter().any(|voter| voter.1 == before.rpc && !former.contains(voter))
+    });
+    let third = cluster.servers("west").into_iter().map(|server| server.name).find(|name| ![&wiped, &leader].contains(&name));
+    cluster.kill(&[&third.expect("a third server")]);
+    cluster.submit(&wiped, &idle("after"), &[]).ok();
+}
+
+#[test]
+fn a_damaged_server_refuses_to_start_and_says_what_to_do() {
+    // bytes of its database are overwritten: it ends with words, not with a panic; with an empty folder, as they say, it comes back
+    let cluster = Cluster::plan(&["west"], 3, 0).allow(ABOUT_OTHERS).up();
+    cluster.submit("west-server-1", &idle("kept"), &[]).ok();
+    let damaged = cluster.follower("west");
+    let member = cluster.member(&damaged);
+    cluster.kill(&[&damaged]);
+    let database = std::path::Path::new(&member.data_dir).join("server/raft/log/db");
+    let length = std::fs::metadata(&database).expect("a database").len();
+    std::fs::write(&database, vec![0xa5; usize::try_from(length).expect("a length")]).expect("written");
+    let refused = std::process::Command::new(steppe()).args(["agent", "-config", &member.config]).output().expect("run");
+    let printed = String::from_utf8_lossy(&[refused.stdout, refused.stderr].concat()).into_owned();
+    assert_eq!(refused.status.code(), Some(1), "{printed}");
+    assert!(printed.contains("damaged") && printed.contains("empty data_dir"), "{printed}");
+    assert!(!printed.contains("panicked at"), "{printed}");
+    std::fs::rename(&member.data_dir, format!("{}.damaged", member.data_dir)).expect("moved away");
+    std::fs::create_dir_all(&member.data_dir).expect("made");
+    cluster.start(&[&damaged]);
+    settled("it has the job", || names(&cluster, &damaged, &Query::new().stale()), |names| names == &["kept"]);
 }
 
 #[test]

@@ -8,11 +8,13 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::guardian::Guardian;
 use crate::{steppe, until};
 
-/// A running agent. It and its tasks are killed when this is dropped.
+/// A running agent. It and its tasks are killed when this is dropped, or when the process of the tests ends in any way.
 pub struct Agent {
     process: Child,
+    guardian: Guardian,
     log: PathBuf,
     folder: PathBuf,
     /// Address of the HTTP interface, `host:port`.
@@ -86,7 +88,8 @@ impl Agent {
             .stderr(output)
             .spawn()
             .expect("the program starts");
-        Agent { process, log, folder: folder.to_owned(), http: String::new(), gossip: None }
+        let guardian = Guardian::of_agent(process.id(), folder);
+        Agent { process, guardian, log, folder: folder.to_owned(), http: String::new(), gossip: None }
     }
 
     /// Where this agent's configuration is, to be changed while it runs.
@@ -120,6 +123,7 @@ impl Drop for Agent {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        self.guardian.dismiss();
         let mark = format!("NOMAD_ALLOC_DIR={}/", self.folder.display());
         for pid in tasks(&mark) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);

@@ -116,6 +116,7 @@ pub struct Member {
     /// `host:port`; empty for a client.
     pub gossip: String,
     pub data_dir: String,
+    pub config: String,
     pub log: String,
     /// Of the process that was started last.
     pub pid: i32,
@@ -316,6 +317,7 @@ fn read(folder: &Path) -> Vec<Member> {
             rpc: text("rpc"),
             gossip: text("gossip"),
             data_dir: text("data_dir"),
+            config: text("config"),
             log: text("log"),
             pid: agent["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()).expect("a process id"),
         }

@@ -80,7 +80,7 @@ pub struct Header {
     pub node_id: u128,
     /// The cluster's uuid, once it is known. Written by [`DataDir::update`] when the region is bootstrapped or joined.
     pub cluster: Option<u128>,
-    /// Goes up by one each time the agent starts, so that its gossip identity supersedes the one of its previous life.
+    /// Of this agent's gossip identity; grows with each start, whatever the clock says, so that it supersedes the one of its previous life.
     pub gossip_generation: u64,
 }
 

@@ -101,8 +101,8 @@ pub enum Error {
 }
 
 /// What to do with a server's directory that cannot be trusted any more.
-pub(crate) const REJOIN: &str =
-    "move the directory away and start the server with an empty data_dir: it joins again under a new id and gets the state from its peers";
+pub(crate) const REJOIN: &str = "move the directory away and start the server with an empty data_dir: it joins again under a new id and gets the state from its peers. \
+     If it is the only server of its region, bring back a copy of the directory instead: with an empty one the region begins anew";
 
 impl Error {
     pub(crate) fn io(action: &'static str, path: impl AsRef<Path>, source: io::Error) -> Error {

@@ -44,7 +44,7 @@ pub struct Core {
     pub submitting: Mutex<BTreeSet<RolloutId>>,
     /// What the leader knows beside the state; `None` while this server does not lead.
     pub leading: Mutex<Option<Leading>>,
-    pub founding: Founding,
+    pub founding: Arc<Founding>,
     /// Everything ends with it.
     pub shutdown: CancellationToken,
     /// What must have ended when the server has.
@@ -97,6 +97,7 @@ impl Core {
         replica: Replica,
         rpc: Pool,
         pool: PoolHandle,
+        founding: Arc<Founding>,
         watches: Arc<Watches>,
         signals: Arc<Signals>,
         shutdown: CancellationToken,
@@ -115,7 +116,7 @@ impl Core {
             signals,
             submitting: Mutex::default(),
             leading: Mutex::default(),
-            founding: Founding::default(),
+            founding,
             shutdown,
             tasks,
             leader_heard: Mutex::new(Instant::now()),

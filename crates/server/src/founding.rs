@@ -56,6 +56,11 @@ impl Founding {
         true
     }
 
+    /// Whether a founding is under way, or a group that exists takes this server in.
+    pub fn is_promised(&self, now: Instant) -> bool {
+        self.promise().as_ref().is_some_and(|given| now < given.until)
+    }
+
     fn release(&self, founder: u64) {
         let mut promise = self.promise();
         if promise.as_ref().is_some_and(|given| given.founder == founder) {
@@ -67,7 +72,7 @@ impl Founding {
 /// Founds the region's raft group when as many servers as expected are there and none of them belongs to a group yet. Ends when this server
 /// belongs to one, founded by itself or by another.
 pub async fn found(core: Arc<Core>) {
-    let mut told = String::new();
+    let (mut told, mut told_disagreement) = (String::new(), String::new());
     loop {
         if core.replica.is_initialized().await.unwrap_or(true) {
             return;
@@ -76,6 +81,14 @@ pub async fn found(core: Arc<Core>) {
         if let Some(member) = away.filter(|name| *name != told) {
             warn!(%member, "waiting to be taken into the region's raft group: it exists, but its servers are away (or gone: see server force-leave)");
             told = member;
+        }
+        let others = disagreement(core.config.bootstrap_expect, &of_region(&core)).unwrap_or_default();
+        if others != told_disagreement {
+            let own = core.config.bootstrap_expect;
+            if !others.is_empty() {
+                warn!(own, %others, "servers of one region have different values of bootstrap_expect: only servers with the same value found it together");
+            }
+            told_disagreement = others;
         }
         if let Some(founders) = founders(&core) {
             if promised_by_all(&core, &founders).await {
@@ -101,6 +114,14 @@ fn cluster_away(servers: &[Member]) -> Option<String> {
     let mut of_cluster = servers.iter().filter(|member| member.status != Status::Left && !member.meta.cluster_id.is_nil()).peekable();
     let name = of_cluster.peek()?.full_name();
     of_cluster.all(|member| !member.status.is_active()).then_some(name)
+}
+
+/// Servers that could found the region with this one, but expect another number of them.
+fn disagreement(own: u32, servers: &[Member]) -> Option<String> {
+    let is_free = |member: &&Member| member.status == Status::Alive && member.meta.cluster_id.is_nil();
+    let others = servers.iter().filter(is_free).filter(|member| ![0, own].contains(&member.meta.bootstrap_expect));
+    let words: Vec<String> = others.map(|member| format!("{} expects {}", member.full_name(), member.meta.bootstrap_expect)).collect();
+    (own != 0 && !words.is_empty()).then(|| words.join(", "))
 }
 
 /// Who founds the group together, if this server is the one to begin.
@@ -130,7 +151,9 @@ async fn promised_by_all(core: &Core, founders: &BTreeMap<u64, ServerNode>) -> b
     }
     let others = || founders.iter().filter(|(id, _)| **id != own).map(|(_, node)| node);
     let answers = join_all(others().map(|node| promised_by(core, node))).await;
-    if answers.into_iter().all(|promised| promised) && began.elapsed() < GATHERED_WITHIN {
+    // Looked at again under the promise: a cluster that was met before it is seen now, and one that comes later waits for the new uuid.
+    let still_meant = self::founders(core).as_ref() == Some(founders);
+    if still_meant && answers.into_iter().all(|promised| promised) && began.elapsed() < GATHERED_WITHIN {
         return true;
     }
     core.founding.release(own);
@@ -213,5 +236,27 @@ mod tests {
         assert!(founding.give(2, start));
         assert!(!founding.give(1, start + PROMISE - Duration::from_millis(1)));
         assert!(founding.give(1, start + PROMISE));
+    }
+
+    /// Who cannot found the region with a server that expects three is named; members of a cluster, waiting and absent servers are no problem.
+    #[test]
+    fn disagreements() {
+        let expecting = |id: u64, expect: u32, change: &dyn Fn(&mut Member)| {
+            let mut member = crate::members::tests::server(id, &format!("server-{id}"), Status::Alive);
+            member.meta.bootstrap_expect = expect;
+            change(&mut member);
+            member
+        };
+        let same: &dyn Fn(&mut Member) = &|_| ();
+        assert_eq!(disagreement(3, &[expecting(1, 3, same), expecting(2, 3, same), expecting(3, 0, same)]), None);
+        let three = [
+            expecting(1, 3, same),
+            expecting(2, 5, same),
+            expecting(3, 1, &|member| member.meta.cluster_id = model::Uuid::from_u128(7)),
+            expecting(4, 5, &|member| member.status = Status::Failed),
+            expecting(5, 1, same),
+        ];
+        assert_eq!(disagreement(3, &three).as_deref(), Some("server-2.west expects 5, server-5.west expects 1"));
+        assert_eq!(disagreement(0, &three), None, "it founds nothing");
     }
 }

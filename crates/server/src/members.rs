@@ -201,7 +201,7 @@ impl Group {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
     use gossip::{MemberMeta, MetaVersion, ServerIdentity};
 
@@ -209,7 +209,8 @@ mod tests {
         format!("127.0.0.1:{}", 1000 + id).parse().expect("an address")
     }
 
-    fn server(id: u64, name: &str, status: Status) -> Member {
+    /// A server of region west that expects three and belongs to no cluster yet.
+    pub fn server(id: u64, name: &str, status: Status) -> Member {
         let address = address(id);
         Member {
             identity: ServerIdentity { node: Uuid::from_u128(u128::from(id)), address, region: "west".into(), generation: 1 },

@@ -21,6 +21,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
+use crate::founding::Founding;
+
 /// Version of the bytes of a record's body.
 const RECORD_VERSION: u16 = 1;
 /// A sync that takes longer has failed.
@@ -32,6 +34,8 @@ const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a join waits for the uuid of a region that is being founded.
 const FOUNDING_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a founding is looked at that has not come to an end.
+const FOUNDING_TICK: Duration = Duration::from_millis(20);
 
 /// What the rest of the server knows of the pool, and asks of it.
 #[derive(Clone)]
@@ -41,24 +45,47 @@ pub struct PoolHandle {
     founding: FoundingGate,
 }
 
-/// Between the founding of the region's raft group and its first log entry this server belongs to a cluster whose uuid nobody knows. Who met
-/// another one of that region's name in this moment would not notice.
+/// From the decision to found the region's raft group until its first log entry is known, this server belongs to a cluster whose uuid nobody
+/// knows. Who met another one of that region's name in this time would not notice.
+///
+/// A founder first promises itself and then looks whether the pool shows a cluster; here it is the other way round: first the pool takes in
+/// what was said, then the promise is looked at. So one of the two sees the other.
 #[derive(Clone)]
 struct FoundingGate {
     replica: Replica,
+    founding: Arc<Founding>,
     /// Whether the pool was told the uuid.
     is_told: watch::Receiver<bool>,
 }
 
 impl FoundingGate {
-    /// Returns when there is nothing to wait for: before the founding, and once the uuid is told.
-    async fn is_over(&self) {
-        let mut is_told = self.is_told.clone();
-        if *is_told.borrow() || !self.replica.is_initialized().await.unwrap_or(false) {
-            return;
+    /// Asks outside of a founding: not during one, and again if one began meanwhile, since what was said before it was said for no cluster.
+    async fn around<A: Future>(&self, ask: impl Fn() -> A) -> A::Output {
+        if *self.is_told.borrow() || !self.is_over().await {
+            return ask().await;
         }
-        // Without a leader it takes longer; what is found out then is found out later.
-        let _ = tokio::time::timeout(FOUNDING_TIMEOUT, is_told.wait_for(|is_told| *is_told)).await;
+        let answer = ask().await;
+        if !self.is_under_way().await {
+            return answer;
+        }
+        self.is_over().await;
+        ask().await
+    }
+
+    async fn is_under_way(&self) -> bool {
+        let has_begun = self.founding.is_promised(Instant::now()) || self.replica.is_initialized().await.unwrap_or(false);
+        has_begun && !*self.is_told.borrow()
+    }
+
+    /// Waits while one is under way; `false` if it took too long: without a leader. What is found out then is found out later.
+    async fn is_over(&self) -> bool {
+        let mut is_told = self.is_told.clone();
+        let over = async {
+            while self.is_under_way().await {
+                let _ = tokio::time::timeout(FOUNDING_TICK, is_told.wait_for(|is_told| *is_told)).await;
+            }
+        };
+        tokio::time::timeout(FOUNDING_TIMEOUT, over).await.is_ok()
     }
 }
 
@@ -199,7 +226,10 @@ impl PoolHandle {
     }
 
     pub async fn join(&self, addresses: Vec<SocketAddr>) -> Vec<(SocketAddr, Result<String, String>)> {
-        self.founding.is_over().await;
+        self.founding.around(|| self.join_now(addresses.clone())).await
+    }
+
+    async fn join_now(&self, addresses: Vec<SocketAddr>) -> Vec<(SocketAddr, Result<String, String>)> {
         let (answer, answered) = oneshot::channel();
         let asked = addresses.clone();
         if self.asks.send(Ask::Join { addresses, answer }).await.is_err() {
@@ -287,13 +317,14 @@ pub fn start(
     sockets: Sockets,
     memo: Arc<dyn Memo>,
     replica: Replica,
+    founding: Arc<Founding>,
     shutdown: CancellationToken,
     tasks: &TaskTracker,
 ) -> PoolHandle {
     let (asks, asked) = mpsc::channel(256);
     let own = machine.meta().region;
     let (uuid_told, is_told) = watch::channel(!machine.meta().cluster_id.is_nil());
-    let founding = FoundingGate { replica, is_told };
+    let founding = FoundingGate { replica, founding, is_told };
     let shared = Arc::new(Shared {
         own: own.clone(),
         own_address: machine.identity().address,
@@ -385,7 +416,7 @@ impl Shell {
                     // An unreachable peer shows as an error of the next receive; nothing to do.
                     Err(error) => debug!(%error, "gossip socket"),
                 },
-                Some(event) = happened.recv() => self.event(event),
+                Some(event) = happened.recv() => self.event(event).await,
                 Some(ask) = asked.recv() => self.ask(ask),
             }
             self.drain().await;
@@ -393,11 +424,14 @@ impl Shell {
         let _ = self.machine.poll();
     }
 
-    fn event(&mut self, event: Event) {
+    async fn event(&mut self, event: Event) {
         let now = self.now();
         match event {
             Event::Asked { request, answer } => {
-                let _ = answer.send(self.machine.handle_sync_request(now, *request));
+                let response = self.machine.handle_sync_request(now, *request);
+                // Whoever is answered is shown: see [`FoundingGate`].
+                self.drain().await;
+                let _ = answer.send(response);
             }
             Event::Answered { peer, result: Ok(response) } => self.machine.handle(now, Input::SyncAnswered { peer, response: *response }),
             Event::Answered { peer, result: Err(reason) } => self.machine.handle(now, Input::SyncFailed { peer, reason }),
@@ -602,19 +636,19 @@ async fn answer_syncs(
 
 async fn answer_sync(mut stream: TcpStream, events: mpsc::Sender<Event>, founding: FoundingGate) -> io::Result<()> {
     let bytes = read_frame(&mut stream).await?;
-    founding.is_over().await;
     let response = match SyncRequest::decode(&bytes) {
-        Ok(request) => {
-            let (answer, answered) = oneshot::channel();
-            if events.send(Event::Asked { request: Box::new(request), answer }).await.is_err() {
-                return Ok(());
-            }
-            answered.await.unwrap_or_else(|_| SyncResponse::refusal("the server is shutting down"))
-        }
+        Ok(request) => founding.around(|| ask_machine(&events, request.clone())).await,
         Err(error) => SyncResponse::refusal(error.to_string()),
     };
     let bytes = response.encode().map_err(io::Error::other)?;
     write_frame(&mut stream, &bytes).await
+}
+
+async fn ask_machine(events: &mpsc::Sender<Event>, request: SyncRequest) -> SyncResponse {
+    let (answer, answered) = oneshot::channel();
+    // If nobody takes it, nobody answers either.
+    let _ = events.send(Event::Asked { request: Box::new(request), answer }).await;
+    answered.await.unwrap_or_else(|_| SyncResponse::refusal("the server is shutting down"))
 }
 
 async fn write_frame(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {

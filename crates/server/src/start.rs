@@ -19,6 +19,7 @@ use tracing::{info, warn};
 
 use crate::core::{Core, Signals};
 use crate::forward::Front as ForwardFront;
+use crate::founding::Founding;
 use crate::pool::{self, Memo, Sockets};
 use crate::transport::{Carrier, Front};
 use crate::watches::Watches;
@@ -152,18 +153,20 @@ impl Server {
             feature_level: FEATURE_LEVEL,
             tags: Default::default(),
         };
-        let gossip_identity =
-            ServerIdentity { node: server_id, address: gossip_advertise, region: region.clone(), generation: unix_millis.max(stored + 1) };
+        let generation = unix_millis.max(stored.saturating_add(1));
+        data_dir.update(|header| header.gossip_generation = generation)?;
+        let gossip_identity = ServerIdentity { node: server_id, address: gossip_advertise, region: region.clone(), generation };
         // On one machine nothing needs the patience of a wide network.
         let gossip_config = if gossip_advertise.ip().is_loopback() { gossip::Config::fast() } else { gossip::Config::default() };
         let machine =
             Gossip::new(gossip_config, gossip_identity, meta.clone(), rand::random()).map_err(|error| Error::Gossip(error.to_string()))?;
 
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let pool = pool::start(machine, sockets, memo, replica.clone(), shutdown.clone(), &tasks);
+        let founding = Arc::new(Founding::default());
+        let pool = pool::start(machine, sockets, memo, replica.clone(), Arc::clone(&founding), shutdown.clone(), &tasks);
         // Before this raft had the addresses of the membership only.
         let _ = carrier.pool.set(pool.clone());
-        let core = Core::new(config, identity.clone(), replica, rpc, pool, watches, signals, shutdown, tasks);
+        let core = Core::new(config, identity.clone(), replica, rpc, pool, founding, watches, signals, shutdown, tasks);
         let server = Self { core: Arc::new(core), data_dir, rpc_address, gossip_address };
         server.spawn(listener, identity, meta);
         Ok(server)

@@ -34,7 +34,8 @@ impl Carrier {
 impl RaftTransport for Carrier {
     async fn call(&self, call: raftstore::Call) -> Result<Bytes, TransportError> {
         let class = match call.lane {
-            Lane::Replication | Lane::Heartbeat => Class::Raft,
+            Lane::Replication => Class::Raft,
+            Lane::Heartbeat => Class::Heartbeat,
             Lane::Snapshot => Class::Bulk,
         };
         let mut body = BytesMut::with_capacity(8 + call.body.len());
@@ -96,5 +97,45 @@ impl Front {
     /// Also one that was deposed goes on sending, until it hears of it.
     fn is_leader(&self, peer: &Peer) -> bool {
         self.core.leader_id() == Some(raftstore::raft_id(peer.id.as_u128()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::Uuid;
+    use rpc::transport::{Identity, Limits, serve};
+    use std::time::Duration;
+    use tokio_util::sync::CancellationToken;
+
+    /// Says on what kind of connection it was asked.
+    struct Which;
+
+    #[async_trait]
+    impl Handler for Which {
+        async fn handle(&self, peer: &Arc<Peer>, _method: u16, _body: Bytes, _context: CallContext) -> Reply {
+            Reply::Message(Bytes::from(peer.class.to_string()))
+        }
+    }
+
+    /// Each lane has a connection of its own: a heartbeat waits for no entry, and neither of them for a snapshot.
+    #[tokio::test]
+    async fn lanes_do_not_wait_for_each_other() {
+        let identity = |id| Identity::new(Uuid::from_u128(id), "west", 1);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address").to_string();
+        let stop = CancellationToken::new();
+        let serving = tokio::spawn(serve(listener, identity(1), Arc::new(Which), stop.clone()));
+        let carrier = Carrier { rpc: Pool::new(identity(2), Limits::default()), pool: OnceLock::new() };
+        let mut used = Vec::new();
+        for lane in [Lane::Replication, Lane::Heartbeat, Lane::Snapshot] {
+            let node = raftstore::ServerNode { rpc_addr: address.clone(), ..Default::default() };
+            let call = raftstore::Call { target: 1, node, lane, kind: kind::APPEND, body: Bytes::new(), timeout: Duration::from_secs(10) };
+            used.push(carrier.call(call).await.expect("an answer"));
+        }
+        assert_eq!(used, ["raft", "heartbeat", "bulk"]);
+        carrier.rpc.close().await;
+        stop.cancel();
+        serving.await.expect("ended");
     }
 }

@@ -6,6 +6,7 @@
 mod keys;
 mod recent;
 mod segments;
+mod witness;
 mod writer;
 
 use std::fmt::Debug;
@@ -24,7 +25,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use self::recent::Recent;
 use self::segments::{Encoded, Segments};
-use self::writer::{Counters, Done, Shared, Write};
+use self::witness::{Seen, Witness};
+use self::writer::{Counters, Done, Shared, Write, Writer};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::format;
@@ -95,6 +97,8 @@ impl LogStore {
         let path = path.as_ref().to_path_buf();
         let segments = Segments::open(Engine::open(&path, options.page_cache_bytes)?)?;
         let recent = recover(&segments, options)?;
+        let (witness, seen) = Witness::open(&path)?;
+        let present = testify(&recent, seen, &path)?;
         let shared = Arc::new(Shared {
             segments: RwLock::new(Some(segments)),
             recent: RwLock::new(recent),
@@ -102,10 +106,10 @@ impl LogStore {
             counters: Counters::default(),
         });
         let (queue, writes) = mpsc::channel();
-        let for_writer = shared.clone();
+        let mut for_writer = Writer::new(shared.clone(), witness, present);
         let writer = thread::Builder::new()
             .name("raft-log".to_owned())
-            .spawn(move || writer::run(&for_writer, &writes))
+            .spawn(move || for_writer.run(&writes))
             .map_err(|e| Error::io("start a writer for", &path, e))?;
         let room_max = kibibytes(options.unwritten_bytes_max).max(1);
         Ok(LogStore {
@@ -396,6 +400,25 @@ fn recover(segments: &Segments, options: &LogOptions) -> Result<Recent, Error> {
         None => purged,
     };
     Ok(Recent::new(vote, committed, purged, range.map(|(first, _)| first), last, options.cache_bytes))
+}
+
+/// Refuses a log that has less than it had. Returns what it has now.
+fn testify(recent: &Recent, seen: Option<Seen>, path: &Path) -> Result<Seen, Error> {
+    let last = recent.last.map_or(0, |id| id.index);
+    let encoded = recent.vote.as_ref().map(format::encode_vote).transpose();
+    let present = Seen { last, vote: encoded.map_err(|e| bad_mark(keys::VOTE, &e))?.unwrap_or_default() };
+    let Some(seen) = seen else { return Ok(present) };
+    let damaged = |what: String| Err(Error::corrupt(format!("the log in {}", path.display()), what));
+    if last < seen.last {
+        return damaged(format!("it ends at entry {last}, but once had entry {}", seen.last));
+    }
+    if !seen.vote.is_empty() {
+        let voted = format::decode_vote(&seen.vote).map_err(|e| bad_mark(keys::VOTE, &e))?;
+        if !recent.vote.as_ref().is_some_and(|vote| *vote >= voted) {
+            return damaged(format!("the vote {voted} is missing"));
+        }
+    }
+    Ok(present)
 }
 
 fn bad_mark(key: &[u8], error: &format::Malformed) -> Error {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use super::keys;
 use super::recent::Recent;
 use super::segments::{Encoded, Segments};
+use super::witness::{Seen, Witness};
 use crate::error::Error;
 
 /// Called once, from the writer's thread, when the write is durable or can never be.
@@ -67,25 +68,119 @@ impl Shared {
     }
 }
 
-/// The thread's body: returns at `Stop` or when all handles are gone.
-pub(super) fn run(shared: &Arc<Shared>, queue: &Receiver<Write>) {
-    while let Ok(first) = queue.recv() {
-        let mut batch = vec![first];
-        let mut n_bytes = batch.iter().map(size).sum::<usize>();
-        while n_bytes < BATCH_BYTES_MAX && batch.len() < BATCH_WRITES_MAX && !matches!(batch.last(), Some(Write::Stop { .. })) {
-            match queue.try_recv() {
-                Ok(next) => {
-                    n_bytes += size(&next);
-                    batch.push(next);
+/// What the thread owns.
+pub(super) struct Writer {
+    shared: Arc<Shared>,
+    witness: Witness,
+    /// As the witness was told.
+    durable: Seen,
+    /// As it will be after the next barrier.
+    written: Seen,
+}
+
+impl Writer {
+    /// `present`: what is in the log.
+    pub(super) fn new(shared: Arc<Shared>, witness: Witness, present: Seen) -> Writer {
+        Writer { shared, witness, durable: present.clone(), written: present }
+    }
+
+    /// The thread's body: returns at `Stop` or when all handles are gone.
+    pub(super) fn run(&mut self, queue: &Receiver<Write>) {
+        while let Ok(first) = queue.recv() {
+            let mut batch = vec![first];
+            let mut n_bytes = batch.iter().map(size).sum::<usize>();
+            while n_bytes < BATCH_BYTES_MAX && batch.len() < BATCH_WRITES_MAX && !matches!(batch.last(), Some(Write::Stop { .. })) {
+                match queue.try_recv() {
+                    Ok(next) => {
+                        n_bytes += size(&next);
+                        batch.push(next);
+                    }
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
                 }
-                Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+            }
+            if let Some(stopped) = self.commit(batch) {
+                // Closing waits for this answer before it lets go of the database.
+                stopped(Ok(()));
+                return;
             }
         }
-        if let Some(stopped) = commit(shared, batch) {
-            // Closing waits for this answer before it lets go of the database.
-            stopped(Ok(()));
-            return;
+    }
+
+    /// Writes a batch, makes it durable, then answers all of it in order. Returns the answer to a stop, if one was in it.
+    fn commit(&mut self, batch: Vec<Write>) -> Option<Done> {
+        let Writer { shared, witness, durable, written } = self;
+        let mut waiting: Vec<Done> = Vec::new();
+        let mut permits = Vec::new();
+        let mut stop = None;
+        let mut purge_upto = None;
+        let mut needs_barrier = false;
+        for write in batch {
+            match write {
+                Write::Append { entries, permit, done } => {
+                    attempt(shared, |segments| segments.append(&entries));
+                    if let (Some(last), None) = (entries.last(), shared.failure.get()) {
+                        shared.recent.write().unwrap_or_else(PoisonError::into_inner).mark_stored(last.index);
+                        shared.counters.n_entries.fetch_add(entries.len() as u64, Ordering::Relaxed);
+                        written.last = last.index;
+                        let n_bytes: usize = entries.iter().map(|entry| entry.bytes.len()).sum();
+                        shared.counters.n_bytes.fetch_add(n_bytes as u64, Ordering::Relaxed);
+                    }
+                    permits.push(permit);
+                    waiting.push(done);
+                    needs_barrier = true;
+                }
+                Write::Mark { key, value, done } => {
+                    attempt(shared, |segments| segments.set_meta(&key, value.as_deref()));
+                    if key == keys::VOTE {
+                        written.vote = value.unwrap_or_default();
+                    }
+                    waiting.push(done);
+                    needs_barrier = true;
+                }
+                Write::Committed { value } => attempt(shared, |segments| segments.set_meta(keys::COMMITTED, Some(&value))),
+                Write::Truncate { from, done } => {
+                    written.last = written.last.min(from.saturating_sub(1));
+                    if durable.last > written.last {
+                        durable.last = written.last;
+                        attempt(shared, |_| witness.tell_durably(durable));
+                    }
+                    attempt(shared, |segments| segments.truncate(from));
+                    waiting.push(done);
+                    needs_barrier = true;
+                }
+                Write::Purge { upto, mark } => {
+                    attempt(shared, |segments| segments.set_meta(keys::PURGED, Some(&mark)));
+                    written.last = written.last.max(upto);
+                    purge_upto = purge_upto.max(Some(upto));
+                    needs_barrier = true;
+                }
+                Write::Stop { done } => {
+                    stop = Some(done);
+                    needs_barrier = true;
+                }
+            }
         }
+        if needs_barrier {
+            let begin = Instant::now();
+            attempt(shared, |segments| segments.engine().barrier());
+            count_barrier(&shared.counters, begin.elapsed());
+            if durable != written {
+                attempt(shared, |_| witness.tell(written));
+                durable.clone_from(written);
+            }
+        }
+        drop(permits);
+        for done in waiting {
+            done(match shared.failure.get() {
+                None => Ok(()),
+                Some(reason) => Err(Error::Poisoned(reason.clone())),
+            });
+        }
+        // Nobody waits for space; the mark that is durable now makes a restart finish what a crash cuts short here.
+        if let Some(upto) = purge_upto {
+            attempt(shared, |segments| segments.purge(upto));
+        }
+        stop
     }
 }
 
@@ -94,68 +189,6 @@ fn size(write: &Write) -> usize {
         Write::Append { entries, .. } => entries.iter().map(|entry| entry.bytes.len()).sum(),
         _ => 0,
     }
-}
-
-/// Writes a batch, makes it durable, then answers all of it in order. Returns the answer to a stop, if one was in it.
-fn commit(shared: &Shared, batch: Vec<Write>) -> Option<Done> {
-    let mut waiting: Vec<Done> = Vec::new();
-    let mut permits = Vec::new();
-    let mut stop = None;
-    let mut purge_upto = None;
-    let mut needs_barrier = false;
-    for write in batch {
-        match write {
-            Write::Append { entries, permit, done } => {
-                attempt(shared, |segments| segments.append(&entries));
-                if let (Some(last), None) = (entries.last(), shared.failure.get()) {
-                    shared.recent.write().unwrap_or_else(PoisonError::into_inner).mark_stored(last.index);
-                    shared.counters.n_entries.fetch_add(entries.len() as u64, Ordering::Relaxed);
-                    let n_bytes: usize = entries.iter().map(|entry| entry.bytes.len()).sum();
-                    shared.counters.n_bytes.fetch_add(n_bytes as u64, Ordering::Relaxed);
-                }
-                permits.push(permit);
-                waiting.push(done);
-                needs_barrier = true;
-            }
-            Write::Mark { key, value, done } => {
-                attempt(shared, |segments| segments.set_meta(&key, value.as_deref()));
-                waiting.push(done);
-                needs_barrier = true;
-            }
-            Write::Committed { value } => attempt(shared, |segments| segments.set_meta(keys::COMMITTED, Some(&value))),
-            Write::Truncate { from, done } => {
-                attempt(shared, |segments| segments.truncate(from));
-                waiting.push(done);
-                needs_barrier = true;
-            }
-            Write::Purge { upto, mark } => {
-                attempt(shared, |segments| segments.set_meta(keys::PURGED, Some(&mark)));
-                purge_upto = purge_upto.max(Some(upto));
-                needs_barrier = true;
-            }
-            Write::Stop { done } => {
-                stop = Some(done);
-                needs_barrier = true;
-            }
-        }
-    }
-    if needs_barrier {
-        let begin = Instant::now();
-        attempt(shared, |segments| segments.engine().barrier());
-        count_barrier(&shared.counters, begin.elapsed());
-    }
-    drop(permits);
-    for done in waiting {
-        done(match shared.failure.get() {
-            None => Ok(()),
-            Some(reason) => Err(Error::Poisoned(reason.clone())),
-        });
-    }
-    // Nobody waits for space; the mark that is durable now makes a restart finish what a crash cuts short here.
-    if let Some(upto) = purge_upto {
-        attempt(shared, |segments| segments.purge(upto));
-    }
-    stop
 }
 
 /// Does one step unless an earlier one failed. A failure, or a panic inside sled, is kept and ends all writing.

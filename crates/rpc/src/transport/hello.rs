@@ -25,20 +25,29 @@ const BODY_BYTES_MAX: usize = 4096;
 /// What a connection is for. Each class has a socket of its own, so that a heartbeat never waits for data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
-    /// Consensus within a region.
+    /// Consensus within a region: entries and votes.
     Raft,
     /// Requests of agents and people, and long polls.
     Rpc,
     /// Snapshots, logs, files.
     Bulk,
+    /// A raft leader's sign of life. On the connection of the entries it would wait with them for a packet that was lost, and a leader with
+    /// much to send would be taken for dead.
+    Heartbeat,
 }
 
 impl Class {
+    /// Where only servers of one region meet.
+    fn is_consensus(self) -> bool {
+        matches!(self, Self::Raft | Self::Heartbeat)
+    }
+
     fn from_wire(byte: u8) -> Option<Self> {
         match byte {
             0 => Some(Self::Raft),
             1 => Some(Self::Rpc),
             2 => Some(Self::Bulk),
+            3 => Some(Self::Heartbeat),
             _ => None,
         }
     }
@@ -50,6 +59,7 @@ impl fmt::Display for Class {
             Self::Raft => "raft",
             Self::Rpc => "rpc",
             Self::Bulk => "bulk",
+            Self::Heartbeat => "heartbeat",
         })
     }
 }
@@ -198,7 +208,7 @@ where
 /// The text why a connection with `peer` must not be, if so.
 pub fn objection(identity: &Identity, peer: &Peer) -> Option<String> {
     let region = identity.region.as_str();
-    if peer.class == Class::Raft && peer.region != identity.region {
+    if peer.class.is_consensus() && peer.region != identity.region {
         return Some(format!(
             "a raft connection between region {:?} ({}) and region {region:?} ({}): consensus stays within a region; check the server addresses",
             peer.region.as_str(),
@@ -424,6 +434,8 @@ mod tests {
             (Class::Rpc, ("west", 2), ("west", 1), Some("two clusters call themselves region \"west\"")),
             (Class::Bulk, ("west", 2), ("west", 1), Some("00000000-0000-0000-0000-000000000002")),
             (Class::Raft, ("east", 0), ("west", 1), Some("consensus stays within a region")),
+            (Class::Heartbeat, ("west", 1), ("west", 1), None),
+            (Class::Heartbeat, ("east", 0), ("west", 1), Some("consensus stays within a region")),
             (Class::Rpc, ("", 0), ("west", 1), Some("names no region")),
         ];
         for (class, dialer, acceptor, refusal) in rows {

@@ -36,7 +36,7 @@ struct Shared {
     identity: Identity,
     limits: Arc<Limits>,
     /// By class, then by address.
-    slots: [Mutex<HashMap<String, Arc<Slot>>>; 3],
+    slots: [Mutex<HashMap<String, Arc<Slot>>>; 4],
     tasks: TaskTracker,
     stop: CancellationToken,
     _stop_when_dropped: DropGuard,
@@ -185,11 +185,12 @@ impl Pool {
     }
 
     fn slot(&self, address: &str, class: Class) -> Arc<Slot> {
-        let [raft, rpc, bulk] = &self.shared.slots;
+        let [raft, rpc, bulk, heartbeat] = &self.shared.slots;
         let mut slots = lock(match class {
             Class::Raft => raft,
             Class::Rpc => rpc,
             Class::Bulk => bulk,
+            Class::Heartbeat => heartbeat,
         });
         if let Some(slot) = slots.get(address) {
             return slot.clone();

@@ -18,10 +18,16 @@ async fn an_answer_belongs_to_its_request_and_the_handler_knows_who_asks() {
     assert_eq!((&one.unwrap()[..], &two.unwrap()[..], &empty.unwrap()[..]), (&b"one"[..], &b"two"[..], &b""[..]));
     let error = pool.call(&server.address, Class::Rpc, ERROR, Bytes::from_static(b"no such job"), LONG).await.unwrap_err();
     assert_eq!(error, CallError::Remote { code: 418, text: "no such job".into() });
-    for (class, expected) in [(Class::Raft, "west raft true"), (Class::Rpc, "west rpc true"), (Class::Bulk, "west bulk true")] {
+    let rows = [
+        (Class::Raft, "west raft true"),
+        (Class::Rpc, "west rpc true"),
+        (Class::Bulk, "west bulk true"),
+        (Class::Heartbeat, "west heartbeat true"),
+    ];
+    for (class, expected) in rows {
         assert_eq!(pool.call(&server.address, class, WHO, Bytes::new(), LONG).await.unwrap(), expected);
     }
-    assert_eq!(server.seen.connections.lock().unwrap().len(), 3, "one connection per class");
+    assert_eq!(server.seen.connections.lock().unwrap().len(), 4, "one connection per class");
     assert_eq!(pool.connect(&server.address, Class::Rpc).await.unwrap().id, server.identity.id());
 }
 

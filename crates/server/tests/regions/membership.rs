@@ -1,6 +1,7 @@
 //! The raft group follows the region's servers: it is founded once, takes in and lets go, and survives what happens to disks and addresses.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::common::*;
 use rpc::message::{AgentReply, AgentRequest, Reply, Request};
@@ -33,6 +34,50 @@ async fn founders_with_different_views_are_one_group() {
     region.await_voters(5).await;
     assert_eq!(clusters(&region).await.len(), 1);
     region.stop().await;
+}
+
+/// Servers that expect different numbers found the region only with those of one mind, and the rest is taken in.
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_expect_the_same_number_found_the_region() {
+    let mut region = Region::apart("west");
+    for bootstrap_expect in [3, 5, 3, 3] {
+        region.add(&Setup { bootstrap_expect, ..Setup::new(0) }).start().await;
+    }
+    region.await_voters(4).await;
+    assert_eq!(clusters(&region).await.len(), 1);
+    region.stop().await;
+}
+
+/// Two lone servers with one region name meet at any moment of their founding: they are one cluster, or the join says in words that they
+/// are two. It never says that it worked for servers that then keep each other out.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_joins_is_of_one_cluster_or_refused_in_words() {
+    let meet = |round: u64| async move {
+        let (mut one, mut two) = (Region::apart("west"), Region::apart("west"));
+        one.add(&Setup::new(1)).start().await;
+        two.add(&Setup::new(1)).start().await;
+        // Not a wait for anything: it spreads the moments.
+        tokio::time::sleep(Duration::from_millis(round * 7)).await;
+        let caller = two.caller();
+        let join = Request::Agent(AgentRequest::Join { addresses: vec![one.members[0].gossip_address()] });
+        let (count, errors) = match call(&caller, "west", join).await {
+            Ok(Reply::Agent(AgentReply::Joined { count, errors })) => (count, errors.join("; ")),
+            other => panic!("{other:?}"),
+        };
+        if count == 1 {
+            one.await_voters(2).await;
+            two.await_voters(2).await;
+            assert_eq!(clusters(&one).await.len(), 1, "round {round}");
+        } else {
+            assert!(errors.contains("belongs to another cluster"), "round {round}: {errors}");
+            one.await_voters(1).await;
+            two.await_voters(1).await;
+            assert_ne!(clusters(&one).await, clusters(&two).await, "round {round}");
+        }
+        one.stop().await;
+        two.stop().await;
+    };
+    futures::future::join_all((0..20).map(meet)).await;
 }
 
 /// The uuids of the clusters to which the region's servers say they belong.
