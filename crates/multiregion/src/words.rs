@@ -49,7 +49,7 @@ pub fn waiting_for<'a>(
             }
         }
         // A region whose part was cancelled never finishes it, and did not fail.
-        Phase::Blocked | Phase::Unblocking if header.regions.iter().any(|other| is_cancelled(other)) => {
+        Phase::Blocked | Phase::Unblocking if header.regions.iter().any(is_cancelled) => {
             let cancelled = others(&|other| header.regions.contains(other) && is_cancelled(other));
             return format!("a person: {}; unblock this one, or run a new version", cancelled.join(", "));
         }
