@@ -26,6 +26,8 @@ pub struct Answer {
     pub lamport: u64,
     /// The regions that the head still concerns, so that the origin knows whom the new list leaves out.
     pub head_regions: Vec<RegionName>,
+    /// The list of the head, in its order. Only what a region answers itself has it.
+    pub head_listed: Vec<RegionName>,
     /// The job here is not what the head rollout put here: stopped, reverted, scaled.
     pub drifted: bool,
     /// A proposal that this region has voted for, and that is not decided: nothing else can be rolled out until it is.
@@ -45,6 +47,7 @@ pub fn answer(view: &Store, job: &Job, refusal: String) -> Answer {
         version: view.newest_version(&key),
         spec_hash: head.map(|head| head.header.spec_hash.clone()).unwrap_or_default(),
         head_regions: head.map(|head| asked_beyond(view, head)).unwrap_or_default(),
+        head_listed: head.map(|head| head.header.regions.clone()).unwrap_or_default(),
         lamport: identity.lamport,
         drifted: drifted(view, &key),
         busy: view.rollout_staged(&key).map(|staged| staged.header.id.clone()),
@@ -169,6 +172,11 @@ pub fn decide(job: &Job, origin: &RegionName, answers: &Answers, uuid: Uuid, aut
     let asked = || answers.iter().map(|(region, _)| region.clone());
     let dropped: Vec<RegionName> = asked().filter(|region| !regions.contains(region)).collect();
     let deferred: Vec<RegionName> = asked().zip(answers).filter(|(_, (_, answer))| answer.is_err()).map(|(region, _)| region).collect();
+    if !deferred.is_empty()
+        && let Err(why) = may_begin_without(&deferred, own, base.as_ref(), &regions)
+    {
+        return Decision::Refuse { reason: report(&format!("the rollout was refused, nothing was changed: {why}"), answers), winner: None };
+    }
     Decision::Propose(Box::new(RolloutHeader {
         id: RolloutId { lamport, origin: origin.clone(), uuid },
         namespace: job.namespace.clone(),
@@ -184,6 +192,23 @@ pub fn decide(job: &Job, origin: &RegionName, answers: &Answers, uuid: Uuid, aut
         author: author.to_owned(),
         submit_time: now,
     }))
+}
+
+/// Whether a rollout may begin without those that are away, and why not. Two that replace the same rollout must have somebody in common, who
+/// votes for one of them only: so more than half of its list take part, or half of it with its first. Before the first rollout there is nothing
+/// to go by but the new list, and no half will do.
+fn may_begin_without(away: &[RegionName], own: &Answer, base: Option<&RolloutId>, regions: &[RegionName]) -> Result<(), String> {
+    if own.head.as_ref() != base {
+        return Err("this region does not have the present rollout, so it does not know who must take part".to_owned());
+    }
+    let list = if base.is_some() { &own.head_listed[..] } else { regions };
+    let n_there = list.iter().filter(|region| !away.contains(region)).count();
+    let has_first = base.is_some() && list.first().is_some_and(|first| !away.contains(first));
+    if 2 * n_there > list.len() || 2 * n_there == list.len() && has_first {
+        return Ok(());
+    }
+    let half = if base.is_some() { ", or half of them with the first," } else { "" };
+    Err(format!("{n_there} of its {} regions can be asked, and more than half{half} must take part to go on without the others", list.len()))
 }
 
 /// What one region says to a proposal.

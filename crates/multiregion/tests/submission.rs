@@ -276,6 +276,25 @@ fn unreachable_regions() {
     let refuses = vec![("east".into(), Ok(answer(&east.0, &both, "no such node pool".to_owned())))];
     assert!(matches!(ask(&west, &both, refuses), Decision::Refuse { .. }));
     assert!(matches!(decide(&both, &"west".into(), &vec![silent("west")], Uuid::nil(), "", 0), Decision::Refuse { .. }));
+    // The other half cannot do the same: only one of them has the first of the list.
+    let own = ("east".into(), Ok(east.answer(&both)));
+    let reason = match decide(&both, &"east".into(), &vec![silent("west"), own], Uuid::from_u128(6), "", 0) {
+        Decision::Refuse { reason, winner: None } => reason,
+        other => panic!("{other:?}"),
+    };
+    assert!(reason.contains("1 of its 2 regions can be asked") && reason.contains("half of them with the first"), "{reason}");
+    // Before there is a rollout, no half will do.
+    let fresh = Region::new("west");
+    assert!(matches!(ask(&fresh, &both, vec![silent("east")]), Decision::Refuse { .. }));
+    let three = deferring("two", &["west", "east", "north"]);
+    let north = ("north".into(), Ok(Region::new("north").answer(&three)));
+    assert_eq!(proposed(ask(&fresh, &three, vec![silent("east"), north.clone()])).deferred, ["east".into()]);
+    // Nor does it count regions that the present rollout does not have, or a region that has missed it.
+    let own = ("east".into(), Ok(east.answer(&three)));
+    let answers = vec![silent("west"), own, north.clone()];
+    assert!(matches!(decide(&three, &"east".into(), &answers, Uuid::from_u128(6), "", 0), Decision::Refuse { .. }));
+    let answers = vec![("west".into(), Ok(west.answer(&three))), silent("east"), north];
+    assert!(matches!(decide(&three, &"north".into(), &answers, Uuid::from_u128(6), "", 0), Decision::Refuse { .. }));
     let rejecting = job("two", &["west", "east"]);
     assert!(matches!(ask(&west, &rejecting, vec![silent("east")]), Decision::Refuse { .. }));
     // The same again changes nothing while it is away; when it is back and has not joined yet, it takes part in a new one.

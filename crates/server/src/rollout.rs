@@ -125,6 +125,7 @@ fn from_wire(prepared: Prepared, head_regions: Vec<RegionName>) -> Answer {
         spec_hash: prepared.spec_hash,
         lamport: prepared.lamport,
         head_regions,
+        head_listed: Vec::new(),
         drifted: prepared.drifted,
         busy: prepared.busy,
         refusal: prepared.refusal,

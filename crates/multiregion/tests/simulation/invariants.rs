@@ -160,8 +160,7 @@ impl History {
         }
     }
 
-    /// An older one may run only where the newer one could not reach, as its job allows, or where a person excluded the region; or when those who
-    /// began the newer one had been away from the older.
+    /// An older one may run only where the newer one could not reach, as its job allows, or where a person excluded the region.
     fn check_one_running_rollout(&self) {
         let running = self.rollouts.iter().map(|(id, seen)| {
             let regions = seen.regions.iter().filter(|(_, at)| at.phase == Phase::Running);
@@ -171,11 +170,6 @@ impl History {
         for (at, (old, _, regions)) in running.iter().enumerate() {
             let excluded = self.asserted(old).excluded;
             for (new, seen, _) in &running[at + 1..] {
-                let knew_nothing_of_it =
-                    self.rollouts[*old].header.deferred.iter().any(|name| seen.header.participants().any(|own| own == name));
-                if knew_nothing_of_it {
-                    continue;
-                }
                 let excluded_there = self.asserted(new).excluded;
                 let is_reached = |region: &&RegionName| !excluded.contains(*region) && !excluded_there.contains(*region);
                 for region in regions.iter().copied().filter(is_reached) {
@@ -185,18 +179,14 @@ impl History {
         }
     }
 
-    /// Two that replace the same have nobody in common who would have voted for both.
     fn check_one_winner_per_base(&self) {
-        let mut winners: BTreeMap<Option<&RolloutId>, Vec<(&RolloutId, &Seen)>> = BTreeMap::new();
-        for (id, seen) in self.rollouts.iter().filter(|(_, seen)| seen.is_committed() && seen.header.kind == RolloutKind::Run) {
-            let others = winners.entry(seen.header.base.as_ref()).or_default();
-            // Who is excluded, or told that the origin is, gives up a vote that the origin may count.
-            let is_overridden = |id: &RolloutId| !self.asserted(id).excluded.is_empty();
-            for (other, seen_other) in others.iter().filter(|(other, _)| !is_overridden(id) && !is_overridden(other)) {
-                let common = seen.header.participants().find(|name| seen_other.header.participants().any(|other| other == *name));
-                assert_eq!(common, None, "{id} and {other} both replaced {:?}", seen.header.base);
-            }
-            others.push((id, seen));
+        let mut winners: BTreeMap<Option<&RolloutId>, &RolloutId> = BTreeMap::new();
+        // Who is excluded, or told that the origin is, gives up a vote that the origin may count.
+        let is_overridden = |id: &RolloutId| !self.asserted(id).excluded.is_empty();
+        let committed = self.rollouts.iter().filter(|(_, seen)| seen.is_committed() && seen.header.kind == RolloutKind::Run);
+        for (id, seen) in committed.filter(|(id, _)| !is_overridden(id)) {
+            let other = winners.insert(seen.header.base.as_ref(), id);
+            assert!(other.is_none(), "{id} and {other:?} both replaced {:?}", seen.header.base);
         }
     }
 
