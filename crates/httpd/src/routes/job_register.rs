@@ -14,6 +14,9 @@ use crate::spec;
 /// The region of jobs that name none.
 const ANY_REGION: &str = "global";
 
+/// Of evaluations, as of jobs.
+const MOST_PRIORITY: i64 = 100;
+
 /// `path_id`: the id in the path, which must be that of the job.
 pub(super) async fn register(mut cx: Cx, path_id: Option<JobId>) -> Answer {
     let (job, rest) = spec::job_and_rest(cx.bytes().await?).await?;
@@ -21,8 +24,9 @@ pub(super) async fn register(mut cx: Cx, path_id: Option<JobId>) -> Answer {
     if path_id.is_some_and(|id| id != job.id) {
         return Err(Refusal::bad_request("Job ID does not match name"));
     }
-    if request.preserve_resources {
-        return Err(Refusal::not_built("PreserveResources"));
+    if !(0..=MOST_PRIORITY).contains(&request.eval_priority) {
+        let problem = format!("EvalPriority {} is not between 1 and {MOST_PRIORITY}", request.eval_priority);
+        return Err(Refusal::bad_request(problem));
     }
     check_eval_priority(request.eval_priority)?;
     let (region, job) = place(&cx, job, &request.region, &request.namespace).await?;
@@ -32,6 +36,7 @@ pub(super) async fn register(mut cx: Cx, path_id: Option<JobId>) -> Answer {
         submission: request.submission,
         enforce_index: request.enforce_index.then_some(request.job_modify_index),
         preserve_counts: request.preserve_counts,
+        preserve_resources: request.preserve_resources,
         eval_priority: request.eval_priority,
     };
     let (meta, value) = cx.write_in(region, Write::RegisterJob(Box::new(write))).await?;
