@@ -14,19 +14,12 @@ use crate::spec;
 /// The region of jobs that name none.
 const ANY_REGION: &str = "global";
 
-/// Of evaluations, as of jobs.
-const MOST_PRIORITY: i64 = 100;
-
 /// `path_id`: the id in the path, which must be that of the job.
 pub(super) async fn register(mut cx: Cx, path_id: Option<JobId>) -> Answer {
     let (job, rest) = spec::job_and_rest(cx.bytes().await?).await?;
     let request: JobRegisterRequest = decode::from_value(&rest)?;
     if path_id.is_some_and(|id| id != job.id) {
         return Err(Refusal::bad_request("Job ID does not match name"));
-    }
-    if !(0..=MOST_PRIORITY).contains(&request.eval_priority) {
-        let problem = format!("EvalPriority {} is not between 1 and {MOST_PRIORITY}", request.eval_priority);
-        return Err(Refusal::bad_request(problem));
     }
     check_eval_priority(request.eval_priority)?;
     let (region, job) = place(&cx, job, &request.region, &request.namespace).await?;

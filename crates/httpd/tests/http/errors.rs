@@ -127,14 +127,6 @@ async fn texts() {
         "eval broker is enabled; eval broker must be paused to delete evals (PauseEvalBroker), and pausing it is not supported yet";
     delete(&format!("{{\"EvalIDs\":[\"{EVAL}\"]}}"), 500, paused).await;
     delete("{\"Filter\":\"Status == pending\"}", 500, paused).await;
-    check(
-        "PUT",
-        "/v1/jobs",
-        &serde_json::json!({"Job": job_json("web"), "EvalPriority": 101}).to_string(),
-        400,
-        "EvalPriority 101 is not between 1 and 100",
-    )
-    .await;
 }
 
 /// A region that does not exist is refused also where the answer would not depend on it.
