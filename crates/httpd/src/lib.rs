@@ -7,6 +7,7 @@
 //! pages. Start reading at [`serve`], then [`routes`].
 
 mod agent_info;
+mod compress;
 mod encode;
 mod filter;
 mod frames;

@@ -87,7 +87,7 @@ fn per_page(params: &Params) -> Result<usize, Refusal> {
     Ok(params.number::<i32>("per_page")?.map_or(0, |number| usize::try_from(number).unwrap_or(0)))
 }
 
-fn filter_refusal(problem: String) -> Refusal {
+pub(crate) fn filter_refusal(problem: String) -> Refusal {
     Refusal::bad_request(format!("failed to read filter expression: {problem}"))
 }
 

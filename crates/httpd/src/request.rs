@@ -16,6 +16,7 @@ use rpc::message::{
     AgentReply, AgentRequest, Call, Chunk, Failure, Hops, NodeCall, NodeCallReply, NodeTarget, Read, ReadOptions, ReadValue, Reply,
     Request as CallRequest, Write, WriteValue,
 };
+use rpc::route::no_path;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -106,6 +107,17 @@ impl Cx {
             "" => self.app.caller.region(),
             region => RegionName::from(region),
         }
+    }
+
+    /// Refuses a region that does not exist, where nothing else would ask for it.
+    pub async fn known_region(&self) -> Result<(), Refusal> {
+        let (region, own) = (self.region(), self.app.caller.region());
+        if region == own {
+            return Ok(());
+        }
+        let AgentReply::Regions(known) = self.agent(own, AgentRequest::Regions).await? else { return Err(Refusal::mismatch()) };
+        let known: Vec<RegionName> = known.into_iter().map(RegionName::from).collect();
+        if known.contains(&region) { Ok(()) } else { Err(no_path(&region, &known).into()) }
     }
 
     /// The namespace of one object.

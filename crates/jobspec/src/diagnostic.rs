@@ -162,7 +162,7 @@ impl std::error::Error for Diagnostics {}
 pub fn list_text(lines: impl IntoIterator<Item = String>) -> String {
     let lines: Vec<String> = lines.into_iter().collect();
     let heading = if lines.len() == 1 { "1 error occurred:".to_owned() } else { format!("{} errors occurred:", lines.len()) };
-    lines.iter().fold(heading, |text, line| format!("{text}\n\t* {line}")) + "\n\n"
+    format!("{heading}{}\n\n", lines.iter().map(|line| format!("\n\t* {line}")).collect::<String>())
 }
 
 /// A text with a name, in which bytes are found again as line and column.

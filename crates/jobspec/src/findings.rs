@@ -8,7 +8,7 @@ use crate::tree::Span;
 
 /// Errors that are kept, and as many warnings. Nobody reads more, and a text full of errors would otherwise make an answer that is larger
 /// than itself by far.
-const KEPT_MAX: usize = 200;
+pub(crate) const KEPT_MAX: usize = 200;
 
 /// Characters of a summary or detail: names from the text may be long.
 const TEXT_MAX: usize = 1_000;

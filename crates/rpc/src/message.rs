@@ -345,6 +345,7 @@ pub struct RegisterJob {
     /// Register only if the job's `JobModifyIndex` is this; 0: only if it does not exist.
     pub enforce_index: Option<u64>,
     pub preserve_counts: bool,
+    pub preserve_resources: bool,
     /// 0: that of the job.
     pub eval_priority: i64,
 }

@@ -21,6 +21,7 @@ mod members;
 mod node;
 mod plan;
 pub mod pool;
+mod preserve;
 mod read;
 mod reconcile;
 mod rollout;

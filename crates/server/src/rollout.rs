@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::admit;
 use crate::core::{Core, NO_LEADER, now};
 use crate::forward::{Front, ensure_consistent};
+use crate::preserve;
 
 /// A region that does not answer within this time is not reached. Longer than it waits for a leader of its own.
 const REGION_TIMEOUT: Duration = Duration::from_secs(8);
@@ -227,6 +228,10 @@ fn left_behind() -> Failure {
 
 async fn decide_and_commit(core: &Arc<Core>, register: &RegisterJob) -> Result<WriteReply, Failure> {
     let began = Instant::now();
+    // The specification before anything is put in per region: that is what all of them get.
+    let registered = core.view().rollout_head(&register.job.key()).and_then(|head| head.source.clone());
+    let job = Arc::new(preserve::kept(register, (*register.job).clone(), registered.as_ref()));
+    let register = &RegisterJob { job, ..register.clone() };
     let job = &register.job;
     if !listed(job).contains(&core.region) {
         return Err(Failure::bad_request(format!("region {:?} is not in the job's list: submit it to one that is", core.region.as_str())));

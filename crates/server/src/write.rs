@@ -10,7 +10,7 @@ use rpc::message::{Failure, RegisterJob, Write, WriteReply, WriteValue};
 use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
 
 use crate::core::{self, Core, now};
-use crate::{admit, leader, node, plan, rollout};
+use crate::{admit, leader, node, plan, preserve, rollout};
 
 /// What a job has that asks for no other.
 const DEFAULT_PRIORITY: i64 = 50;
@@ -101,16 +101,8 @@ async fn register_job(core: &Arc<Core>, register: RegisterJob) -> Result<WriteRe
         return rollout::submit(core, register).await;
     }
     let view = core.view();
-    let mut job = plan::effective(core, &register.job)?;
-    if register.preserve_counts
-        && let Some(present) = view.job(&job.key())
-    {
-        for group in &mut job.task_groups {
-            if let Some(before) = present.group(&group.name) {
-                group.count = before.count;
-            }
-        }
-    }
+    let job = plan::effective(core, &register.job)?;
+    let job = preserve::kept(&register, job, view.job(&register.job.key()));
     let findings = admit::check(&view, &job);
     if !findings.errors.is_empty() {
         return Err(Failure::internal(findings.error_text()));
@@ -331,7 +323,7 @@ fn active_deployment(view: &View, id: DeploymentId, act: &str) -> Result<Arc<Dep
     if deployment.is_active() {
         Ok(deployment)
     } else {
-        Err(Failure::bad_request(format!("can't {act} terminal deployment: {id} is {}", deployment.status)))
+        Err(Failure::internal(format!("can't {act} terminal deployment: {id} is {}", deployment.status)))
     }
 }
 

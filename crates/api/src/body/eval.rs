@@ -65,8 +65,17 @@ impl From<&Evaluation> for EvaluationStub {
 pub struct RelatedEvaluation {
     #[serde(flatten)]
     pub evaluation: Evaluation,
-    #[serde(rename = "RelatedEvals", default, with = "nullable")]
+    #[serde(rename = "RelatedEvals", default, skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable::deserialize")]
     pub related_evals: Vec<EvaluationStub>,
+}
+
+/// `DELETE /v1/evaluations`: by ids or by a filter.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct EvalDeleteRequest {
+    #[serde(rename = "EvalIDs", with = "nullable")]
+    pub eval_ids: Vec<String>,
+    pub filter: String,
 }
 
 /// `GET /v1/evaluations/count`.

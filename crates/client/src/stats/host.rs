@@ -94,7 +94,7 @@ pub(crate) async fn host_stats(shared: &Shared) -> String {
         "CPU": cpus,
         "DiskStats": disks,
         "AllocDirStats": disk("", Path::new(""), disk_usage(alloc_dir).unwrap_or_default()),
-        "DeviceStats": [],
+        "DeviceStats": null,
         "Uptime": uptime(),
         "Timestamp": time::now(),
         "CPUTicksConsumed": ticks_consumed,

@@ -115,7 +115,7 @@ fn resource_usage(rss: u64, swap: u64, load: Load, frequency: f64) -> Value {
             "Percent": percent,
             "Measured": ["System Mode", "User Mode", "Percent"],
         },
-        "DeviceStats": [],
+        "DeviceStats": null,
     })
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn join(cx: Cx) -> Answer {
     if addresses.is_empty() {
         return Err(Refusal::bad_request("missing address to join"));
     }
-    let AgentReply::Joined { count, errors } = cx.agent(cx.app.caller.region(), AgentRequest::Join { addresses }).await? else {
+    let AgentReply::Joined { count, errors } = cx.agent(cx.region(), AgentRequest::Join { addresses }).await? else {
         return Err(Refusal::mismatch());
     };
     let error = if errors.is_empty() { String::new() } else { jobspec::list_text(errors) };
@@ -82,7 +82,7 @@ pub(super) async fn force_leave(cx: Cx) -> Answer {
     };
     // A bare `prune` is a yes.
     let prune = cx.params.get("prune").is_some() && cx.params.flag_or("prune", true)?;
-    cx.agent(cx.app.caller.region(), AgentRequest::ForceLeave { name, prune }).await?;
+    cx.agent(cx.region(), AgentRequest::ForceLeave { name, prune }).await?;
     respond::empty(None)
 }
 

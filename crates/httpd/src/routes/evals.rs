@@ -3,21 +3,25 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::{EvalCountResponse, EvaluationStub};
+use api::{EvalCountResponse, EvalDeleteRequest, EvaluationStub};
 use model::{EvalId, Evaluation};
 use rpc::message::{Read, ReadValue};
 use serde::Serialize;
 
 use super::allocs::id;
 use super::job_lists::stubs;
+use crate::filter::Filter;
 use crate::list::{self, Key};
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb};
 use crate::respond::{Answer, Meta};
 
+/// Ids that one write may have.
+const MOST_DELETED: usize = 7281;
+
 pub(super) async fn list(cx: Cx) -> Answer {
     if cx.verb() == Verb::Delete {
-        return Err(Refusal::not_built("deleting evaluations"));
+        return delete(cx).await;
     }
     cx.only(Verb::Get)?;
     let (meta, evals) = selected(&cx).await?;
@@ -27,9 +31,14 @@ pub(super) async fn list(cx: Cx) -> Answer {
 pub(super) async fn count(cx: Cx) -> Answer {
     cx.only(Verb::Get)?;
     let (meta, evals) = selected(&cx).await?;
-    let (_, known_leader) = meta.contact.unwrap_or_default();
-    let response =
-        EvalCountResponse { count: i64::try_from(evals.len()).unwrap_or(i64::MAX), index: meta.index, known_leader, ..Default::default() };
+    let (last_contact, known_leader) = meta.contact.unwrap_or_default();
+    let response = EvalCountResponse {
+        count: i64::try_from(evals.len()).unwrap_or(i64::MAX),
+        index: meta.index,
+        last_contact: i64::try_from(last_contact.saturating_mul(1_000_000)).unwrap_or(i64::MAX),
+        known_leader,
+        next_token: String::new(),
+    };
     cx.json(Some(&meta), &response)
 }
 
@@ -66,12 +75,35 @@ pub(super) async fn evaluation(cx: Cx) -> Answer {
     }
 }
 
+/// Only a region whose broker is paused gives evaluations away, and no broker can be paused yet: what is wrong with the request is said first.
+async fn delete(mut cx: Cx) -> Answer {
+    cx.known_region().await?;
+    let request: EvalDeleteRequest = cx.decode().await?;
+    match (request.eval_ids.len(), request.filter.is_empty()) {
+        (0, true) => return Err(Refusal::bad_request("EvalIDs or Filter has to say which evaluations are meant")),
+        (1.., false) => return Err(Refusal::bad_request("EvalIDs and Filter exclude each other")),
+        (count, _) if count > MOST_DELETED => {
+            return Err(Refusal::bad_request(format!("{count} EvalIDs are more than the {MOST_DELETED} that one request may have")));
+        }
+        _ => {}
+    }
+    for (index, text) in request.eval_ids.iter().enumerate() {
+        text.parse::<EvalId>().map_err(|error| Refusal::bad_request(format!("EvalIDs[{index}]: {error}")))?;
+    }
+    if !request.filter.is_empty() {
+        Filter::parse::<Evaluation>(&request.filter).map_err(list::filter_refusal)?;
+    }
+    Err(Refusal::internal(
+        "eval broker is enabled; eval broker must be paused to delete evals (PauseEvalBroker), and pausing it is not supported yet",
+    ))
+}
+
 /// As [`api::RelatedEvaluation`], without copying the evaluation.
 #[derive(Serialize)]
 struct Related<'a> {
     #[serde(flatten)]
     evaluation: &'a Evaluation,
-    #[serde(rename = "RelatedEvals")]
+    #[serde(rename = "RelatedEvals", skip_serializing_if = "Vec::is_empty")]
     related: Vec<EvaluationStub>,
 }
 

@@ -45,6 +45,7 @@ pub(super) async fn plan(mut cx: Cx, key: JobKey) -> Answer {
 /// Answers 200 also when the job is not valid.
 pub(super) async fn validate(mut cx: Cx) -> Answer {
     cx.only(Verb::Put)?;
+    cx.known_region().await?;
     let (job, rest) = spec::job_or_problems(cx.bytes().await?).await?;
     let _: JobValidateRequest = decode::from_value(&rest)?;
     let mut response = JobValidateResponse { driver_config_validated: true, ..Default::default() };

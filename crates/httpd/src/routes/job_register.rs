@@ -21,9 +21,6 @@ pub(super) async fn register(mut cx: Cx, path_id: Option<JobId>) -> Answer {
     if path_id.is_some_and(|id| id != job.id) {
         return Err(Refusal::bad_request("Job ID does not match name"));
     }
-    if request.preserve_resources {
-        return Err(Refusal::not_built("PreserveResources"));
-    }
     check_eval_priority(request.eval_priority)?;
     let (region, job) = place(&cx, job, &request.region, &request.namespace).await?;
     let warnings = spec::check(&job)?;
@@ -32,6 +29,7 @@ pub(super) async fn register(mut cx: Cx, path_id: Option<JobId>) -> Answer {
         submission: request.submission,
         enforce_index: request.enforce_index.then_some(request.job_modify_index),
         preserve_counts: request.preserve_counts,
+        preserve_resources: request.preserve_resources,
         eval_priority: request.eval_priority,
     };
     let (meta, value) = cx.write_in(region, Write::RegisterJob(Box::new(write))).await?;

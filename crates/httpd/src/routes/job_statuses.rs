@@ -22,7 +22,7 @@ pub(super) async fn statuses(mut cx: Cx) -> Answer {
         Verb::Put => cx.decode_optional().await?,
         _ => return Err(Refusal::wrong_verb()),
     };
-    let wanted: BTreeSet<(&str, &str)> = request.jobs.iter().map(|job| (job.namespace.as_str(), job.id.as_str())).collect();
+    let wanted: BTreeSet<(&str, &str)> = request.jobs.iter().map(|job| (or_default(&job.namespace), job.id.as_str())).collect();
     let namespace = if wanted.is_empty() { cx.list_namespace() } else { None };
     let children = request.include_children || cx.params.flag("include_children")? || !wanted.is_empty();
     let read = Read::Jobs { namespace, prefix: cx.params.text("prefix").to_owned() };
@@ -39,6 +39,10 @@ pub(super) async fn statuses(mut cx: Cx) -> Answer {
     }
     let statuses: Vec<JobStatusesJob> = stream::iter(reads).buffered(READS_AT_A_TIME).try_collect().await?;
     cx.json(Some(&meta), &statuses)
+}
+
+fn or_default(namespace: &str) -> &str {
+    if namespace.is_empty() { model::DEFAULT_NAMESPACE } else { namespace }
 }
 
 fn key((job, _): &(Arc<Job>, Arc<JobSummary>)) -> Key<'_> {

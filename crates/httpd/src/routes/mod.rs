@@ -28,10 +28,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::any;
 
+use crate::compress::compress;
 use crate::request::App;
 
 /// All paths.
@@ -71,6 +72,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/", any(elsewhere::root))
         .route("/ui/", any(elsewhere::no_user_interface))
         .fallback(elsewhere::elsewhere)
+        .layer(from_fn(compress))
         .layer(from_fn_with_state(app.clone(), add_headers))
         .with_state(app)
 }

@@ -31,6 +31,7 @@ pub(super) async fn search(mut cx: Cx) -> Answer {
     };
     let reads: Vec<(&'static str, Read)> =
         contexts.iter().filter_map(|context| Some((*context, read(context, &request.prefix, namespace.clone())?))).collect();
+    cx.known_region().await?;
     let options = cx.params.read_options()?;
     if options.min_index > 0 && !reads.is_empty() {
         wait(&cx, &options, &reads).await?;

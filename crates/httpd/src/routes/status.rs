@@ -26,7 +26,7 @@ pub(super) async fn peers(cx: Cx) -> Answer {
 
 pub(super) async fn regions(cx: Cx) -> Answer {
     cx.only(Verb::Get)?;
-    let AgentReply::Regions(mut regions) = cx.agent(cx.app.caller.region(), AgentRequest::Regions).await? else {
+    let AgentReply::Regions(mut regions) = cx.agent(cx.region(), AgentRequest::Regions).await? else {
         return Err(Refusal::mismatch());
     };
     regions.sort();

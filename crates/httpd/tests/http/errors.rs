@@ -114,7 +114,40 @@ async fn texts() {
     get("/v1/acl/policies", 501, "access control (GET /v1/acl/policies) is not supported yet").await;
     get("/v1/quotas", 501, "Nomad Enterprise only endpoint").await;
     get("/v1/agent/servers", 501, "Invalid method").await;
-    check("DELETE", "/v1/evaluations", "{}", 501, "deleting evaluations is not supported yet").await;
+    let delete = async |body: &str, status: u16, text: &str| check("DELETE", "/v1/evaluations", body, status, text).await;
+    delete("", 400, "Request body is empty").await;
+    delete("{}", 400, "EvalIDs or Filter has to say which evaluations are meant").await;
+    delete("{\"EvalIDs\":\"x\"}", 400, "EvalIDs: expected array, got string").await;
+    delete("{\"EvalIDs\":[\"x\"]}", 400, "EvalIDs[0]: \"x\" is not an id of 36 characters").await;
+    delete("{\"Filter\":\"Nope == 1\"}", 400, "failed to read filter expression: unknown field \"Nope\"").await;
+    delete(&format!("{{\"EvalIDs\":[\"{EVAL}\"],\"Filter\":\"Status == pending\"}}"), 400, "EvalIDs and Filter exclude each other").await;
+    let many = format!("{{\"EvalIDs\":[{}]}}", vec![format!("\"{EVAL}\""); 7282].join(","));
+    delete(&many, 400, "7282 EvalIDs are more than the 7281 that one request may have").await;
+    let paused =
+        "eval broker is enabled; eval broker must be paused to delete evals (PauseEvalBroker), and pausing it is not supported yet";
+    delete(&format!("{{\"EvalIDs\":[\"{EVAL}\"]}}"), 500, paused).await;
+    delete("{\"Filter\":\"Status == pending\"}", 500, paused).await;
+}
+
+/// A region that does not exist is refused also where the answer would not depend on it.
+#[tokio::test]
+async fn unknown_regions() {
+    let server = Server::start().await;
+    let job = serde_json::json!({"Job": job_json("web")}).to_string();
+    for (method, path, body) in [
+        ("PUT", "/v1/validate/job?region=mars", job.as_str()),
+        ("PUT", "/v1/search?region=mars", "{\"Prefix\":\"zz\",\"Context\":\"allocs\"}"),
+        ("DELETE", "/v1/evaluations?region=mars", "{}"),
+    ] {
+        let answer = server.send(method, path, body).await;
+        assert_eq!((answer.status, answer.text().as_str()), (500, "No path to region \"mars\"; known regions: west, east"), "{path}");
+        let elsewhere = server.send(method, &path.replace("mars", "east"), body).await;
+        assert_ne!(elsewhere.text(), answer.text(), "{path}");
+    }
+    for path in ["/v1/agent/join?address=a:1&region=east", "/v1/agent/force-leave?node=x&region=east"] {
+        server.send("PUT", path, "").await;
+        assert!(server.world.last_call().starts_with("east Agent("), "{path}: {}", server.world.last_call());
+    }
 }
 
 /// Whoever asks with the wrong verb is told so; PUT and POST are one.

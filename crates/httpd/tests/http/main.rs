@@ -2,6 +2,7 @@
 
 mod blocking;
 mod client;
+mod compressed;
 mod errors;
 mod hostile;
 mod routes;

@@ -409,6 +409,9 @@ async fn lists() {
     assert_eq!(ids("/v1/jobs?per_page=1&next_token=default.web").await, ("web".into(), "".into()));
     assert_eq!(ids("/v1/jobs/statuses").await.0, "web,shop/cart");
     assert_eq!(ids("/v1/jobs/statuses?per_page=1").await, ("web".into(), "12.default.shop/cart".into()));
+    // Who names jobs without a namespace means the default one.
+    let named = server.send("POST", "/v1/jobs/statuses", "{\"Jobs\":[{\"ID\":\"web\"}]}").await.json();
+    assert_eq!((named[0]["ID"].as_str(), named.as_array().map(Vec::len)), (Some("web"), Some(1)));
     assert_eq!(ids("/v1/allocations").await.0, format!("{OLD_ALLOC},{ALLOC}"));
     assert_eq!(ids("/v1/allocations?reverse=true").await.0, format!("{ALLOC},{OLD_ALLOC}"));
     assert_eq!(ids("/v1/allocations?prefix=111").await.0, ALLOC);

@@ -23,7 +23,7 @@ impl Shapes {
         Self(types)
     }
 
-    /// Panics unless `value` is what the interface calls `kind`.
+    /// Panics unless `value` is what the interface calls `kind`. Within it, what can be `null` is so when it is empty.
     pub fn check(&self, kind: &str, value: &Value) {
         self.walk(kind, value, kind, false);
     }
@@ -35,12 +35,12 @@ impl Shapes {
         }
         let fits = |is: bool| assert!(is, "{path} is {value}, not {kind}");
         if let Some(inner) = kind.strip_prefix("array<").and_then(|rest| rest.strip_suffix('>')) {
-            fits(value.is_array());
+            fits(value.is_array() && !(nullable && value.as_array().is_some_and(Vec::is_empty)));
             for (index, item) in value.as_array().into_iter().flatten().enumerate() {
                 self.walk(inner, item, &format!("{path}[{index}]"), false);
             }
         } else if let Some(inner) = kind.strip_prefix("object<string,").and_then(|rest| rest.strip_suffix('>')) {
-            fits(value.is_object());
+            fits(value.is_object() && !(nullable && value.as_object().is_some_and(serde_json::Map::is_empty)));
             for (key, item) in value.as_object().into_iter().flatten() {
                 self.walk(inner, item, &format!("{path}.{key}"), true);
             }

@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 
 use model::{Job, JobType};
 
+use crate::findings::KEPT_MAX;
+
 /// Something wrong with a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -44,7 +46,7 @@ impl Validation {
             return String::new();
         }
         let heading = if self.warnings.len() == 1 { "1 warning:".to_owned() } else { format!("{} warnings:", self.warnings.len()) };
-        self.warnings.iter().fold(heading + "\n", |text, problem| format!("{text}\n* {}", problem.text))
+        format!("{heading}\n{}", self.warnings.iter().map(|problem| format!("\n* {}", problem.text)).collect::<String>())
     }
 }
 
@@ -72,13 +74,17 @@ pub(crate) struct Report<'r> {
 
 impl Report<'_> {
     pub fn error(&mut self, field: &str, text: impl AsRef<str>) {
-        let problem = Problem { path: format!("{}{field}", self.path), text: format!("{}{}", self.subject, text.as_ref()) };
-        self.found.errors.push(problem);
+        if self.found.errors.len() < KEPT_MAX {
+            let problem = Problem { path: format!("{}{field}", self.path), text: format!("{}{}", self.subject, text.as_ref()) };
+            self.found.errors.push(problem);
+        }
     }
 
     pub fn warning(&mut self, field: &str, text: impl AsRef<str>) {
-        let problem = Problem { path: format!("{}{field}", self.path), text: format!("{}{}", self.subject, text.as_ref()) };
-        self.found.warnings.push(problem);
+        if self.found.warnings.len() < KEPT_MAX {
+            let problem = Problem { path: format!("{}{field}", self.path), text: format!("{}{}", self.subject, text.as_ref()) };
+            self.found.warnings.push(problem);
+        }
     }
 
     /// For a part of this part.

@@ -324,3 +324,12 @@ fn texts_and_paths() {
     let paths: Vec<_> = found.errors.iter().map(|problem| problem.path.as_str()).collect();
     assert_eq!(paths, ["Priority", "TaskGroups[0].Tasks[0].Driver"]);
 }
+
+/// A job with very many mistakes is refused soon, and with no more of them than anybody reads.
+#[test]
+fn very_many_mistakes() {
+    let job = jobspec::from_api(&serde_json::json!({ "ID": "x", "TaskGroups": vec![serde_json::json!({}); 50_000] })).expect("a job");
+    let found = jobspec::validate(&job);
+    assert_eq!(found.errors.len(), 200);
+    assert!(found.error_text().starts_with("200 errors occurred:\n\t* ") && found.error_text().len() < 100_000);
+}

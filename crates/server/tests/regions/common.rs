@@ -295,8 +295,14 @@ pub async fn write(caller: &Arc<dyn Caller>, region: &str, what: Write) -> Resul
 }
 
 pub async fn register(caller: &Arc<dyn Caller>, region: &str, job: &Job) -> Result<model::EvalId, Failure> {
-    let register =
-        RegisterJob { job: Arc::new(job.clone()), submission: None, enforce_index: None, preserve_counts: false, eval_priority: 0 };
+    let register = RegisterJob {
+        job: Arc::new(job.clone()),
+        submission: None,
+        enforce_index: None,
+        preserve_counts: false,
+        preserve_resources: false,
+        eval_priority: 0,
+    };
     let reply = write(caller, region, Write::RegisterJob(Box::new(register))).await?;
     match reply.value {
         WriteValue::Job { eval_id, .. } => Ok(eval_id),

@@ -1,0 +1,68 @@
+//! What a submission leaves as it is registered: whoever scales or sizes a job by other means does not want its file to undo that.
+
+use std::sync::Arc;
+
+use model::Job;
+use rpc::message::RegisterJob;
+
+/// `job` with the counts and resources of `present` that the submission wants to keep, by the names of groups and tasks.
+pub fn kept(register: &RegisterJob, job: Job, present: Option<&Arc<Job>>) -> Job {
+    let mut job = job;
+    let Some(present) = present.filter(|_| register.preserve_counts || register.preserve_resources) else { return job };
+    for group in &mut job.task_groups {
+        let Some(before) = present.group(&group.name) else { continue };
+        if register.preserve_counts {
+            group.count = before.count;
+        }
+        if register.preserve_resources {
+            for task in &mut group.tasks {
+                if let Some(before) = before.tasks.iter().find(|before| before.name == task.name) {
+                    task.resources.clone_from(&before.resources);
+                }
+            }
+        }
+    }
+    job
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each row: what to keep, then the count and the memory that come out.
+    #[test]
+    fn what_is_kept() {
+        let job = |count, memory: i64| {
+            let mut job = Job { task_groups: vec![Default::default(), Default::default()], ..Default::default() };
+            for (group, name) in job.task_groups.iter_mut().zip(["g", "other"]) {
+                name.clone_into(&mut group.name);
+                group.count = count;
+                let resources = model::Resources { memory_mb: memory, ..Default::default() };
+                group.tasks = vec![model::Task { name: "t".to_owned(), resources: Some(resources), ..Default::default() }];
+            }
+            job
+        };
+        let mut present = job(5, 500);
+        present.task_groups[1].name = "renamed".to_owned();
+        let present = Arc::new(present);
+        let numbers = |job: &Job| -> Vec<(i64, i64)> {
+            let memory = |group: &model::TaskGroup| group.tasks[0].resources.as_ref().map_or(0, |resources| resources.memory_mb);
+            job.task_groups.iter().map(|group| (group.count, memory(group))).collect()
+        };
+        for (preserve_counts, preserve_resources, expected) in
+            [(false, false, (1, 100)), (true, false, (5, 100)), (false, true, (1, 500)), (true, true, (5, 500))]
+        {
+            let submitted = job(1, 100);
+            let register = RegisterJob {
+                job: Arc::new(submitted.clone()),
+                submission: None,
+                enforce_index: None,
+                preserve_counts,
+                preserve_resources,
+                eval_priority: 0,
+            };
+            assert_eq!(numbers(&kept(&register, submitted.clone(), Some(&present))), [expected, (1, 100)]);
+            assert_eq!(numbers(&kept(&register, submitted, None)), [(1, 100), (1, 100)]);
+        }
+    }
+}
