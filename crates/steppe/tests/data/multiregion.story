@@ -220,6 +220,7 @@ old     dropped          0        <none>      0 of 0   1s ago    -            -
 
 $ steppe job rollout status -json -verbose multi
 {
+    "Aborted": false,
     "Author": "",
     "Base": null,
     "ID": "5.west.9124fa58-63e1-454d-9ee8-3edb64543927",
@@ -236,6 +237,7 @@ $ steppe job rollout status -json -verbose multi
             "Deferred": false,
             "DeploymentID": "",
             "Desired": 0,
+            "Excluded": false,
             "Forced": false,
             "Healthy": 0,
             "JobVersion": 2,
@@ -244,6 +246,7 @@ $ steppe job rollout status -json -verbose multi
             "Phase": "stopped",
             "Placed": 0,
             "Region": "west",
+            "Released": false,
             "Status": null,
             "WaitingFor": ""
         }

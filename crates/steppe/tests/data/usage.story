@@ -155,10 +155,15 @@ For additional help try 'steppe alloc logs -help'
 $ steppe job rollout
 Usage: steppe job rollout <subcommand> [options] [args]
 
-  Look at the rollout of a multi-region job
+  Look at the rollout of a multi-region job, or decide about it
 
 Subcommands:
-    status    Show where each region stands, and what it waits for
+    abort      Let a rollout fail wherever it has not ended
+    exclude    Let a rollout go on without a region: -region names it
+    pause      Pause all regions of a rollout, or the one that -region names
+    release    Let nobody wait for a region's turn to end: -region names it
+    resume     Resume all regions of a rollout, or the one that -region names
+    status     Show where each region stands, and what it waits for
 --- exit code: 1
 
 $ steppe job rollout status -h
@@ -267,7 +272,7 @@ Subcommands:
     promote        Promote the canaries of a job's latest deployment
     restart        Restart a job's allocations, a few at a time
     revert         Go back to an earlier version of a job
-    rollout        Look at the rollout of a multi-region job
+    rollout        Look at the rollout of a multi-region job, or decide about it
     run            Submit a job file, and follow the job until it is placed
     scale          Change the count of a group
     start          Start a stopped job
