@@ -208,7 +208,10 @@ fn may_begin_without(away: &[RegionName], own: &Answer, base: Option<&RolloutId>
         return Ok(());
     }
     let half = if base.is_some() { ", or half of them with the first," } else { "" };
-    Err(format!("{n_there} of its {} regions can be asked, and more than half{half} must take part to go on without the others", list.len()))
+    Err(format!(
+        "{n_there} of its {} regions can be asked, and more than half{half} must take part to go on without the others",
+        list.len()
+    ))
 }
 
 /// What one region says to a proposal.

@@ -386,8 +386,7 @@ fn lose_node(protocol: &Protocol, world: &mut World, at: usize) {
     let Some(alloc) = world.regions[at].live(&key).next().cloned() else { return };
     let n_before = world.regions[at].live(&key).count();
     let is_rolling = before.rollout_head(&key).is_some_and(|head| head.phase == Phase::Running);
-    world.regions[at].lose_node_of(&alloc, is_rolling || protocol.flaw != Some(Flaw::RepairWaits));
-    if world.regions[at].live(&key).count() != n_before {
+    if world.regions[at].lose_node_of(&alloc, is_rolling || protocol.flaw != Some(Flaw::RepairWaits)) != n_before {
         world.broken.insert(invariants::repair::INVARIANT.name);
     }
     world.look_back(at, &before);

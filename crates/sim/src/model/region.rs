@@ -135,6 +135,7 @@ impl Region {
         let update = AllocUpdate {
             id: alloc.id,
             client_status: if healthy { ClientStatus::Running } else { ClientStatus::Failed },
+            deployment_id: alloc.deployment_id,
             deployment_status: Some(AllocDeploymentStatus { healthy: Some(healthy), timestamp: Time(NOW), ..Default::default() }),
             ..Default::default()
         };
@@ -142,13 +143,16 @@ impl Region {
         self.apply(&Command::UpdateAllocs { updates: vec![update], evals, time: NOW });
     }
 
-    /// The node of an allocation is lost, and another one comes in its place. `repairs`: whether anybody looks after the loss.
-    pub fn lose_node_of(&mut self, alloc: &Allocation, repairs: bool) {
+    /// The node of an allocation is lost, and comes back when all is done about the loss. `repairs`: whether anybody looks after it. Returns how
+    /// many tasks of the job run without the node.
+    pub fn lose_node_of(&mut self, alloc: &Allocation, repairs: bool) -> usize {
         let id = alloc.node_id;
         let evals = if repairs { control::node_evals(&self.store, id, &mut self.ids()) } else { Vec::new() };
         self.apply(&Command::SetNodeStatus { id, status: NodeStatus::Down, event: None, evals, time: NOW });
         self.settle();
+        let n_live = self.live(&alloc.job_key()).filter(|live| live.node_id != id).count();
         self.apply(&Command::SetNodeStatus { id, status: NodeStatus::Ready, event: None, evals: Vec::new(), time: NOW });
+        n_live
     }
 }
 
