@@ -288,7 +288,7 @@ fn unreachable_regions() {
     assert!(matches!(ask(&fresh, &both, vec![silent("east")]), Decision::Refuse { .. }));
     let three = deferring("two", &["west", "east", "north"]);
     let north = ("north".into(), Ok(Region::new("north").answer(&three)));
-    assert_eq!(proposed(ask(&fresh, &three, vec![silent("east"), north.clone()])).deferred, ["east".into()]);
+    assert_eq!(proposed(ask(&fresh, &three, vec![silent("east"), north.clone()])).deferred, [RegionName::from("east")]);
     // Nor does it count regions that the present rollout does not have, or a region that has missed it.
     let own = ("east".into(), Ok(east.answer(&three)));
     let answers = vec![silent("west"), own, north.clone()];
