@@ -160,7 +160,8 @@ impl History {
         }
     }
 
-    /// An older one may run only where the newer one could not reach, as its job allows, or where a person excluded the region.
+    /// An older one may run only where the newer one could not reach, as its job allows. Once a person has excluded regions, the two sides may go
+    /// their own ways.
     fn check_one_running_rollout(&self) {
         let running = self.rollouts.iter().map(|(id, seen)| {
             let regions = seen.regions.iter().filter(|(_, at)| at.phase == Phase::Running);
@@ -168,11 +169,9 @@ impl History {
         });
         let running: Vec<_> = running.filter(|(_, _, regions)| !regions.is_empty()).collect();
         for (at, (old, _, regions)) in running.iter().enumerate() {
-            let excluded = self.asserted(old).excluded;
             for (new, seen, _) in &running[at + 1..] {
-                let excluded_there = self.asserted(new).excluded;
-                let is_reached = |region: &&RegionName| !excluded.contains(*region) && !excluded_there.contains(*region);
-                for region in regions.iter().copied().filter(is_reached) {
+                let are_split = self.asserted.iter().any(|(id, asserted)| id <= *new && !asserted.excluded.is_empty());
+                for region in regions.iter().copied().filter(|_| !are_split) {
                     assert!(seen.header.deferred.contains(region), "{old} runs in {region} while {new} runs");
                 }
             }
@@ -181,10 +180,11 @@ impl History {
 
     fn check_one_winner_per_base(&self) {
         let mut winners: BTreeMap<Option<&RolloutId>, &RolloutId> = BTreeMap::new();
-        // Who is excluded, or told that the origin is, gives up a vote that the origin may count.
-        let is_overridden = |id: &RolloutId| !self.asserted(id).excluded.is_empty();
+        // Who is excluded, or told that the origin is, gives up a vote that the origin may count, and is not asked about what comes next.
+        let has_excluded = |id: &RolloutId| !self.asserted(id).excluded.is_empty();
+        let is_overridden = |(id, seen): &(&RolloutId, &Seen)| has_excluded(id) || seen.header.base.as_ref().is_some_and(has_excluded);
         let committed = self.rollouts.iter().filter(|(_, seen)| seen.is_committed() && seen.header.kind == RolloutKind::Run);
-        for (id, seen) in committed.filter(|(id, _)| !is_overridden(id)) {
+        for (id, seen) in committed.filter(|seen| !is_overridden(seen)) {
             let other = winners.insert(seen.header.base.as_ref(), id);
             assert!(other.is_none(), "{id} and {other:?} both replaced {:?}", seen.header.base);
         }

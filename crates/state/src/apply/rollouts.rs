@@ -104,11 +104,9 @@ impl Change<'_> {
             if stops_twice {
                 return Some(Outcome::Done);
             }
-            // Where regions are deferred, the two sides can both have gone on without the other: the later rollout counts for both.
-            let was_decided_apart = match header.kind {
-                RolloutKind::Stop => !head.header.deferred.is_empty(),
-                RolloutKind::Run => header.deferred.contains(me),
-            };
+            // Where regions are deferred or excluded, the two sides can both have gone on without the other: the later rollout counts for both.
+            // A stop is meant for everything that came before it.
+            let was_decided_apart = header.kind == RolloutKind::Stop || header.deferred.contains(me);
             if !was_decided_apart || header.id < head.header.id {
                 return Some(Outcome::MovedOn { winner: head.header.id.clone() });
             }
