@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{AllocId, Allocation, JobStatus, NodeStatus, Rollout, RolloutKind};
+use model::{AllocId, Allocation, JobStatus, NodeStatus, RegionName, Rollout, RolloutKind};
 use state::{Reap, Store};
 
 /// How long things are kept, in nanoseconds.
@@ -137,7 +137,7 @@ fn rollouts(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
 
 /// Whether another region may still need to hear of it. The head of a job always: one that was away learns from it what to do. What another
 /// region proposed and withdrew never: its origin tells. Everything else until each region that may have voted for it, or was away and has yet
-/// to hear of it, has voted for a later one, because without its end that region could not.
+/// to hear of it, has voted for a later one, because without its end that region could not; one that was excluded from it gives its vote up.
 fn is_still_told(view: &Store, rollout: &Rollout) -> bool {
     let header = &rollout.header;
     let key = header.job_key();
@@ -151,5 +151,8 @@ fn is_still_told(view: &Store, rollout: &Rollout) -> bool {
         let later = &other.header;
         other.phase.is_adopted() && later.kind == RolloutKind::Run && later.id > header.id && later.job_key() == key
     };
-    !view.rollouts().filter(is_later).any(|later| header.everybody().all(|region| later.header.participants().any(|other| other == region)))
+    let has_voted = |later: &Rollout, region: &RegionName| {
+        later.header.participants().any(|other| other == region) && !later.overrides.excluded.contains(region)
+    };
+    !view.rollouts().filter(is_later).any(|later| header.everybody().all(|region| has_voted(later, region)))
 }

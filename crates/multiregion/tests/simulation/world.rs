@@ -199,7 +199,8 @@ impl World {
     }
 
     fn collect_garbage(&mut self, at: usize) {
-        let thresholds = control::Thresholds { rollout: 0, ..control::Thresholds::NOW };
+        // Hours in reality: time enough for what people asserted elsewhere to have come here.
+        let thresholds = control::Thresholds { rollout: 15 * SECOND, ..control::Thresholds::NOW };
         if let Some(reap) = control::garbage(&self.regions[at].store, self.now, &thresholds) {
             self.apply(at, &Command::Reap(Box::new(reap)));
         }
