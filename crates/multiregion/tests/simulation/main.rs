@@ -16,7 +16,7 @@ mod world;
 use world::World;
 
 /// Seeds of a normal run: a second or two.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 500;
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()

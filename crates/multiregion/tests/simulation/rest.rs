@@ -72,6 +72,8 @@ impl World {
             }
             for name in seen.header.dropped.iter().filter(|name| !asserted.excluded.contains(*name)) {
                 let is_over = matches!(seen.phase(name), Some(Phase::Dropped | Phase::Cancelled));
+                // A region that was away does not join what has been aborted meanwhile, and keeps what it has.
+                let is_over = is_over || asserted.aborted && seen.header.deferred.contains(name);
                 assert!(is_over || self.is_still_away(seen, name), "{id}: {name} {:?}", seen.regions);
             }
             self.check_late(seen, &asserted);
