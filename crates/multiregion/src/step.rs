@@ -42,8 +42,9 @@ pub fn step_by(rule: Rule, view: &Store, records: &Records, now: i64, ids: &mut 
             gone: gone(view, rollout),
         };
         let overrides = records.overrides(&rollout.header, &rollout.overrides);
-        if overrides != rollout.overrides {
-            // What was asserted elsewhere is kept here, too: the region that wrote it down may be lost.
+        if overrides != rollout.overrides && rollout.phase.is_adopted() {
+            // What was asserted elsewhere is kept here, too: the region that wrote it down may be lost. Not before the rollout is adopted: a leader
+            // that then forgets what the others said would know that the origin was excluded, and not that it had committed.
             let id = rollout.header.id.clone();
             step.propose.push(Command::OverrideRollout { id, overrides: overrides.clone(), time: now });
         }

@@ -368,6 +368,27 @@ fn overrides_spread() {
     assert_eq!(proposed(alone).dropped, Vec::<RegionName>::new(), "nobody waits for it");
 }
 
+/// An origin that is excluded after it has committed: its peers adopt all the same, also if their leader forgets in between what it has heard.
+#[test]
+fn an_excluded_origin_has_committed() {
+    let (mut west, mut east) = (Region::new("west"), Region::new("east"));
+    let one = job("one", &["west", "east"]);
+    let header = proposed(submit(&[&west, &east], &one));
+    let (staged, source) = (Arc::new(header.clone()), Some(Arc::new(one.clone())));
+    east.apply(&Command::StageRollout { header: staged, source, submission: None, time: 0 });
+    west.adopt(&header, &one);
+    let excluded = Overrides { excluded: ["west".into()].into(), ..Default::default() };
+    west.apply(&Command::OverrideRollout { id: header.id.clone(), overrides: excluded, time: 3 });
+    let mut records = multiregion::Records::default();
+    multiregion::own_records(&west.0).into_iter().for_each(|record| _ = records.put(record));
+    // The first of its wishes is committed, then comes another leader.
+    let step = multiregion::step(&east.0, &records, 9, &mut IdSource::new(1));
+    east.apply(&step.propose[0]);
+    let step = multiregion::step(&east.0, &multiregion::Records::default(), 9, &mut IdSource::new(2));
+    step.propose.iter().for_each(|command| _ = east.apply(command));
+    assert!(east.0.rollout(&header.id).is_some_and(|rollout| rollout.phase.is_adopted()));
+}
+
 /// A region that leaves the list is asked and dropped; one that has left is let go when it is known to have heard of it.
 #[test]
 fn dropped_regions() {

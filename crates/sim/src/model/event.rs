@@ -21,6 +21,11 @@ pub enum Event {
     Submit {
         spec: usize,
     },
+    /// The same, and one region cannot be asked.
+    SubmitApart {
+        spec: usize,
+        away: usize,
+    },
     /// The origin commits the proposal to its own log.
     Propose {
         at: usize,
@@ -94,7 +99,8 @@ impl Event {
     /// It comes from outside, and nothing in the protocol waits for it.
     pub fn is_harmful(&self) -> bool {
         match self {
-            Self::LoseVote { .. }
+            Self::SubmitApart { .. }
+            | Self::LoseVote { .. }
             | Self::GiveUp { .. }
             | Self::HearFrom { .. }
             | Self::LoseNode { .. }
@@ -124,6 +130,8 @@ pub fn possible(protocol: &Protocol, world: &World, events: &mut Vec<Event>) {
     for (spec, wanted) in protocol.scenario.specs.iter().enumerate() {
         if !world.is_submitted[spec] && world.regions[wanted.origin].open.is_none() {
             events.push(Event::Submit { spec });
+            let others = (0..world.regions.len()).filter(|away| *away != wanted.origin && world.left.aways > 0 && wanted.defers);
+            events.extend(others.map(|away| Event::SubmitApart { spec, away }));
         }
     }
     for (at, region) in world.regions.iter().enumerate() {
@@ -180,7 +188,7 @@ fn hearing(protocol: &Protocol, world: &World, at: usize, region: &Region, event
         for rollout in author.store.rollouts() {
             let id = &rollout.header.id;
             let copy = region.copies.get(id, &author.name);
-            let says = |record: &RegionRecord| (record.phase, record.forced, record.incarnation);
+            let says = |record: &RegionRecord| (record.phase, record.forced, record.incarnation, record.overrides);
             // No guard tells a vote from silence.
             let is_news = rollout.phase != Phase::Voted && author.record(id).is_some_and(|record| copy.map(says) != Some(says(&record)));
             if is_news {
@@ -197,7 +205,11 @@ fn hearing(protocol: &Protocol, world: &World, at: usize, region: &Region, event
         }
     }
     for (rollout, name) in missing(protocol, region) {
-        if let Some(from) = world.position(&name) {
+        let Some(from) = world.position(&name) else { continue };
+        // Fetched again and again; here only when it is of use.
+        let command = learn(world, at, from, &rollout);
+        let is_taken = |command| region.clone().apply(&command) == Outcome::Done;
+        if command.is_some_and(is_taken) {
             events.push(Event::Fetch { at, from, rollout });
         }
     }
@@ -208,9 +220,20 @@ fn missing(protocol: &Protocol, region: &Region) -> Vec<(RolloutId, RegionName)>
     if looks { multiregion::missing(&region.store, &region.copies) } else { Vec::new() }
 }
 
+/// What region `at` does with a rollout that `from` knows.
+fn learn(world: &World, at: usize, from: usize, rollout: &RolloutId) -> Option<Command> {
+    let known = world.regions[from].store.rollout(rollout)?;
+    let region = &world.regions[at];
+    multiregion::learn(&region.store, &region.copies, &known.header, known.source.as_ref(), NOW)
+}
+
 pub fn happen(protocol: &Protocol, world: &mut World, event: &Event) {
     match event {
-        Event::Submit { spec } => submit(protocol, world, *spec),
+        Event::Submit { spec } => submit(protocol, world, *spec, None),
+        Event::SubmitApart { spec, away } => {
+            world.left.aways -= 1;
+            submit(protocol, world, *spec, Some(*away));
+        }
         Event::Propose { at } => propose(world, *at),
         Event::Vote { at, by } => {
             let vote = vote(world, *at, *by);
@@ -234,10 +257,7 @@ pub fn happen(protocol: &Protocol, world: &mut World, event: &Event) {
             }
         }
         Event::Fetch { at, from, rollout } => {
-            let header = world.regions[*from].store.rollout(rollout).map(|known| Arc::clone(&known.header));
-            if let Some(command) =
-                header.and_then(|header| multiregion::learn(&world.regions[*at].store, &world.regions[*at].copies, &header, None, NOW))
-            {
+            if let Some(command) = learn(world, *at, *from, rollout) {
                 world.apply(*at, &command);
             }
         }
@@ -277,7 +297,7 @@ pub fn happen(protocol: &Protocol, world: &mut World, event: &Event) {
 
 // ---- submission, as the origin drives it
 
-fn submit(protocol: &Protocol, world: &mut World, number: usize) {
+fn submit(protocol: &Protocol, world: &mut World, number: usize, away: Option<usize>) {
     world.is_submitted[number] = true;
     let spec = &protocol.scenario.specs[number];
     let job = world.job(spec);
@@ -286,6 +306,10 @@ fn submit(protocol: &Protocol, world: &mut World, number: usize) {
     while answers.len() < asked.len() {
         let name = asked[answers.len()].clone();
         let Some(at) = world.position(&name) else { return };
+        if Some(at) == away {
+            answers.push((name, Err("no answer".to_owned())));
+            continue;
+        }
         let answer = submission::answer(&world.regions[at].store, &job, String::new());
         let beyond: BTreeSet<RegionName> = answer.head_regions.iter().filter(|name| !asked.contains(name)).cloned().collect();
         asked.extend(beyond);

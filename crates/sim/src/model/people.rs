@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{EvalTrigger, Phase, RegionName, Rollout};
+use model::{EvalTrigger, Overrides, Phase, RegionName, Rollout, RolloutKind};
 use multiregion::submission;
 use state::{Command, PhaseChange};
 
@@ -18,6 +18,10 @@ pub enum Deed {
     Fail,
     StopEverywhere,
     StopHere,
+    /// What is asserted of a region, by position.
+    Release(usize),
+    Exclude(usize),
+    Abort,
 }
 
 pub fn possible(world: &World, at: usize, region: &Region, events: &mut Vec<Event>) {
@@ -31,6 +35,13 @@ pub fn possible(world: &World, at: usize, region: &Region, events: &mut Vec<Even
         (Deed::StopEverywhere, left.stops > 0 && region.store.rollout_staged(&World::key()).is_none()),
         (Deed::StopHere, left.local_stops > 0 && region.store.job(&World::key()).is_some_and(|job| !job.stop)),
     ];
+    let may_assert = left.overrides > 0 && head.header.kind == RolloutKind::Run && !is_over(world, head);
+    for about in (0..world.regions.len()).filter(|_| may_assert) {
+        events.extend([Deed::Release(about), Deed::Exclude(about)].map(|does| Event::Person { at, does }));
+    }
+    if may_assert {
+        events.push(Event::Person { at, does: Deed::Abort });
+    }
     events.extend(may.into_iter().filter(|(_, may)| *may).map(|(does, _)| Event::Person { at, does }));
 }
 
@@ -54,11 +65,30 @@ pub fn act(world: &mut World, at: usize, does: Deed) {
             world.left.stops -= 1;
             stop_everywhere(world, at, &head);
         }
+        Deed::Release(about) => {
+            let released = [world.regions[about].name.clone()].into();
+            assert_about(world, at, &head, Overrides { released, ..Default::default() });
+        }
+        Deed::Exclude(about) => {
+            let excluded = [world.regions[about].name.clone()].into();
+            assert_about(world, at, &head, Overrides { excluded, ..Default::default() });
+        }
+        Deed::Abort => assert_about(world, at, &head, Overrides { aborted: true, ..Default::default() }),
         Deed::StopHere => {
             world.left.local_stops -= 1;
             stop_here(world, at);
         }
     }
+}
+
+/// Everywhere, so that there is nothing to assert.
+fn is_over(world: &World, head: &Rollout) -> bool {
+    world.everywhere(&head.header.id).into_iter().flatten().all(|rollout| rollout.phase.is_terminal())
+}
+
+fn assert_about(world: &mut World, at: usize, head: &Rollout, overrides: Overrides) {
+    world.left.overrides -= 1;
+    world.apply(at, &Command::OverrideRollout { id: head.header.id.clone(), overrides, time: NOW });
 }
 
 fn set_phase(world: &mut World, at: usize, head: &Rollout, to: Phase, forced: bool) {

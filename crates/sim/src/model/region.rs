@@ -171,7 +171,8 @@ impl Hash for Region {
             let is_head = store.rollout_head(&rollout.header.job_key()).is_some_and(|head| head.header.id == rollout.header.id);
             (&rollout.header.id, rollout.phase as u8, rollout.resume_to.map(|phase| phase as u8)).hash(to);
             (rollout.forced, &rollout.cause_region, is_staged, is_head, rollout.header.job_version).hash(to);
-            (&rollout.header.base, rollout.header.dropped.len(), rollout.header.kind as u8).hash(to);
+            (&rollout.header.base, rollout.header.dropped.len(), rollout.header.kind as u8, &rollout.header.deferred).hash(to);
+            (&rollout.overrides.released, &rollout.overrides.excluded, rollout.overrides.aborted).hash(to);
             if let Some(deployment) = store.deployment(rollout.deployment_id) {
                 (deployment.status as u8, deployment.job_version).hash(to);
                 for group in deployment.task_groups.values() {
@@ -195,6 +196,7 @@ impl Hash for Region {
         }
         for copy in self.copies.all() {
             (&copy.rollout, &copy.region.name, copy.phase as u8, copy.forced, copy.incarnation).hash(to);
+            (copy.overrides.released, copy.overrides.excluded, copy.overrides.aborted).hash(to);
         }
         if let Some(open) = &self.open {
             (&open.header.id, &open.header.base, open.header.job_version, open.is_staged).hash(to);

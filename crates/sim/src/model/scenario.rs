@@ -23,6 +23,10 @@ pub struct Budget {
     pub local_stops: u8,
     /// A task's node is lost.
     pub losses: u8,
+    /// A region cannot be asked when something is submitted.
+    pub aways: u8,
+    /// A person asserts something about a rollout: released, excluded, aborted.
+    pub overrides: u8,
     /// A region comes back from what it was at the beginning, as from an old snapshot.
     pub restores: u8,
 }
@@ -38,11 +42,13 @@ pub struct Spec {
     pub on_failure: OnFailure,
     pub max_parallel: i64,
     pub auto_revert: bool,
+    /// Goes on without regions that cannot be asked.
+    pub defers: bool,
 }
 
 impl Spec {
     fn new(origin: usize, regions: &[usize], on_failure: OnFailure) -> Self {
-        Self { content: "first", origin, regions: regions.to_vec(), on_failure, max_parallel: 1, auto_revert: false }
+        Self { content: "first", origin, regions: regions.to_vec(), on_failure, max_parallel: 1, auto_revert: false, defers: false }
     }
 }
 
@@ -92,6 +98,14 @@ pub fn quick() -> Vec<Scenario> {
     scenarios.push(Scenario::new("the same twice at once", 2, vec![two(0), two(1)], budget));
     let budget = Budget { crashes: 1, stops: 1, local_stops: 1, ..Default::default() };
     scenarios.push(Scenario::new("stopping", 2, vec![two(0)], budget));
+    let deferring = |spec: Spec| Spec { defers: true, ..spec };
+    let budget = Budget { aways: 2, failures: 1, ..Default::default() };
+    scenarios.push(Scenario::new("a region is away", 2, vec![deferring(then(two(0)))], budget).after(two(0)));
+    let budget = Budget { aways: 2, ..Default::default() };
+    let both = vec![deferring(then(two(0))), deferring(Spec { content: "third", ..two(1) })];
+    scenarios.push(Scenario::new("each is away for the other", 2, both, budget).after(two(0)));
+    let budget = Budget { overrides: 1, failures: 1, crashes: 1, ..Default::default() };
+    scenarios.push(Scenario::new("an override", 2, vec![two(0)], budget));
     let one = Spec::new(0, &[0], OnFailure::FailAll);
     let budget = Budget { failures: 1, ..Default::default() };
     scenarios.push(Scenario::new("dropping and taking back", 2, vec![then(one), two(1)], budget).after(two(0)));
@@ -108,6 +122,8 @@ pub fn all() -> Vec<Scenario> {
             scenarios.push(Scenario::new(&format!("three regions, {max_parallel} at a time, {mode}"), 3, vec![spec], budget));
         }
     }
+    let budget = Budget { overrides: 2, failures: 1, crashes: 1, ..Default::default() };
+    scenarios.push(Scenario::new("two overrides", 2, vec![Spec::new(0, &[0, 1], OnFailure::FailAll)], budget));
     let three = |origin| Spec { max_parallel: 0, ..Spec::new(origin, &[0, 1, 2], OnFailure::FailAll) };
     scenarios.push(Scenario::new("three regions, two at once", 3, vec![three(0), then(three(1))], Budget::default()));
     let budget = Budget { stops: 1, ..Default::default() };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use model::{Job, JobKey, MultiregionStrategy, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind};
+use model::{Job, JobKey, MultiregionStrategy, Overrides, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind, Unreachable};
 use state::{Command, Outcome, Store};
 
 use super::event;
@@ -133,9 +133,19 @@ impl World {
         region.store.rollout(id).map(|rollout| rollout.phase)
     }
 
-    /// Phases of the listed regions, in the order of the list.
-    pub fn listed(&self, header: &RolloutHeader) -> Vec<Option<Phase>> {
-        header.regions.iter().map(|name| self.phase(&header.id, name)).collect()
+    /// Phases of the listed regions whose part matters to the others, in the order of the list.
+    pub fn in_time(&self, header: &RolloutHeader) -> Vec<Option<Phase>> {
+        let names = header.regions.iter().filter(|name| !header.deferred.contains(name));
+        names.map(|name| self.phase(&header.id, name)).collect()
+    }
+
+    /// What people asserted about a rollout, anywhere.
+    pub fn asserted(&self, id: &RolloutId) -> Overrides {
+        let mut asserted = Overrides::default();
+        for rollout in self.everywhere(id).into_iter().flatten() {
+            asserted.merge(&rollout.overrides);
+        }
+        asserted
     }
 
     /// The origin has cast its vote.
@@ -145,7 +155,9 @@ impl World {
 
     /// Whether the mode alone decides how it ends: nobody forced it, stopped it, replaced it.
     pub fn is_undisturbed(&self, header: &RolloutHeader) -> bool {
-        let forced = |rollout: &Arc<Rollout>| rollout.forced || matches!(rollout.phase, Phase::Cancelled | Phase::Paused);
+        let forced = |rollout: &Arc<Rollout>| {
+            rollout.forced || !rollout.overrides.is_empty() || matches!(rollout.phase, Phase::Cancelled | Phase::Paused)
+        };
         header.kind == RolloutKind::Run
             && !self.meddled.contains(&header.id)
             && !self.everywhere(&header.id).into_iter().flatten().any(forced)
@@ -153,7 +165,8 @@ impl World {
 
     pub fn job(&self, spec: &Spec) -> Arc<Job> {
         let names: Vec<&str> = spec.regions.iter().map(|at| NAMES[*at]).collect();
-        let strategy = MultiregionStrategy { max_parallel: spec.max_parallel, on_failure: spec.on_failure, ..Default::default() };
+        let unreachable = if spec.defers { Unreachable::Defer } else { Unreachable::Reject };
+        let strategy = MultiregionStrategy { max_parallel: spec.max_parallel, on_failure: spec.on_failure, unreachable };
         let mut job = testkit::job("web").count(0).no_reschedule().env("VERSION", spec.content);
         if spec.auto_revert {
             job = job.auto_revert();

@@ -1,6 +1,6 @@
 //! A committed rollout is adopted by every participant, with that very specification and version.
 
-use model::RolloutKind;
+use model::{RegionName, RolloutKind};
 
 use super::{Budget, Flaw, Invariant, one_of};
 use crate::model::world::World;
@@ -11,7 +11,9 @@ pub const INVARIANT: Invariant = Invariant {
         let headers = world.headers();
         let mut committed = headers.values().filter(|header| header.kind == RolloutKind::Run && world.is_committed(header));
         committed.all(|header| {
-            world.regions.iter().filter(|region| header.participants().any(|name| *name == region.name)).all(|region| {
+            let excluded = world.asserted(&header.id).excluded;
+            let takes_part = |name: &RegionName| header.participants().any(|other| other == name) && !excluded.contains(name);
+            world.regions.iter().filter(|region| takes_part(&region.name)).all(|region| {
                 let adopted = region.store.rollout(&header.id).filter(|rollout| rollout.phase.is_adopted());
                 let Some(rollout) = adopted else { return !world.is_at_rest };
                 let wanted = rollout.source.as_ref().and_then(|source| multiregion::effective_job(source, &region.name));

@@ -11,7 +11,12 @@ pub const INVARIANT: Invariant = Invariant {
             let began = |phase: Phase| matches!(phase, Phase::Running | Phase::Blocked | Phase::Dropped);
             let any_began = header.participants().any(|name| world.phase(&header.id, name).is_some_and(began));
             let adopted = |phase: Phase| phase.is_adopted();
-            !any_began || header.participants().all(|name| world.phase(&header.id, name).is_some_and(adopted))
+            let excluded = world.asserted(&header.id).excluded;
+            !any_began
+                || header
+                    .participants()
+                    .filter(|name| !excluded.contains(*name))
+                    .all(|name| world.phase(&header.id, name).is_some_and(adopted))
         })
     },
     control: || (Flaw::StartsAlone, one_of(2, model::OnFailure::FailAll, Budget::default())),

@@ -52,7 +52,7 @@ fn one_of(n_regions: usize, on_failure: model::OnFailure, budget: Budget) -> Sce
     Scenario::new(
         "control",
         n_regions,
-        vec![Spec { content: "first", origin: 0, regions, on_failure, max_parallel: 1, auto_revert: false }],
+        vec![Spec { content: "first", origin: 0, regions, on_failure, max_parallel: 1, auto_revert: false, defers: false }],
         budget,
     )
 }

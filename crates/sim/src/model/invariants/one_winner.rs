@@ -11,6 +11,10 @@ pub const INVARIANT: Invariant = Invariant {
     holds: |_, world| {
         let mut bases = BTreeSet::new();
         let headers = world.headers();
+        if headers.keys().any(|id| !world.asserted(id).excluded.is_empty()) {
+            // Who is excluded has no vote that counts.
+            return true;
+        }
         let mut committed = headers.values().filter(|header| header.kind == RolloutKind::Run && world.is_committed(header));
         committed.all(|header| bases.insert(header.base.clone()))
     },

@@ -8,10 +8,11 @@ pub const INVARIANT: Invariant = Invariant {
     name: "success is shared",
     holds: |_, world| {
         world.headers().values().all(|header| {
-            if world.everywhere(&header.id).into_iter().flatten().any(|rollout| rollout.forced) {
+            let is_by_person = world.everywhere(&header.id).into_iter().flatten().any(|rollout| rollout.forced);
+            if is_by_person || !world.asserted(&header.id).is_empty() {
                 return true;
             }
-            let phases = world.listed(header);
+            let phases = world.in_time(header);
             let any = |phase: Phase| phases.contains(&Some(phase));
             !(any(Phase::Successful) && (any(Phase::Failed) || any(Phase::Held)))
         })
