@@ -65,6 +65,7 @@ impl World {
         for _ in 0..n_steps {
             self.step();
             self.check();
+            self.told.steps += 1;
         }
         self.come_to_rest();
         for region in &self.regions {
