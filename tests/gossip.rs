@@ -53,6 +53,18 @@ fn members_are_listed_in_columns_and_regions_join() {
 }
 
 #[test]
+fn a_job_of_two_regions_can_be_submitted_as_soon_as_they_are_joined() {
+    // by a server that is not the one that joined: whoever decides may not have heard of the other region yet
+    let cluster = Cluster::plan(&["west", "east"], 3, 0).apart().up();
+    let gossip = cluster.member("west-server-1").gossip;
+    cluster.steppe("east-server-1", &["server", "join", &gossip]).ok();
+    let multiregion = "multiregion {\nregion \"west\" {}\nregion \"east\" {}\n}";
+    for (server, id) in [("east-server-3", "first"), ("west-server-3", "second")] {
+        cluster.submit(server, &JobFile::service(id).count(0).job(multiregion), &[]).ok();
+    }
+}
+
+#[test]
 fn a_killed_server_is_failed_a_stopped_one_too_and_both_come_back_by_themselves() {
     // no join flags between regions: the member list on disk is enough, on whichever side it happens
     let cluster = Cluster::plan(&["west", "east"], 1, 0).allow(ABOUT_OTHERS).up();

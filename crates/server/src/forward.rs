@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::stream::{BoxStream, FuturesUnordered, StreamExt};
 use model::RegionName;
 use rand::seq::SliceRandom;
 use rpc::caller::Caller;
-use rpc::message::{Call, Chunk, Failure, NodeReply, NodeRequest, NodeTarget, Read, ReadOptions, ReadReply, ReadValue, Reply, Request};
+use rpc::message::{
+    AgentReply, AgentRequest, Call, Chunk, Failure, Hops, NodeReply, NodeRequest, NodeTarget, Read, ReadOptions, ReadReply, ReadValue,
+    Reply, Request,
+};
 use rpc::route::{Here, Route, no_path, route};
 use rpc::transport::CallError;
 
@@ -21,6 +24,10 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 pub const WAIT_MAX: i64 = 300_000_000_000;
 /// How long to wait for news of a leader before the last known one is asked again.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// A neighbour that does not answer within this time knows nothing.
+const NEIGHBOUR_TIMEOUT: Duration = Duration::from_secs(1);
+/// Gossip brings a new member to everybody in a fraction of this time.
+const NEWS_TIMEOUT: Duration = Duration::from_secs(5);
 /// A leader that was replaced answers what it was asked before within this time, or not at all.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -36,6 +43,7 @@ impl Caller for Front {
 
     async fn call(&self, mut call: Call) -> Result<Reply, Failure> {
         let core = &self.0;
+        await_news_of(core, &call).await;
         let mut leadership = core.replica.watch_leadership();
         let mut without_leader_since = None;
         let mut refusal = None;
@@ -80,6 +88,7 @@ impl Caller for Front {
 
     async fn stream(&self, call: Call) -> Result<BoxStream<'static, Result<Chunk, Failure>>, Failure> {
         let core = &self.0;
+        await_news_of(core, &call).await;
         match decide(core, &call) {
             Route::Refuse(failure) => Err(failure),
             Route::Region(region) => {
@@ -112,6 +121,52 @@ impl Caller for Front {
 
 fn going_down() -> Failure {
     Failure::new(503, "the server is shutting down")
+}
+
+/// A region that joined just now is known to the server that took it in, and not yet to the others, one of which may have to pass the call on.
+/// If another server of this region knows it, the news are waited for; a region that nobody knows is refused at once.
+async fn await_news_of(core: &Core, call: &Call) {
+    let is_known = || call.region == core.region || core.pool.regions().contains(&call.region);
+    if is_known() || call.hops.region || !a_neighbour_knows(core, &call.region).await {
+        return;
+    }
+    let news = async {
+        loop {
+            let changed = core.pool.next_members();
+            if is_known() {
+                return;
+            }
+            changed.await;
+        }
+    };
+    tokio::select! {
+        _ = tokio::time::timeout(NEWS_TIMEOUT, news) => {}
+        () = core.shutdown.cancelled() => {}
+    }
+}
+
+async fn a_neighbour_knows(core: &Core, region: &RegionName) -> bool {
+    let members = core.pool.members();
+    let is_neighbour = |member: &&gossip::Member| {
+        member.status.is_active() && member.meta.region == core.region && member.meta.server_id != core.replica.id()
+    };
+    let call = Call { region: core.region.clone(), hops: Hops::default(), request: Request::Agent(AgentRequest::Regions) };
+    let mut answers: FuturesUnordered<_> = members
+        .iter()
+        .filter(is_neighbour)
+        .map(|member| {
+            let (address, call) = (member.meta.rpc_address.to_string(), call.clone());
+            async move { rpc::typed::call(&core.rpc, &address, &call, NEIGHBOUR_TIMEOUT).await }
+        })
+        .collect();
+    while let Some(answer) = answers.next().await {
+        if let Ok(Ok(Reply::Agent(AgentReply::Regions(known)))) = answer
+            && known.iter().any(|known| known == region.as_str())
+        {
+            return true;
+        }
+    }
+    false
 }
 
 fn decide(core: &Core, call: &Call) -> Route {

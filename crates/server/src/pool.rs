@@ -16,6 +16,7 @@ use multiregion::Records;
 use raftstore::Replica;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -205,6 +206,11 @@ impl PoolHandle {
     pub fn age(&self, record: &RegionRecord) -> i64 {
         let key = (record.rollout.clone(), record.region.name.clone());
         self.heard().at.get(&key).map_or(0, |at| i64::try_from(at.elapsed().as_nanos()).unwrap_or(i64::MAX))
+    }
+
+    /// The next change of members after this call, for any number of waiters.
+    pub fn next_members(&self) -> Notified<'_> {
+        self.shared.members_changed.notified()
     }
 
     pub async fn members_changed(&self) {
