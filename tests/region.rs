@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use api::client::Query;
+use model::EvalStatus;
 use process_tests::{Cluster, JobFile, ask, settled, steppe, until};
 
 /// What servers may say about others of their region that are gone or new.
@@ -102,6 +103,9 @@ fn a_blocking_query_is_answered_when_something_changes() {
     let cluster = Cluster::up(&["west"], 3, 0);
     cluster.submit("west-server-1", &idle("seen"), &[]).ok();
     for (at, server) in [cluster.leader("west"), cluster.follower("west")].into_iter().enumerate() {
+        // what is placed of a job changes its status
+        let evaluated = || ask(cluster.api(&server).evaluations(&Query::new())).map(|answer| answer.value).unwrap_or_default();
+        settled("all is evaluated", evaluated, |evals| !evals.is_empty() && evals.iter().all(|eval| eval.status == EvalStatus::Complete));
         let known = ask(cluster.api(&server).jobs(&Query::new())).expect("an answer");
         let (api, index) = (cluster.api(&server), known.index);
         let asked = Instant::now();
