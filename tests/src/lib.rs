@@ -21,7 +21,7 @@ pub use agent::Agent;
 pub use ask::{ask, ask_within};
 pub use cluster::{Cluster, Guest, Member, Plan};
 pub use command::{Following, Output, steppe_at};
-pub use http::{get, put, request};
+pub use http::{get, put, request, send};
 pub use job::JobFile;
 pub use network::Network;
 pub use program::{root, steppe};

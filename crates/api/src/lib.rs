@@ -8,6 +8,7 @@
 //!
 //! The crate knows nothing of regions, of state or of who answers; it turns bytes into values and back. Start reading at [`client::Client`].
 
+pub mod archive;
 pub mod body;
 pub mod client;
 pub mod decode;

@@ -322,6 +322,20 @@ async fn life_of_an_allocation() {
     client.stop(Tasks::Keep).await;
 }
 
+/// What a region does not know any more, because it was restored from a snapshot, is said again.
+#[tokio::test]
+async fn a_region_that_forgot() {
+    let place = Place::new();
+    let client = place.start().await;
+    let id = place.region.put(service(shell("while :; do sleep 0.02; done")));
+    let healthy = || place.region.update(id).filter(|update| update.deployment_status.as_ref().is_some_and(|s| s.healthy == Some(true)));
+    until("healthy", healthy).await;
+    place.region.with(|books| books.updates.clear());
+    place.region.change(id, |_| {});
+    assert_eq!(until("healthy again", healthy).await.client_status, ClientStatus::Running);
+    client.stop(Tasks::End).await;
+}
+
 /// The one that takes the place of another, or one of its ports, begins when that one has ended, however long it takes; others do not wait.
 #[tokio::test]
 async fn one_after_the_other() {

@@ -28,6 +28,10 @@ impl Step {
 pub fn step(view: &Store, now: i64, ids: &mut IdSource) -> Step {
     let mut step = Step::default();
     for deployment in view.active_deployments() {
+        if view.is_fenced() && deployment.is_multiregion {
+            // The region does not know yet what it has told others about it.
+            continue;
+        }
         look(view, deployment, now, ids, &mut step);
     }
     step

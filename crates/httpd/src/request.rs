@@ -224,7 +224,12 @@ impl Cx {
         Ok(reply)
     }
 
-    async fn call(&self, region: RegionName, request: CallRequest) -> Result<Reply, Refusal> {
+    /// The body as it comes, for what is too large for memory.
+    pub fn body(&mut self) -> &mut Body {
+        self.body.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub async fn call(&self, region: RegionName, request: CallRequest) -> Result<Reply, Refusal> {
         Ok(self.app.caller.call(Call { region, hops: Hops::default(), request }).await?)
     }
 

@@ -188,3 +188,25 @@ impl RegionRecord {
         (self.incarnation, self.seq)
     }
 }
+
+/// What one region tells about another one that was restored from a snapshot.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Testimony {
+    /// What the restored region had published, as far as it came here.
+    pub records: Vec<RegionRecord>,
+    /// The rollouts here that concern it.
+    pub rollouts: Vec<Witnessed>,
+    /// The largest rollout number that was seen here.
+    pub lamport: u64,
+}
+
+/// A rollout in the state of the region that tells of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Witnessed {
+    pub header: Arc<RolloutHeader>,
+    pub source: Option<Arc<Job>>,
+    pub phase: Phase,
+    pub forced: bool,
+    pub cause_region: RegionName,
+    pub overrides: Overrides,
+}

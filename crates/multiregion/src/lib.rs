@@ -9,12 +9,14 @@
 //! * [`guard`]: whose turn it is, what fails with whom: one function per row of the protocol's table.
 //! * [`step`]: the guards applied to everything this region takes part in.
 //! * [`record`]: what this region publishes.
+//! * [`restore`]: how a region that was restored from a snapshot finds out what it had said.
 //!
 //! It does not know how records travel (`gossip`) nor how a command gets into the log (`server`). Start reading at [`guard`].
 
 pub mod guard;
 mod interpolate;
 mod record;
+pub mod restore;
 mod step;
 pub mod submission;
 mod words;

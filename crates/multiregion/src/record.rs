@@ -58,9 +58,10 @@ impl Records {
         self.0.remove(rollout);
     }
 
-    /// The others' phases in a rollout.
-    pub fn phases(&self, rollout: &RolloutId) -> Phases {
-        self.of(rollout).map(|record| (record.region.name.clone(), record.phase)).collect()
+    /// The others' phases in a rollout, without what a region said before it was restored.
+    pub fn phases(&self, view: &Store, rollout: &RolloutId) -> Phases {
+        let counts = |record: &&RegionRecord| view.heeds(&record.region.name, record.incarnation);
+        self.of(rollout).filter(counts).map(|record| (record.region.name.clone(), record.phase)).collect()
     }
 }
 
@@ -157,6 +158,6 @@ mod tests {
             assert_eq!(records.put(record(incarnation, seq, phase)), news, "{incarnation} {seq}");
         }
         let id = RolloutId { lamport: 1, origin: "a".into(), uuid: Uuid::nil() };
-        assert_eq!(records.phases(&id)[&RegionName::from("a")], Phase::Failed);
+        assert_eq!(records.phases(&Store::default(), &id)[&RegionName::from("a")], Phase::Failed);
     }
 }

@@ -33,8 +33,11 @@ pub fn step(view: &Store, records: &Records, now: i64, ids: &mut IdSource) -> St
 pub fn step_by(rule: Rule, view: &Store, records: &Records, now: i64, ids: &mut IdSource) -> Step {
     let me = view.identity().region.clone();
     let mut step = Step::default();
+    if view.is_fenced() {
+        return step;
+    }
     for rollout in view.rollouts().filter(|rollout| !rollout.phase.is_terminal()) {
-        let mut phases = records.phases(&rollout.header.id);
+        let mut phases = records.phases(view, &rollout.header.id);
         phases.insert(me.clone(), rollout.phase);
         let local = Local {
             complete: is_complete(view, rollout),
@@ -90,7 +93,7 @@ pub fn learn(view: &Store, records: &Records, header: &Arc<RolloutHeader>, sourc
             let overrides = records.overrides(header, &Overrides::default());
             // A region that is no longer listed is told so by this rollout alone; for others a later one decides.
             let is_last = header.dropped.contains(me) || !records.has_later(header);
-            is_last && guard::may_join(header, me, &records.phases(&header.id), &overrides)
+            is_last && guard::may_join(header, me, &records.phases(view, &header.id), &overrides)
         }
     };
     let source = source.filter(|_| header.kind == RolloutKind::Run).cloned();
@@ -178,7 +181,7 @@ fn command(view: &Store, rollout: &Rollout, me: &RegionName, next: Move, now: i6
 }
 
 /// What `auto_revert` asks for when this region fails.
-fn own_revert(view: &Store, rollout: &Rollout) -> deployment::Revert {
+pub(crate) fn own_revert(view: &Store, rollout: &Rollout) -> deployment::Revert {
     let Some(deployment) = view.deployment(rollout.deployment_id) else {
         return deployment::Revert { version: None, suffix: String::new() };
     };
@@ -214,7 +217,7 @@ pub fn adopt(view: &Store, rollout: &Rollout, me: &RegionName, now: i64, ids: &m
     }))
 }
 
-fn rollout_eval(view: &Store, rollout: &Rollout, trigger: EvalTrigger, ids: &mut IdSource) -> Evaluation {
+pub(crate) fn rollout_eval(view: &Store, rollout: &Rollout, trigger: EvalTrigger, ids: &mut IdSource) -> Evaluation {
     let job = view.job(&rollout.header.job_key());
     Evaluation {
         id: ids.next_uuid().into(),

@@ -53,6 +53,9 @@ pub fn answer(view: &Store, job: &Job, refusal: String) -> Answer {
         busy: view.rollout_staged(&key).map(|staged| staged.header.id.clone()),
         refusal,
     };
+    if view.is_fenced() {
+        answer.refusal = state::FENCED.to_owned();
+    }
     let n_bytes = key.namespace.len() + key.id.len();
     if answer.refusal.is_empty() && n_bytes > NAME_BYTES_MAX {
         answer.refusal = format!(

@@ -34,6 +34,7 @@ pub use machine::{Change, Machine, Published, Publisher};
 pub use network::{Call, Lane, RaftTransport, TransportError};
 pub use openraft::ChangeMembers;
 pub use replica::{Freshness, Leader, Leadership, Member, ProposeError, ReadError, Replica, ReplicaOptions, Role, Status};
+pub use snapshot::body::read_records;
 pub use snapshot::{Incoming, SnapshotDue, SnapshotFile, SnapshotPolicy, SnapshotReceiver, SnapshotStats};
 pub use types::{
     Entry, LeaderId, LogId, Membership, Metrics, Outcome, Payload, Proposal, ServerNode, SnapshotMeta, StoredMembership, Types, Vote,

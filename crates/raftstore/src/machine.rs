@@ -81,6 +81,11 @@ impl Machine {
         self.shared.snapshots.newest()
     }
 
+    /// The snapshot with this hash, if it is kept.
+    pub fn kept_snapshot(&self, blake3: [u8; 32]) -> Option<SnapshotFile> {
+        self.shared.snapshots.with_hash(blake3)
+    }
+
     /// Figures about snapshots.
     pub fn snapshot_stats(&self) -> SnapshotStats {
         self.shared.snapshots.stats()
@@ -134,11 +139,14 @@ impl RaftStateMachine<Types> for Machine {
         let mut touched = Touched::default();
         let mut answers = Vec::new();
         let mut n_pending = 0;
+        let mut is_restored = false;
         loop {
             let next = entries.try_next().await?;
             if n_pending > 0 && (next.is_none() || n_pending >= PUBLISH_EVERY) {
                 touched.dedup();
-                self.shared.publish(&store, &position, Change::Applied(std::mem::take(&mut touched)));
+                let touched = std::mem::take(&mut touched);
+                let change = if std::mem::take(&mut is_restored) { Change::Restored } else { Change::Applied(touched) };
+                self.shared.publish(&store, &position, change);
                 // After publishing: whoever gets an answer finds what it wrote.
                 for (responder, outcome) in answers.drain(..) {
                     let responder: openraft::storage::ApplyResponder<Types> = responder;
@@ -153,6 +161,7 @@ impl RaftStateMachine<Types> for Machine {
                 Payload::Normal(proposal) => {
                     let applied = store.apply(index, &proposal.0);
                     touched.0.extend(applied.touched.0.iter().cloned());
+                    is_restored |= applied.restored;
                     Outcome(Some(applied))
                 }
                 // The state's index follows the log's also where no command stands.

@@ -481,6 +481,11 @@ impl Replica {
         self.inner.machine.newest_snapshot()
     }
 
+    /// The snapshot with this hash, if it is one of the newest.
+    pub fn kept_snapshot(&self, blake3: [u8; 32]) -> Option<SnapshotFile> {
+        self.inner.machine.kept_snapshot(blake3)
+    }
+
     /// Where this replica stands.
     pub fn status(&self) -> Status {
         let metrics = self.inner.raft.metrics().borrow_watched().clone();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use model::{
     AllocId, AllocUpdate, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace,
-    Node, NodeEvent, NodeId, Overrides, RegionName, RegionRecord, RolloutHeader, RolloutId, ScalingEvents, Time, Uuid,
+    Node, NodeEvent, NodeId, Overrides, RegionName, RegionRecord, RolloutHeader, RolloutId, ScalingEvents, Testimony, Time, Uuid,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -47,6 +47,8 @@ pub enum Request {
     Rollout(RolloutRequest),
     /// About the agent that answers, and the gossip pool as it sees it.
     Agent(AgentRequest),
+    /// The whole state of a region, out of it and back into it.
+    Snapshot(SnapshotRequest),
 }
 
 /// An answer.
@@ -58,6 +60,7 @@ pub enum Reply {
     OnNode(NodeCallReply),
     Rollout(RolloutReply),
     Agent(AgentReply),
+    Snapshot(SnapshotReply),
 }
 
 /// A "no", in words, with the status code that an HTTP client shall see.
@@ -568,6 +571,8 @@ pub enum RolloutRequest {
     Push { records: Vec<RegionRecord> },
     /// Stop the job here as part of a rollout of kind stop.
     Stop { header: Arc<RolloutHeader>, purge: bool },
+    /// `restored` was restored from a snapshot: heed nothing of it that is older than this incarnation, and tell what it had said.
+    Testify { restored: RegionName, incarnation: u64 },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -588,6 +593,7 @@ pub enum RolloutReply {
     MovedOn {
         winner: RolloutId,
     },
+    Testimony(Testimony),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -607,6 +613,49 @@ pub struct Prepared {
     pub drifted: bool,
     /// An undecided proposal that this region has voted for.
     pub busy: Option<RolloutId>,
+}
+
+// ---- snapshots
+
+/// Both ways go in pieces of at most [`SNAPSHOT_PIECE`] bytes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum SnapshotRequest {
+    /// Make one. `stale`: any server's will do.
+    Take { stale: bool },
+    /// A piece of the one that was made. `stale` as then.
+    Read { stale: bool, blake3: [u8; 32], offset: u64 },
+    /// The region's state shall be replaced by records that follow.
+    Begin { id: Uuid },
+    /// `position` counts the pieces from 0; one that was sent twice counts once.
+    Put { id: Uuid, position: u64, records: Vec<Vec<u8>> },
+    /// All of them are there.
+    Finish { id: Uuid, n_records: u64 },
+    /// They will not come.
+    Cancel { id: Uuid },
+}
+
+/// Bytes of one piece of a snapshot; a single record may be larger.
+pub const SNAPSHOT_PIECE: usize = 1 << 20;
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum SnapshotReply {
+    Taken(SnapshotInfo),
+    Piece(Vec<u8>),
+    Done { index: u64 },
+}
+
+/// A snapshot that a server keeps for a while.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotInfo {
+    /// Of the whole file.
+    pub blake3: [u8; 32],
+    /// Bytes.
+    pub length: u64,
+    /// The last log entry in it.
+    pub index: u64,
+    pub term: u64,
+    pub region: RegionName,
+    pub cluster: Uuid,
 }
 
 // ---- about the agent

@@ -1,6 +1,6 @@
 //! The one routing decision: is a call answered here, by the leader, or by another region?
 
-use crate::message::{Call, Failure, Request};
+use crate::message::{Call, Failure, Request, SnapshotRequest};
 use model::RegionName;
 
 /// What the deciding server knows.
@@ -59,6 +59,8 @@ fn needs_leader(request: &Request) -> bool {
     match request {
         Request::Read(options, _) => !options.stale,
         Request::Write(_) | Request::Node(_) | Request::Rollout(_) => true,
+        Request::Snapshot(SnapshotRequest::Take { stale } | SnapshotRequest::Read { stale, .. }) => !stale,
+        Request::Snapshot(_) => true,
         Request::OnNode(..) | Request::Agent(_) => false,
     }
 }

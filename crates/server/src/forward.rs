@@ -16,7 +16,7 @@ use rpc::route::{Here, Route, no_path, route};
 use rpc::transport::CallError;
 
 use crate::core::{Core, LEADER_HOLD, NO_LEADER};
-use crate::{agent_calls, node, read, rollout, write};
+use crate::{agent_calls, node, read, rollout, snapshot, write};
 
 /// An answer that takes no waiting comes within this time, or not at all.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -229,6 +229,7 @@ async fn here(core: &Arc<Core>, call: Call) -> Result<Reply, Failure> {
         Request::Node(request) => node::answer(core, request).await.map(Reply::Node),
         Request::Rollout(request) => rollout::answer(core, request).await.map(Reply::Rollout),
         Request::Agent(request) => agent_calls::answer(core, request).await.map(Reply::Agent),
+        Request::Snapshot(request) => snapshot::answer(core, request).await.map(Reply::Snapshot),
         Request::OnNode(target, what) => {
             if call.hops.node {
                 return Err(Failure::internal("this is a server, not the node: its address is out of date"));

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::core::{Core, Leading, done, now};
-use crate::{members, node, reconcile, schedule};
+use crate::{fence, members, node, reconcile, schedule};
 
 /// How often deadlines of nodes are looked at.
 const HEARTBEAT_TICK: Duration = Duration::from_millis(500);
@@ -36,6 +36,8 @@ pub async fn run(core: Arc<Core>, shutdown: CancellationToken) {
     loop {
         let term = leadership.borrow_and_update().clone();
         if term.role == Role::Leader {
+            // What was replaced before is what the tasks begin with.
+            let _ = core.signals.restored.notified().now_or_never();
             let scope = shutdown.child_token();
             let tasks = TaskTracker::new();
             open(&core, &scope, &tasks);
@@ -43,6 +45,8 @@ pub async fn run(core: Arc<Core>, shutdown: CancellationToken) {
             loop {
                 tokio::select! {
                     () = scope.cancelled() => break,
+                    // What the tasks know beside the state is of another state.
+                    () = core.signals.restored.notified() => break,
                     changed = leadership.changed() => if changed.is_err() { break },
                 }
                 let present = leadership.borrow_and_update().clone();
@@ -104,6 +108,7 @@ fn open(core: &Arc<Core>, scope: &CancellationToken, tasks: &TaskTracker) {
     spawn("identity", Box::pin(identify(Arc::clone(core))));
     spawn("schedule", Box::pin(schedule::run(Arc::clone(core))));
     spawn("reconcile", Box::pin(reconcile::run(Arc::clone(core))));
+    spawn("fence", Box::pin(fence::run(Arc::clone(core))));
     spawn("catch up", Box::pin(reconcile::catch_up(Arc::clone(core))));
     spawn("publish", Box::pin(reconcile::publish(Arc::clone(core))));
     spawn("heartbeats", Box::pin(heartbeats_run(Arc::clone(core))));

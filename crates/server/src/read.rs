@@ -148,7 +148,7 @@ pub fn rollout(view: &Store, records: &Records, heard: impl Fn(&model::RegionRec
     let me = &view.identity().region;
     let own = Some(multiregion::own_record(view, head));
     let overrides = records.overrides(header, &head.overrides);
-    let mut phases = records.phases(&header.id);
+    let mut phases = records.phases(view, &header.id);
     phases.insert(me.clone(), head.phase);
     let record_of = |region: &model::RegionName| if region == me { own.as_ref() } else { records.get(&header.id, region) };
     let regions = header
@@ -159,7 +159,10 @@ pub fn rollout(view: &Store, records: &Records, heard: impl Fn(&model::RegionRec
             region: region.clone(),
             record: record_of(region).cloned(),
             age: if region == me { 0 } else { record_of(region).map_or(0, &heard) },
-            waiting_for: multiregion::waiting_for(header, region, &phases, &overrides, record_of),
+            waiting_for: match view.is_fenced() && region == me {
+                true => state::FENCED.to_owned(),
+                false => multiregion::waiting_for(header, region, &phases, &overrides, record_of),
+            },
         })
         .collect();
     Some(RolloutView { header: Arc::clone(header), overrides, regions })

@@ -149,6 +149,9 @@ fn abandoned(core: &Core, time: i64) -> Vec<Command> {
     let submitting = core.submitting();
     // In this order: what was staged before it was looked for is being decided, or not.
     let view = core.view();
+    if view.is_fenced() {
+        return Vec::new();
+    }
     view.rollouts()
         // A stop is not withdrawn: it has no barrier.
         .filter(|rollout| rollout.phase == Phase::Voted && rollout.header.kind == RolloutKind::Run)
@@ -169,6 +172,10 @@ pub async fn catch_up(core: Arc<Core>) {
     // Some do not concern this region, and the time of others has not come: none is fetched twice.
     let mut fetched: HashMap<RolloutId, Fetched> = HashMap::new();
     loop {
+        if core.view().is_fenced() {
+            tokio::time::sleep(SLOW_TICK).await;
+            continue;
+        }
         let mut commands = Vec::new();
         let missing = multiregion::missing(&core.view(), &core.pool.records());
         fetched.retain(|id, _| missing.iter().any(|(missing, _)| missing == id));
@@ -236,7 +243,8 @@ pub async fn publish(core: Arc<Core>) {
         let mut later = false;
         let mut news = Vec::new();
         let mut urgent: BTreeMap<RegionName, Vec<RegionRecord>> = BTreeMap::new();
-        for rollout in view.rollouts() {
+        // A region that was restored says nothing before it knows what it had said.
+        for rollout in view.rollouts().filter(|_| !view.is_fenced()) {
             let seq = multiregion::own_seq(&view, rollout);
             if let Some(last) = said.get(&rollout.header.id)
                 && last.is_enough(seq, rollout.phase)

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use model::{Job, JobKey, OverrideBits, Overrides, Phase, RegionName, RegionRecord, Rollout, RolloutHeader, RolloutId, RolloutKind, Uuid};
+use model::{
+    Job, JobKey, OverrideBits, Overrides, Phase, RegionName, RegionRecord, Rollout, RolloutHeader, RolloutId, RolloutKind, Testimony, Uuid,
+};
 use multiregion::submission::{Answer, Answers, Decision, Verdict, Vote, answer as own_answer, count, decide, listed, moved_on, stop};
 use rpc::caller::Caller;
 use rpc::message::{Call, Failure, Hops, Prepared, RegisterJob, Reply, Request, RolloutReply, RolloutRequest, WriteReply, WriteValue};
@@ -61,6 +63,16 @@ pub async fn answer(core: &Arc<Core>, request: RolloutRequest) -> Result<Rollout
             ensure_consistent(core).await?;
             let view = core.view();
             Ok(RolloutReply::Fetched(view.rollout(&id).map(|rollout| (Arc::clone(&rollout.header), rollout.source.clone()))))
+        }
+        RolloutRequest::Testify { restored, incarnation } => {
+            let own = core.view().identity().region.clone();
+            if restored == own {
+                return Err(Failure::bad_request(format!("region {:?} asks itself what it had said", own.as_str())));
+            }
+            core.execute(Command::HeedRegion { region: restored.clone(), incarnation }).await?;
+            // In this order: whatever this region may still do because of older news is among these.
+            let view = core.view();
+            Ok(RolloutReply::Testimony(multiregion::restore::testify(&view, &core.pool.records(), &restored)))
         }
         RolloutRequest::Push { records } => {
             core.pool.take(records);
@@ -150,6 +162,14 @@ pub type Fetched = (Arc<RolloutHeader>, Option<Arc<Job>>);
 pub async fn fetch(core: &Arc<Core>, region: &RegionName, id: RolloutId) -> Result<Option<Fetched>, String> {
     match ask(core, region, RolloutRequest::Fetch { id }).await? {
         RolloutReply::Fetched(known) => Ok(known),
+        _ => Err("an answer of another kind".to_owned()),
+    }
+}
+
+/// What another region tells about this one, which was restored.
+pub async fn testimony(core: &Arc<Core>, region: &RegionName, incarnation: u64) -> Result<Testimony, String> {
+    match ask(core, region, RolloutRequest::Testify { restored: core.region.clone(), incarnation }).await? {
+        RolloutReply::Testimony(testimony) => Ok(testimony),
         _ => Err("an answer of another kind".to_owned()),
     }
 }

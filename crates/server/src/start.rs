@@ -262,6 +262,7 @@ fn publisher(watches: Arc<Watches>, signals: Arc<Signals>) -> Publisher {
             watches.wake(touched);
         }
         Change::Restored => {
+            signals.restored.notify_one();
             signals.reconcile.notify_one();
             signals.publish.notify_one();
             watches.wake_all();

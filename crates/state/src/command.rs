@@ -122,6 +122,61 @@ pub enum Command {
         overrides: Overrides,
         time: i64,
     },
+    /// The region shall become what a snapshot holds, which comes in parts. Takes the place of a restore that has not ended.
+    BeginRestore {
+        id: Uuid,
+    },
+    /// Records of the snapshot; `position` counts the parts from 0.
+    AddToRestore {
+        id: Uuid,
+        position: u64,
+        records: Vec<Vec<u8>>,
+    },
+    /// All parts are there: the state is replaced. `incarnation` is the smallest that the region may have from now on.
+    FinishRestore {
+        id: Uuid,
+        n_records: u64,
+        incarnation: u64,
+        time: i64,
+    },
+    CancelRestore {
+        id: Uuid,
+    },
+    /// What a region said in earlier incarnations counts no more: it was restored.
+    HeedRegion {
+        region: RegionName,
+        incarnation: u64,
+    },
+    /// The restored region knows what it had said last, and takes part again.
+    LiftFence(Box<LiftFence>),
+}
+
+/// What a region that was restored had said last, oldest rollout first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LiftFence {
+    pub rollouts: Vec<Recovery>,
+    /// The largest rollout number that any region has seen.
+    pub lamport: u64,
+    pub time: i64,
+}
+
+/// A rollout as this region must go on with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recovery {
+    pub header: Arc<RolloutHeader>,
+    /// `None` for kind stop.
+    pub source: Option<Arc<Job>>,
+    pub phase: Phase,
+    pub cause: String,
+    pub cause_region: RegionName,
+    pub forced: bool,
+    /// How it becomes the head of its job, if the snapshot does not have it as such.
+    pub adoption: Option<Box<Adoption>>,
+    /// The rollout ends here, and the job stops.
+    pub stop_job: bool,
+    /// Registers this version of the job again, as a new version (auto_revert).
+    pub revert_to: Option<u64>,
+    pub eval: Option<Evaluation>,
 }
 
 /// An event about the count of a group, and the job with its new count if it has one; both or nothing.
@@ -250,6 +305,8 @@ pub struct Applied {
     pub outcome: Outcome,
     /// What watchers may wait for.
     pub touched: Touched,
+    /// The whole state was replaced: anything may have changed.
+    pub restored: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -309,6 +366,12 @@ impl Command {
             Self::ReconcileSummaries => "reconcile summaries",
             Self::ScaleJob(_) => "scale job",
             Self::OverrideRollout { .. } => "override rollout",
+            Self::BeginRestore { .. } => "begin restore",
+            Self::AddToRestore { .. } => "add to restore",
+            Self::FinishRestore { .. } => "finish restore",
+            Self::CancelRestore { .. } => "cancel restore",
+            Self::HeedRegion { .. } => "heed region",
+            Self::LiftFence(_) => "lift fence",
         }
     }
 }

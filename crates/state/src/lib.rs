@@ -13,6 +13,7 @@ pub mod snapshot;
 mod store;
 mod watch;
 
+pub use apply::FENCED;
 pub use command::*;
 pub use query::in_namespace;
 pub use store::{Identity, KEPT_SCALING_EVENTS, Store, TRACKED_VERSIONS};

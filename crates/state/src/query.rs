@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     AllocId, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace, Node, NodeId,
-    Rollout, RolloutId, RolloutKind, ScalingEvents,
+    RegionName, Rollout, RolloutId, RolloutKind, ScalingEvents, Uuid,
 };
 
 use crate::store::{Identity, Store};
@@ -18,6 +18,21 @@ impl Store {
 
     pub fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// The region was restored from a snapshot, and has not heard yet what it had told other regions: it takes no part in rollouts until then.
+    pub fn is_fenced(&self) -> bool {
+        self.is_fenced
+    }
+
+    /// The restore that has not ended, and how many of its parts have come.
+    pub fn restoring(&self) -> Option<(Uuid, usize)> {
+        self.restoring.as_ref().map(|restoring| (restoring.id, restoring.parts.len()))
+    }
+
+    /// Whether what a region says in this incarnation counts: it does not when the region was restored afterwards.
+    pub fn heeds(&self, region: &RegionName, incarnation: u64) -> bool {
+        self.heeded.get(region).is_none_or(|smallest| incarnation >= *smallest)
     }
 
     /// Index of the last change of a table; at least 1, as blocking readers expect.

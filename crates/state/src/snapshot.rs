@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use model::{Allocation, Deployment, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node, Rollout, RolloutId, ScalingEvents, codec};
+use imbl::Vector;
+use model::{
+    Allocation, Deployment, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node, RegionName, Rollout, RolloutId, ScalingEvents, Uuid,
+    codec,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Identity, Store};
+use crate::store::{Identity, Restoration, Store};
 use crate::watch::{Table, Watch};
 
 /// Version of the bytes of a record.
@@ -42,6 +46,45 @@ enum Record {
     TableIndex(Table, u64),
     GroupIndex(Watch, u64),
     Scaling(JobKey, Arc<ScalingEvents>),
+    /// A restore has begun.
+    Restoring(Uuid),
+    /// The next part of it.
+    RestoringPart(Arc<Vec<Vec<u8>>>),
+    Fenced,
+    Heeded(RegionName, u64),
+}
+
+impl Record {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Head { .. } => "Head",
+            Self::Job(_) => "Job",
+            Self::JobVersion(_) => "JobVersion",
+            Self::VersionFloor(..) => "JobVersionFloor",
+            Self::Submission(_) => "JobSubmission",
+            Self::Summary(_) => "JobSummary",
+            Self::Eval(_) => "Eval",
+            Self::Node(_) => "Node",
+            Self::Deployment(_) => "Deployment",
+            Self::AllocJob(_) => "AllocJob",
+            Self::Alloc { .. } => "Alloc",
+            Self::Rollout(_) => "Rollout",
+            Self::RolloutHead(..) => "RolloutHead",
+            Self::RolloutStaged(..) => "RolloutStaged",
+            Self::TableIndex(..) => "TableIndex",
+            Self::GroupIndex(..) => "GroupIndex",
+            Self::Scaling(..) => "ScalingEvents",
+            Self::Restoring(_) => "Restore",
+            Self::RestoringPart(_) => "RestorePart",
+            Self::Fenced => "Fence",
+            Self::Heeded(..) => "HeededIncarnation",
+        }
+    }
+}
+
+/// What kind of thing a record holds, for people. An error when it cannot be read.
+pub fn kind_of(bytes: &[u8]) -> Result<&'static str, codec::Error> {
+    Ok(codec::decode::<Record>(codec::Kind::SnapshotRecord, RECORD_VERSION, bytes)?.kind())
 }
 
 impl Store {
@@ -62,6 +105,12 @@ impl Store {
         let tables = self.table_indexes.iter().map(|(table, index)| Record::TableIndex(*table, *index));
         let groups = self.group_indexes.iter().map(|(watch, index)| Record::GroupIndex(watch.clone(), *index));
         let scaling = self.scaling_events.iter().map(|(key, events)| Record::Scaling(key.clone(), Arc::clone(events)));
+        let restoring = self.restoring.iter().flat_map(|restoring| {
+            let parts = restoring.parts.iter().map(|part| Record::RestoringPart(Arc::clone(part)));
+            std::iter::once(Record::Restoring(restoring.id)).chain(parts)
+        });
+        let fenced = self.is_fenced.then_some(Record::Fenced);
+        let heeded = self.heeded.iter().map(|(region, incarnation)| Record::Heeded(region.clone(), *incarnation));
         head.chain(jobs)
             .chain(versions)
             .chain(floors)
@@ -77,6 +126,9 @@ impl Store {
             .chain(tables)
             .chain(groups)
             .chain(scaling)
+            .chain(restoring)
+            .chain(fenced)
+            .chain(heeded)
             .map(|record| codec::encode(codec::Kind::SnapshotRecord, RECORD_VERSION, &record))
     }
 
@@ -189,6 +241,16 @@ impl Restoring {
             }
             Record::Scaling(key, events) => {
                 store.scaling_events.insert(key, events);
+            }
+            Record::Restoring(id) => store.restoring = Some(Restoration { id, parts: Vector::new() }),
+            Record::RestoringPart(part) => {
+                if let Some(restoring) = &mut store.restoring {
+                    restoring.parts.push_back(part);
+                }
+            }
+            Record::Fenced => store.is_fenced = true,
+            Record::Heeded(region, incarnation) => {
+                store.heeded.insert(region, incarnation);
             }
         }
         Ok(())

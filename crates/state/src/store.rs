@@ -51,6 +51,12 @@ pub struct Store {
     pub(crate) rollout_heads: OrdMap<JobKey, RolloutId>,
     pub(crate) rollout_staged: OrdMap<JobKey, RolloutId>,
     pub(crate) table_indexes: OrdMap<Table, u64>,
+    /// A snapshot on its way into the state.
+    pub(crate) restoring: Option<Restoration>,
+    /// The region was restored, and does not know yet what it had told other regions: it takes no part in rollouts.
+    pub(crate) is_fenced: bool,
+    /// The smallest incarnation of other regions that counts, where they were restored.
+    pub(crate) heeded: OrdMap<RegionName, u64>,
     /// Index of the last change of groups of things (allocations of a job or node, …); single things carry their own.
     pub(crate) group_indexes: HashMap<Watch, u64>,
 }
@@ -65,6 +71,13 @@ pub struct Identity {
     pub incarnation: u64,
     /// The largest rollout number seen for any job.
     pub lamport: u64,
+}
+
+/// The parts of a snapshot that have come.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Restoration {
+    pub id: Uuid,
+    pub parts: imbl::Vector<Arc<Vec<Vec<u8>>>>,
 }
 
 /// Live things of one job.

@@ -194,5 +194,17 @@ fn everything() -> Store {
         create_index: 0,
     };
     world.apply(&Command::ScaleJob(Box::new(state::ScaleJob { key, group: "app".to_owned(), register: None, event })));
+    // Restored from itself, and restored again, which has not ended.
+    let id = model::Uuid::from_u128(3);
+    let records: Vec<Vec<u8>> = world.store.snapshot_records().map(|record| record.expect("bytes")).collect();
+    let n_records = records.len() as u64;
+    world.apply(&Command::BeginRestore { id });
+    world.apply(&Command::AddToRestore { id, position: 0, records });
+    world.apply(&Command::FinishRestore { id, n_records, incarnation: 2, time: 6 });
+    world.apply(&Command::HeedRegion { region: "east".into(), incarnation: 7 });
+    world.apply(&Command::BeginRestore { id });
+    world.apply(&Command::AddToRestore { id, position: 0, records: vec![vec![1, 2]] });
+    // Its group has an index of its own again.
+    world.apply(&Command::UpsertEvals { evals: vec![eval], time: 7 });
     world.store
 }

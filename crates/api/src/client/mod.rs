@@ -12,6 +12,7 @@ mod files;
 mod jobs;
 mod nodes;
 mod query;
+mod snapshot;
 mod stream;
 
 use std::time::Duration;
@@ -38,10 +39,12 @@ pub const DEFAULT_ADDRESS: &str = "http://127.0.0.1:4646";
 /// How long to wait for a connection: longer than a packet's retransmission, shorter than a person's patience.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+type Http<B> = hyper_util::client::legacy::Client<HttpConnector, B>;
+
 /// Speaks to one agent. Cheap to clone; clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
+    http: Http<Full<Bytes>>,
     /// `http://host:port`, without a slash at the end.
     address: String,
     region: Option<String>,
@@ -79,10 +82,7 @@ impl Client {
     /// A client of the agent at `http://host:port`; empty: [`DEFAULT_ADDRESS`]. Connects with the first request.
     pub fn new(address: &str) -> Result<Self, Error> {
         let address = check_address(address)?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+        let http = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector());
         Ok(Self { http, address, region: None, namespace: None, token: None })
     }
 
@@ -168,6 +168,23 @@ impl Client {
 
     /// Sends a request; an answer other than 2xx is an error.
     async fn send(&self, method: Method, path: &str, query: &Query, body: Bytes) -> Result<http::Response<Incoming>, Error> {
+        let content_type = (!body.is_empty()).then_some("application/json");
+        self.send_by(&self.http, method, path, query, content_type, Full::new(body)).await
+    }
+
+    /// [`Client::send`] for any kind of body.
+    async fn send_by<B>(
+        &self,
+        http: &Http<B>,
+        method: Method,
+        path: &str,
+        query: &Query,
+        content_type: Option<&str>,
+        body: B,
+    ) -> Result<http::Response<Incoming>, Error>
+    where
+        B: hyper::body::Body<Data: Send, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+    {
         let url = format!("{}{path}{}", self.address, query.encode(self.region(), self.namespace()));
         let failed = |reason: String| Error::Connect { method: method.clone(), url: url.clone(), reason };
         let uri: Uri = url.parse().map_err(|error: http::uri::InvalidUri| Error::Request { reason: format!("{url:?}: {error}") })?;
@@ -175,16 +192,23 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header("X-Nomad-Token", token);
         }
-        if !body.is_empty() {
-            request = request.header(http::header::CONTENT_TYPE, "application/json");
+        if let Some(content_type) = content_type {
+            request = request.header(http::header::CONTENT_TYPE, content_type);
         }
-        let request = request.body(Full::new(body)).map_err(|error| Error::Request { reason: error.to_string() })?;
-        let response = self.http.request(request).await.map_err(|error| failed(error::connect_reason(&error, &self.address)))?;
+        let request = request.body(body).map_err(|error| Error::Request { reason: error.to_string() })?;
+        let response = http.request(request).await.map_err(|error| failed(error::connect_reason(&error, &self.address)))?;
         if response.status().is_success() {
             return Ok(response);
         }
         Err(refusal(response.status(), response.into_body()).await)
     }
+}
+
+fn connector() -> HttpConnector {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector
 }
 
 /// The server's words for a "no".

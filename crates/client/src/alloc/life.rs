@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drivers::{Exit, TaskDriver, TaskHandle, parse_signal};
-use model::{Allocation, DesiredStatus};
+use model::{AllocDeploymentStatus, Allocation, ClientStatus, DesiredStatus};
 use runner::{Ended, Input, Machine, Output, Recovered, Saved, Settings, StartFailure, Unusable};
 use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
@@ -71,7 +71,7 @@ impl Life {
     async fn obey(&mut self, command: Command) {
         let now = time::now();
         match command {
-            Command::Updated(alloc) => self.machine.handle(now, Input::Updated(alloc)),
+            Command::Updated(alloc) => self.updated(now, alloc),
             Command::Happened(input) => self.happened(now, input),
             Command::Restart { task, all_tasks, answer } => {
                 let refusal = self.machine.restart_refusal(&task, all_tasks);
@@ -93,6 +93,18 @@ impl Life {
                 alloc.desired_transition.no_shutdown_delay = Some(true);
                 self.machine.handle(now, Input::Updated(Arc::new(alloc)));
             }
+        }
+    }
+
+    /// A region that was restored from a snapshot has forgotten what it was told: it is told again.
+    fn updated(&mut self, now: i64, alloc: Arc<Allocation>) {
+        let verdict = |status: &Option<AllocDeploymentStatus>| status.as_ref().and_then(|status| status.healthy);
+        let (known, judged) = (alloc.client_status, verdict(&alloc.deployment_status));
+        self.machine.handle(now, Input::Updated(alloc));
+        let report = self.machine.report();
+        let is_forgotten = known != report.client_status || verdict(&report.deployment_status).is_some_and(|own| judged != Some(own));
+        if is_forgotten && !known.is_terminal() && report.client_status != ClientStatus::Pending {
+            self.shared.updates.push(report);
         }
     }
 

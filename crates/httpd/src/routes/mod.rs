@@ -21,6 +21,7 @@ mod node_stats;
 mod nodes;
 mod operator;
 mod search;
+mod snapshot;
 mod status;
 mod system;
 
@@ -66,6 +67,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/status/peers", any(status::peers))
         .route("/v1/regions", any(status::regions))
         .route("/v1/operator/raft/configuration", any(operator::raft_configuration))
+        .route("/v1/operator/snapshot", any(snapshot::snapshot))
         .route("/v1/search", any(search::search))
         .route("/v1/system/gc", any(system::collect_garbage))
         .route("/v1/system/reconcile/summaries", any(system::reconcile_summaries))

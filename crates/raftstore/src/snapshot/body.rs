@@ -70,6 +70,15 @@ where
     Ok(Written { length, blake3: *hasher.finalize().as_bytes() })
 }
 
+/// Reads the records of a snapshot's body that lies anywhere, one by one; checks all of it but the hash. `path`: for messages. Blocks.
+///
+/// # Errors
+///
+/// It is damaged, cannot be read, or `on_record` refuses a record.
+pub fn read_records(body: impl Read, path: &Path, on_record: impl FnMut(&[u8]) -> Result<(), String>) -> Result<(), Error> {
+    read(body, path, on_record).map(|_| ())
+}
+
 /// Reads a body: what it covers, and each record in order.
 pub(crate) fn read(body: impl Read, path: &Path, mut on_record: impl FnMut(&[u8]) -> Result<(), String>) -> Result<SnapshotMeta, Error> {
     let damaged = |what: String| Error::corrupt(format!("the snapshot {}", path.display()), what);

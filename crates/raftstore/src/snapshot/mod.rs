@@ -159,6 +159,10 @@ impl SnapshotStore {
         self.kept().last().cloned()
     }
 
+    pub(crate) fn with_hash(&self, blake3: [u8; 32]) -> Option<SnapshotFile> {
+        self.kept().iter().map(|(_, body)| body).find(|body| body.blake3 == blake3).cloned()
+    }
+
     pub(crate) fn stats(&self) -> SnapshotStats {
         let newest = self.newest();
         SnapshotStats {

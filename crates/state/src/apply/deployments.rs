@@ -18,6 +18,11 @@ impl Change<'_> {
         if old.status != change.from {
             return Outcome::Refused(format!("deployment {id} is {}, not {} any more", old.status, change.from));
         }
+        if self.store.rollout_of_deployment(id).is_some_and(|rollout| !rollout.phase.is_terminal())
+            && let Some(refusal) = self.fenced()
+        {
+            return refusal;
+        }
         if change.update.status == DeploymentStatus::Failed
             && let Some(rollout) = self.store.rollout_of_deployment(id).filter(|rollout| !rollout.phase.is_terminal())
             && !leads_to(rollout, Phase::Failed, Why::Own)

@@ -7,7 +7,10 @@ mod jobs;
 mod nodes;
 mod plan;
 mod reap;
+mod restore;
 mod rollouts;
+
+pub use restore::FENCED;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,10 +26,10 @@ impl Store {
     /// nothing but the index (and the largest rollout number seen, which a refused proposal also shows).
     pub fn apply(&mut self, index: u64, command: &Command) -> Applied {
         self.index = index;
-        let mut change = Change { store: self, index, touched: Touched::default(), jobs: BTreeSet::new() };
+        let mut change = Change { store: self, index, touched: Touched::default(), jobs: BTreeSet::new(), restored: false };
         let outcome = change.apply(command);
         change.settle();
-        let mut touched = change.touched;
+        let Change { mut touched, restored, .. } = change;
         touched.dedup();
         for watch in &touched.0 {
             match watch {
@@ -41,7 +44,7 @@ impl Store {
                 }
             }
         }
-        Applied { index, outcome, touched }
+        Applied { index, outcome, touched, restored }
     }
 
     /// Whether the watch names a group that needs an index of its own. The groups of what is gone have that of their table: nothing is kept
@@ -75,6 +78,7 @@ struct Change<'a> {
     touched: Touched,
     /// Jobs whose status may have to follow.
     jobs: BTreeSet<JobKey>,
+    restored: bool,
 }
 
 impl Change<'_> {
@@ -112,6 +116,12 @@ impl Change<'_> {
             Command::ReconcileSummaries => self.reconcile_summaries(),
             Command::ScaleJob(scale) => self.scale_job(scale),
             Command::OverrideRollout { id, overrides, time } => self.override_rollout(id, overrides, *time),
+            Command::BeginRestore { id } => self.begin_restore(*id),
+            Command::AddToRestore { id, position, records } => self.add_to_restore(*id, *position, records),
+            Command::FinishRestore { id, n_records, incarnation, time: _ } => self.finish_restore(*id, *n_records, *incarnation),
+            Command::CancelRestore { id } => self.cancel_restore(*id),
+            Command::HeedRegion { region, incarnation } => self.heed_region(region, *incarnation),
+            Command::LiftFence(lift) => self.lift_fence(lift),
         }
     }
 

@@ -26,6 +26,9 @@ impl Change<'_> {
     ) -> Outcome {
         let key = header.job_key();
         self.store.identity.lamport = self.store.identity.lamport.max(header.id.lamport);
+        if let Some(refusal) = self.fenced() {
+            return refusal;
+        }
         if let Some(known) = self.store.rollouts.get(&header.id) {
             return match known.phase {
                 Phase::Withdrawn | Phase::Rejected => Outcome::Refused(format!("rollout {} was {} here", header.id, known.phase)),
@@ -69,6 +72,9 @@ impl Change<'_> {
         let Some(rollout) = self.store.rollouts.get(id).cloned() else {
             return Outcome::Refused(format!("rollout {id} is not known here"));
         };
+        if let Some(refusal) = self.fenced() {
+            return refusal;
+        }
         if rollout.phase != Phase::Voted {
             return Outcome::Refused(format!("rollout {id} is {} here, it cannot be withdrawn", rollout.phase));
         }
@@ -126,6 +132,9 @@ impl Change<'_> {
         let Some(rollout) = self.store.rollouts.get(&adoption.id).cloned() else {
             return Outcome::Refused(format!("rollout {} is not known here", adoption.id));
         };
+        if let Some(refusal) = self.fenced() {
+            return refusal;
+        }
         if rollout.phase != Phase::Voted {
             return Outcome::Refused(format!("rollout {} is already {} here", adoption.id, rollout.phase));
         }
@@ -190,6 +199,9 @@ impl Change<'_> {
     }
 
     pub(super) fn set_rollout_phase(&mut self, change: &PhaseChange) -> Outcome {
+        if let Some(refusal) = self.fenced() {
+            return refusal;
+        }
         let Some(rollout) = self.store.rollouts.get(&change.id).cloned() else {
             return Outcome::Refused(format!("rollout {} is not known here", change.id));
         };
@@ -218,19 +230,24 @@ impl Change<'_> {
         if let Some((status, description)) = shown(change) {
             self.change_deployment(rollout.deployment_id, status, &description, change.time);
         }
+        self.follow_phase(change, &key);
+        Outcome::Done
+    }
+
+    /// What a change of phase does to the job.
+    pub(super) fn follow_phase(&mut self, change: &PhaseChange, key: &JobKey) {
         if change.stop_job
-            && let Some(job) = self.store.jobs.get(&key).cloned().filter(|job| !job.stop)
+            && let Some(job) = self.store.jobs.get(key).cloned().filter(|job| !job.stop)
         {
             self.stop_job(&job, change.time);
         }
         if let Some(version) = change.revert_to {
-            self.revert_job(&key, version, change.time);
+            self.revert_job(key, version, change.time);
         }
         if let Some(eval) = &change.eval {
-            let job_modify_index = self.store.jobs.get(&key).map_or(self.index, |job| job.job_modify_index);
+            let job_modify_index = self.store.jobs.get(key).map_or(self.index, |job| job.job_modify_index);
             self.put_eval_of_job(eval, job_modify_index, change.time);
         }
-        Outcome::Done
     }
 
     /// Also when the rollout has ended here: other regions may still wait.
@@ -271,7 +288,7 @@ impl Change<'_> {
         self.put_rollout(next);
     }
 
-    fn put_rollout(&mut self, rollout: Rollout) {
+    pub(super) fn put_rollout(&mut self, rollout: Rollout) {
         self.touch(Watch::Table(Table::Rollouts));
         self.touch(Watch::Rollout(rollout.header.job_key()));
         self.store.rollouts.insert(rollout.header.id.clone(), Arc::new(rollout));
@@ -281,7 +298,8 @@ impl Change<'_> {
         let Some(rollout) = self.store.rollouts.get(id).cloned() else { return };
         let key = rollout.header.job_key();
         // The head of a job and what is not decided stay, whoever asks.
-        if self.store.rollout_staged.get(&key) == Some(id)
+        if self.store.is_fenced
+            || self.store.rollout_staged.get(&key) == Some(id)
             || self.store.rollout_heads.get(&key) == Some(id) && self.store.jobs.contains_key(&key)
         {
             return;
@@ -326,7 +344,7 @@ pub(super) fn leads_to(rollout: &Rollout, to: Phase, why: Why) -> bool {
 }
 
 /// How the deployment shows the phase; `None` leaves it as it is.
-fn shown(change: &PhaseChange) -> Option<(DeploymentStatus, String)> {
+pub(super) fn shown(change: &PhaseChange) -> Option<(DeploymentStatus, String)> {
     let (status, text) = match change.to {
         Phase::Adopted => (DeploymentStatus::Pending, "Deployment is pending, waiting for peer region"),
         Phase::Running => (DeploymentStatus::Running, "Deployment is running"),

@@ -9,6 +9,7 @@ mod jobs;
 mod nodes;
 mod plans;
 mod reap;
+mod restore;
 mod rollouts;
 mod snapshot;
 mod totality;

@@ -39,6 +39,7 @@ mod node_show;
 mod node_status;
 mod not_yet;
 mod operator_raft;
+mod operator_snapshot;
 mod run;
 mod server;
 mod status;
@@ -248,6 +249,19 @@ enum Operator {
     /// Look at the consensus of a region.
     #[command(subcommand)]
     Raft(OperatorRaft),
+    /// Keep the whole state of a region elsewhere, and bring it back.
+    #[command(subcommand)]
+    Snapshot(OperatorSnapshot),
+}
+
+#[derive(Subcommand, Debug)]
+enum OperatorSnapshot {
+    /// Show what is in an archive.
+    Inspect(operator_snapshot::InspectArgs),
+    /// Replace the region's state by an archive's.
+    Restore(operator_snapshot::RestoreArgs),
+    /// Write the region's state to a file.
+    Save(operator_snapshot::SaveArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -326,6 +340,9 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Node(Node::Eligibility(args)) => node_eligibility::run(args).await,
         Noun::Node(Node::Status(args)) | Noun::NodeStatus(args) => node_status::run(args).await,
         Noun::Operator(Operator::Raft(OperatorRaft::ListPeers(args))) => operator_raft::run(args).await,
+        Noun::Operator(Operator::Snapshot(OperatorSnapshot::Inspect(args))) => operator_snapshot::inspect(&args),
+        Noun::Operator(Operator::Snapshot(OperatorSnapshot::Restore(args))) => operator_snapshot::restore(args).await,
+        Noun::Operator(Operator::Snapshot(OperatorSnapshot::Save(args))) => operator_snapshot::save(args).await,
         Noun::Server(Server::ForceLeave(args)) | Noun::ServerForceLeave(args) => server::force_leave(args).await,
         Noun::Server(Server::Join(args)) | Noun::ServerJoin(args) => server::join(args).await,
         Noun::Server(Server::Members(args)) | Noun::ServerMembers(args) => server::members(args).await,

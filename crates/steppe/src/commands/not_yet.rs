@@ -48,7 +48,8 @@ const NOUNS: &[&str] = &[
     "operator raft transfer-leadership",
     "operator root",
     "operator scheduler",
-    "operator snapshot",
+    "operator snapshot redact",
+    "operator snapshot state",
     "operator utilization",
 ];
 
