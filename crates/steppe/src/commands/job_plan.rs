@@ -75,15 +75,16 @@ async fn several_regions(client: &Client, job: &Job, request: &JobPlanRequest, f
             Err(error) => problems.push(format!("Error during plan for region {region:?}: {error}")),
         }
     }
-    if !problems.is_empty() {
-        return Err(Stop::error(problems.join("\n")));
-    }
     if !format.print(&answers.iter().map(|(region, answer)| (*region, answer)).collect::<BTreeMap<_, _>>())? {
         for (region, answer) in &answers {
             say!("{}", title(&format!("Region: {region:?}")));
             show::raw(text(answer, verbose).as_bytes());
             warn(&answer.warnings);
         }
+    }
+    // What the others say is shown all the same.
+    if !problems.is_empty() {
+        return Err(Stop::error(problems.join("\n")));
     }
     Ok(answers.iter().map(|(_, answer)| code(answer)).max().unwrap_or(0))
 }

@@ -11,7 +11,10 @@ use crate::resolve;
 use crate::show::{self, Format, Screen, section};
 
 #[derive(clap::Args, Debug)]
-#[command(after_help = "With -monitor the exit code is 0 when the rollout ended well in all regions, 1 when it did not.")]
+#[command(
+    after_help = "With -watch the exit code is 0 when the rollout ended well in all regions, 1 when it did not, 2 when it goes no further \
+                        without a person."
+)]
 pub struct Args {
     #[command(flatten)]
     global: Global,
@@ -21,9 +24,9 @@ pub struct Args {
     #[arg(long)]
     verbose: bool,
     /// Show it again and again, until no region has anything left to do.
-    #[arg(long)]
-    monitor: bool,
-    /// With -monitor: how often.
+    #[arg(long, alias = "monitor")]
+    watch: bool,
+    /// With -watch: how often.
     #[arg(long, default_value = "1s")]
     wait: String,
     /// A job's name, or a prefix of it.
@@ -34,7 +37,7 @@ pub async fn run(args: Args) -> Outcome {
     let client = args.global.client()?;
     let pace = positive("wait", &args.wait)?;
     let job = resolve::job(&client, &args.job).await?;
-    if args.monitor {
+    if args.watch {
         let client = client.with_namespace(&job.namespace);
         return follow(&client, &job.id, args.verbose, pace).await;
     }
@@ -58,17 +61,38 @@ pub fn positive(flag: &str, given: &str) -> Result<Duration, Stop> {
 pub async fn follow(client: &Client, job: &str, verbose: bool, pace: Duration) -> Outcome {
     let mut screen = Screen::stdout();
     let now = query();
+    let mut last = None;
     loop {
         let rollout = patiently(|| client.job_rollout(job, &now)).await.during("querying rollout")?.value;
-        if screen.show(show::now(), &text(&rollout, verbose), &news(&rollout)).is_err() {
-            return Ok(1);
+        let picture = news(&rollout);
+        if screen.show(show::now(), &text(&rollout, verbose), &picture).is_err() {
+            return Ok(FAILED);
         }
         if rollout.regions.iter().all(is_at_rest) {
-            return Ok(u8::from(!rollout.regions.iter().all(ended_well)));
+            let is_good = rollout.regions.iter().all(ended_well);
+            let is_held = rollout.regions.iter().any(is_stopped_for_person) && !rollout.regions.iter().any(has_failed);
+            return Ok(if is_good {
+                GOOD
+            } else if is_held {
+                WAITS_FOR_PERSON
+            } else {
+                FAILED
+            });
         }
+        // Seen twice: what one region has just done may have moved another one already.
+        if waits_for_person(&rollout.regions) && last.as_ref() == Some(&picture) {
+            return Ok(WAITS_FOR_PERSON);
+        }
+        last = Some(picture);
         tokio::time::sleep(pace).await;
     }
 }
+
+/// It ended well in all regions.
+const GOOD: u8 = 0;
+const FAILED: u8 = 1;
+/// Nothing moves before a person does something.
+const WAITS_FOR_PERSON: u8 = 2;
 
 /// The region does nothing more by itself in this rollout.
 fn is_at_rest(region: &RolloutRegion) -> bool {
@@ -78,6 +102,38 @@ fn is_at_rest(region: &RolloutRegion) -> bool {
 
 fn ended_well(region: &RolloutRegion) -> bool {
     region.excluded || region.phase.map_or(region.deferred, |phase| matches!(phase, Phase::Successful | Phase::Dropped | Phase::Stopped))
+}
+
+fn has_failed(region: &RolloutRegion) -> bool {
+    !region.excluded && region.phase.is_some_and(|phase| phase.is_terminal() && !ended_well(region))
+}
+
+fn is_stopped_for_person(region: &RolloutRegion) -> bool {
+    matches!(region.phase, Some(Phase::Held | Phase::Paused)) || region.waiting_for.starts_with("a person")
+}
+
+/// Some region waits for a person, and all the others, if they have not ended, wait for it or for each other.
+fn waits_for_person(regions: &[RolloutRegion]) -> bool {
+    let waits = |region: &RolloutRegion| {
+        let is_busy = region.phase.is_none_or(|phase| matches!(phase, Phase::Voted | Phase::Running));
+        is_at_rest(region) || is_stopped_for_person(region) || !is_busy && !region.waiting_for.is_empty()
+    };
+    regions.iter().any(is_stopped_for_person) && regions.iter().all(waits)
+}
+
+/// Where the regions stand that wait for others, a line each; `None` when nobody waits.
+pub fn reasons(rollout: &RolloutStatus) -> Option<String> {
+    let waits = |region: &&RolloutRegion| {
+        let is_open = region.phase.is_none_or(|phase| !phase.is_terminal() && phase != Phase::Running);
+        is_open && !region.excluded && !region.waiting_for.is_empty()
+    };
+    let line = |region: &RolloutRegion| {
+        let status = region.status.map_or("unknown".to_owned(), |status| status.to_string());
+        let seen = if region.age > 0 { format!(", as of {} ago", show::span(region.age / 1_000_000_000)) } else { String::new() };
+        format!("{}: {status}, {}{seen}", region.region, region.waiting_for)
+    };
+    let lines: Vec<String> = rollout.regions.iter().filter(waits).map(line).collect();
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }
 
 /// The rollout, and a row per region.
@@ -190,5 +246,21 @@ mod tests {
         check([Some(Phase::Stopped), Some(Phase::Stopped)], false, (true, true));
         check([Some(Phase::Successful), None], false, (false, false));
         check([Some(Phase::Successful), None], true, (true, true));
+    }
+
+    /// Rows: phase and what it waits for, of two regions; whether nothing moves without a person.
+    #[test]
+    fn when_a_person_is_needed() {
+        let check = |regions: [(Phase, &str); 2], expected: bool| {
+            let regions =
+                regions.map(|(phase, words)| RolloutRegion { phase: Some(phase), waiting_for: words.to_owned(), ..Default::default() });
+            assert_eq!(waits_for_person(&regions), expected, "{regions:?}");
+        };
+        check([(Phase::Paused, "a person: resume it"), (Phase::Adopted, "waiting for west (paused)")], true);
+        check([(Phase::Paused, "a person: resume it"), (Phase::Running, "its own allocations")], false);
+        check([(Phase::Held, "a person: another region failed"), (Phase::Adopted, "")], false);
+        check([(Phase::Blocked, "a person: west was cancelled"), (Phase::Cancelled, "")], true);
+        check([(Phase::Blocked, "waiting for east (running)"), (Phase::Running, "its own allocations")], false);
+        check([(Phase::Blocked, "waiting for east (pending)"), (Phase::Adopted, "waiting for west")], false);
     }
 }

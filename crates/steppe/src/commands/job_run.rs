@@ -19,7 +19,8 @@ const OTHER_INDEX: &str = "Enforcing job modify index";
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = "The exit code is 0 when all is placed and healthy, 1 for errors and deployments that fail, 2 when not everything \
-                        could be placed.\nA job of several regions is registered and not followed, unless -monitor says so.")]
+                        could be placed.\nA job of several regions is registered and not followed, unless -monitor says so. Then 2 means that it goes no \
+                        further without a person.")]
 pub struct Args {
     #[command(flatten)]
     global: Global,

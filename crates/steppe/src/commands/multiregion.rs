@@ -5,6 +5,7 @@ use std::time::Duration;
 use api::Client;
 use model::{Deployment, Job};
 
+use super::job_rollout;
 use crate::context::query;
 use crate::show;
 
@@ -21,7 +22,20 @@ pub async fn section(client: &Client, job: &Job, deployment: &Deployment, verbos
         futures::future::join_all(multiregion.regions.iter().map(|region| row(client, job, deployment, &region.name, verbose))).await;
     rows.sort();
     rows.insert(0, show::row(&["Region", "ID", "Status"]));
-    Some(show::section("Multiregion Deployment", &show::table(&rows)))
+    let section = show::section("Multiregion Deployment", &show::table(&rows));
+    Some(match reasons(client, job, deployment).await {
+        Some(reasons) => format!("{section}\n\n{reasons}"),
+        None => section,
+    })
+}
+
+/// What regions wait for, as long as the deployment's rollout is the present one.
+async fn reasons(client: &Client, job: &Job, deployment: &Deployment) -> Option<String> {
+    if !deployment.is_active() {
+        return None;
+    }
+    let rollout = client.job_rollout(&job.id, &query().namespace(job.namespace.as_str())).await.ok()?.value;
+    (rollout.job_version == deployment.job_version).then(|| job_rollout::reasons(&rollout)).flatten()
 }
 
 async fn row(client: &Client, job: &Job, deployment: &Deployment, region: &str, verbose: bool) -> Vec<String> {

@@ -185,6 +185,13 @@ Scheduler dry-run:
 --- exit code: 1
 
 $ steppe job plan -namespace=away jobs/multi.nomad.hcl
+Region: "west"
+Job: "multi"
+Task Group: "app" (1 ignore)
+
+Scheduler dry-run:
+- All tasks successfully allocated.
+
 --- stderr:
 Error during plan for region "east": Unexpected response code: 500 (No path to region "east"; known regions: west)
 >>> PUT /v1/job/multi/plan?region=east&namespace=away {"Diff":true,"Job":"…","Namespace":"","PolicyOverride":false,"Region":""}

@@ -51,6 +51,24 @@ PUT /v1/jobs
 
 GET /v1/job/multi/rollout
 {"ID": "5.west.9124fa58-63e1-454d-9ee8-3edb64543927", "Origin": "west", "JobID": "multi", "Kind": "run", "JobVersion": 2, "Strategy": {"MaxParallel": 1, "OnFailure": "fail_all"}, "SubmitTime": "@ago 3690",
+ "Regions": [{"Region": "west", "Listed": true, "Known": true, "Phase": "running", "Status": "running", "DeploymentID": "1f4d1f5a-0c0e-4d51-b8f8-000000000001", "JobVersion": 2, "Desired": 3, "Placed": 2, "Healthy": 1, "WaitingFor": "its own allocations"},
+  {"Region": "east", "Listed": true, "Known": true, "Phase": "adopted", "Status": "pending", "DeploymentID": "8e3c2a77-0c0e-4d51-b8f8-000000000001", "JobVersion": 2, "Desired": 2, "Age": 3000000000, "WaitingFor": "waiting for west (running, 1 of 3 healthy)"},
+  {"Region": "mid", "Listed": true, "Deferred": true}]}
+
+GET /v1/job/multi/rollout
+{"ID": "5.west.9124fa58-63e1-454d-9ee8-3edb64543927", "Origin": "west", "JobID": "multi", "Kind": "run", "JobVersion": 2, "Strategy": {"MaxParallel": 1, "OnFailure": "fail_all"}, "SubmitTime": "@ago 3690",
+ "Regions": [{"Region": "west", "Listed": true, "Known": true, "Phase": "running", "Status": "running", "DeploymentID": "1f4d1f5a-0c0e-4d51-b8f8-000000000001", "JobVersion": 2, "Desired": 3, "Placed": 2, "Healthy": 1, "WaitingFor": "its own allocations"},
+  {"Region": "east", "Listed": true, "Known": true, "Phase": "adopted", "Status": "pending", "DeploymentID": "8e3c2a77-0c0e-4d51-b8f8-000000000001", "JobVersion": 2, "Desired": 2, "Age": 3000000000, "WaitingFor": "waiting for west (running, 1 of 3 healthy)"},
+  {"Region": "mid", "Listed": true, "Deferred": true}]}
+
+GET /v1/job/multi/rollout
+{"ID": "5.west.9124fa58-63e1-454d-9ee8-3edb64543927", "Origin": "west", "JobID": "multi", "Kind": "run", "JobVersion": 2, "Strategy": {"MaxParallel": 1, "OnFailure": "fail_all"}, "SubmitTime": "@ago 3690",
+ "Regions": [{"Region": "west", "Listed": true, "Known": true, "Phase": "running", "Status": "running", "DeploymentID": "1f4d1f5a-0c0e-4d51-b8f8-000000000001", "JobVersion": 2, "Desired": 3, "Placed": 2, "Healthy": 1, "WaitingFor": "its own allocations"},
+  {"Region": "east", "Listed": true, "Known": true, "Phase": "adopted", "Status": "pending", "DeploymentID": "8e3c2a77-0c0e-4d51-b8f8-000000000001", "JobVersion": 2, "Desired": 2, "Age": 3000000000, "WaitingFor": "waiting for west (running, 1 of 3 healthy)"},
+  {"Region": "mid", "Listed": true, "Deferred": true}]}
+
+GET /v1/job/multi/rollout
+{"ID": "5.west.9124fa58-63e1-454d-9ee8-3edb64543927", "Origin": "west", "JobID": "multi", "Kind": "run", "JobVersion": 2, "Strategy": {"MaxParallel": 1, "OnFailure": "fail_all"}, "SubmitTime": "@ago 3690",
  "Regions": [{"Region": "west", "Listed": true, "Known": true, "Phase": "running", "DeploymentID": "1f4d1f5a-0c0e-4d51-b8f8-000000000001", "JobVersion": 2, "Desired": 3, "Placed": 2, "Healthy": 1, "WaitingFor": "its own allocations"},
   {"Region": "east", "Listed": true, "Known": true, "Phase": "adopted", "DeploymentID": "8e3c2a77-0c0e-4d51-b8f8-000000000001", "JobVersion": 2, "Desired": 2, "Age": 3000000000, "WaitingFor": "waiting for west (running, 1 of 3 healthy)"},
   {"Region": "mid", "Listed": true, "Deferred": true}]}
@@ -98,6 +116,8 @@ east    8e3c2a77  running
 mid     <none>    <none>
 west    1f4d1f5a  blocked
 
+east: pending, waiting for west (running, 1 of 3 healthy), as of 3s ago
+
 Deployed
 Task Group  Desired  Placed  Healthy  Unhealthy
 app         1        1       1        0
@@ -133,6 +153,8 @@ Region        ID        Status
 gone (error)  <none>    <none>
 west          1f4d1f5a  blocked
 
+east: pending, waiting for west (running, 1 of 3 healthy), as of 3s ago
+
 Deployed
 Task Group  Desired  Placed  Healthy  Unhealthy
 app         1        1       1        0
@@ -153,6 +175,8 @@ Region  ID        Status
 east    8e3c2a77  running
 mid     <none>    <none>
 west    1f4d1f5a  blocked
+
+east: pending, waiting for west (running, 1 of 3 healthy), as of 3s ago
 
 Deployed
 Task Group  Auto Revert  Desired  Placed  Healthy  Unhealthy

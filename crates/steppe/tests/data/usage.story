@@ -182,11 +182,11 @@ Options:
   -verbose
     Ids in full
 
-  -monitor
+  -watch
     Show it again and again, until no region has anything left to do
 
   -wait=<value>
-    With -monitor: how often
+    With -watch: how often
 
 General Options:
 
@@ -208,7 +208,7 @@ General Options:
   -force-color
     Colors also where the output is no terminal. Environment: NOMAD_CLI_FORCE_COLOR
 
-  With -monitor the exit code is 0 when the rollout ended well in all regions, 1 when it did not.
+  With -watch the exit code is 0 when the rollout ended well in all regions, 1 when it did not, 2 when it goes no further without a person.
 --- exit code: 0
 
 $ steppe operator raft nosuch
