@@ -97,6 +97,24 @@ pub fn learn(view: &Store, records: &Records, header: &Arc<RolloutHeader>, sourc
     is_due.then(|| Command::StageRollout { header: Arc::clone(header), source, submission: None, time: now })
 }
 
+/// Withdraws this region's own proposals that nobody here is deciding any more: the server that did is gone, and so is the user's request.
+/// `deciding`: whether somebody is, at the moment of `view`.
+pub fn abandoned(view: &Store, deciding: impl Fn(&RolloutId) -> bool, now: i64) -> Vec<Command> {
+    let me = &view.identity().region;
+    view.rollouts()
+        // A stop is not withdrawn: it has no barrier.
+        .filter(|rollout| rollout.phase == Phase::Voted && rollout.header.kind == RolloutKind::Run)
+        .filter(|rollout| rollout.header.id.origin == *me && !deciding(&rollout.header.id))
+        .map(|rollout| Command::UnstageRollout {
+            id: rollout.header.id.clone(),
+            phase: Phase::Withdrawn,
+            cause: "the server that decided it is gone".to_owned(),
+            cause_region: me.clone(),
+            time: now,
+        })
+        .collect()
+}
+
 /// Why the job here is no longer what the rollout brought, in the words of a deployment.
 fn gone(view: &Store, rollout: &Rollout) -> Option<&'static str> {
     match view.job(&rollout.header.job_key()) {

@@ -5,8 +5,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use model::{
-    AllocDeploymentStatus, AllocUpdate, Allocation, ClientStatus, EvalStatus, IdSource, Job, JobKey, NodeStatus, Phase, RegionName,
-    RegionRecord, RolloutHeader, RolloutId, RolloutKind, Time, Uuid,
+    AllocDeploymentStatus, AllocUpdate, Allocation, ClientStatus, EvalStatus, IdSource, Job, JobKey, NodeStatus, RegionName, RegionRecord,
+    RolloutHeader, RolloutId, Time, Uuid,
 };
 use multiregion::Records;
 use multiregion::submission::Vote;
@@ -95,21 +95,8 @@ impl Region {
         if flaw == Some(Flaw::KeepsWhatIsAbandoned) {
             return commands;
         }
-        let deciding = self.open.as_ref().map(|open| &open.header.id);
-        let abandoned = self.store.rollouts().filter(|rollout| {
-            let header = &rollout.header;
-            rollout.phase == Phase::Voted
-                && header.kind == RolloutKind::Run
-                && header.id.origin == self.name
-                && Some(&header.id) != deciding
-        });
-        commands.extend(abandoned.map(|rollout| Command::UnstageRollout {
-            id: rollout.header.id.clone(),
-            phase: Phase::Withdrawn,
-            cause: "the server that decided it is gone".to_owned(),
-            cause_region: self.name.clone(),
-            time: NOW,
-        }));
+        let deciding = |id: &RolloutId| self.open.as_ref().is_some_and(|open| open.header.id == *id);
+        commands.extend(multiregion::abandoned(&self.store, deciding, NOW));
         commands
     }
 
