@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use model::{
-    AllocDeploymentStatus, AllocUpdate, Allocation, ClientStatus, EvalStatus, IdSource, Job, JobKey, NodeStatus, RegionName, RegionRecord,
-    RolloutHeader, RolloutId, Time, Uuid,
-};
+use model::{Allocation, IdSource, Job, JobKey, NodeStatus, RegionName, RegionRecord, RolloutHeader, RolloutId, Uuid};
 use multiregion::Records;
 use multiregion::submission::Vote;
 use state::{Command, Outcome, Store};
 
 use super::flaw::Flaw;
+use crate::region::{confirmed_stops, due_eval, live, report, verdict};
 
 /// Time stands still: nothing in the protocol may need it.
 pub const NOW: i64 = 1_800_000_000_000_000_000;
@@ -69,17 +67,13 @@ impl Region {
     /// What happens inside the region at once: evaluations become placements, nodes confirm what was stopped.
     pub fn settle(&mut self) {
         loop {
-            let due = self.store.open_evals().find(|eval| eval.status == EvalStatus::Pending && eval.wait_until.0 <= NOW).cloned();
-            if let Some(eval) = due {
+            if let Some(eval) = due_eval(&self.store, NOW) {
                 let plan = scheduler::schedule(&self.store, &eval, NOW, self.store.index()).plan;
                 let outcome = self.apply(&Command::ApplyPlan(Box::new(plan)));
                 assert_eq!(outcome, Outcome::Done, "a plan on the present state fits");
                 continue;
             }
-            let stopping = self.store.allocs().filter(|alloc| alloc.server_terminal() && !alloc.client_status.is_terminal());
-            let confirm =
-                |alloc: &Arc<Allocation>| AllocUpdate { id: alloc.id, client_status: ClientStatus::Complete, ..Default::default() };
-            let updates: Vec<AllocUpdate> = stopping.map(confirm).collect();
+            let updates = confirmed_stops(&self.store);
             if updates.is_empty() {
                 return;
             }
@@ -110,7 +104,7 @@ impl Region {
     }
 
     pub fn live<'a>(&'a self, key: &JobKey) -> impl Iterator<Item = &'a Arc<Allocation>> {
-        self.store.job_allocs(key).filter(|alloc| !alloc.is_terminal())
+        live(&self.store, key)
     }
 
     /// A task of which nobody has said yet how it turns out.
@@ -119,13 +113,7 @@ impl Region {
     }
 
     pub fn report(&mut self, alloc: &Allocation, healthy: bool) {
-        let update = AllocUpdate {
-            id: alloc.id,
-            client_status: if healthy { ClientStatus::Running } else { ClientStatus::Failed },
-            deployment_id: alloc.deployment_id,
-            deployment_status: Some(AllocDeploymentStatus { healthy: Some(healthy), timestamp: Time(NOW), ..Default::default() }),
-            ..Default::default()
-        };
+        let update = report(alloc, healthy, NOW);
         let evals = control::failed_alloc_evals(&self.store, std::slice::from_ref(&update), &mut self.ids());
         self.apply(&Command::UpdateAllocs { updates: vec![update], evals, time: NOW });
     }
@@ -141,10 +129,6 @@ impl Region {
         self.apply(&Command::SetNodeStatus { id, status: NodeStatus::Ready, event: None, evals: Vec::new(), time: NOW });
         n_live
     }
-}
-
-pub fn verdict(alloc: &Allocation) -> Option<bool> {
-    alloc.deployment_status.as_ref().and_then(|status| status.healthy)
 }
 
 /// What makes two regions behave alike from now on: phases, jobs, deployments and tasks, what was heard and what is being decided. Indexes and
