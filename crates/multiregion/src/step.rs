@@ -88,9 +88,11 @@ pub fn learn(view: &Store, records: &Records, header: &Arc<RolloutHeader>, sourc
         RolloutKind::Stop => header.participants().any(|region| region == me),
         RolloutKind::Run => {
             let overrides = records.overrides(header, &Overrides::default());
+            // The number of its version may have been given away here meanwhile: then it would be refused again and again.
+            let is_used = || view.newest_version(&header.job_key()).is_some_and(|used| used >= header.job_version);
             // A region that is no longer listed is told so by this rollout alone; for others a later one decides.
             let is_last = header.dropped.contains(me) || !records.has_later(header);
-            is_last && guard::may_join(header, me, &records.phases(&header.id), &overrides)
+            is_last && (header.dropped.contains(me) || !is_used()) && guard::may_join(header, me, &records.phases(&header.id), &overrides)
         }
     };
     let source = source.filter(|_| header.kind == RolloutKind::Run).cloned();

@@ -15,7 +15,7 @@ const RECORD_VERSION: u16 = 1;
 /// A connection that cannot be made fails after this time, and one on which nothing comes after this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
-/// How soon the addresses of the configuration are tried again while nobody has answered.
+/// How soon a person joins the regions again of which nobody has answered.
 const JOIN_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 pub struct Syncing {
@@ -194,16 +194,16 @@ impl World {
 
     pub async fn join(sim: Sim, at: usize) {
         loop {
-            let is_alone = sim.with(|world| {
-                let is_alone = world.servers[at].directory.values().flatten().all(|known| *known == at);
-                if is_alone {
+            let knows_all = sim.with(|world| {
+                let knows_all = world.groups.iter().all(|group| world.servers[at].directory.contains_key(&group.name));
+                if !knows_all {
                     let seeds = world.groups.iter().flat_map(|group| &group.servers).filter(|seed| **seed != at);
                     let addresses = seeds.map(|seed| world.servers[*seed].address).collect();
                     world.input(at, Input::Join { addresses });
                 }
-                is_alone
+                knows_all
             });
-            if !is_alone {
+            if knows_all {
                 return;
             }
             sim.sleep(JOIN_AGAIN_AFTER).await;

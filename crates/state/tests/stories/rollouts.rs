@@ -242,6 +242,20 @@ fn complete_when_it_says_so() {
     assert_eq!(world.try_apply(&Command::SetRolloutPhase(Box::new(decided))).outcome, Outcome::Done);
 }
 
+/// A start that was decided before the region voted for a newer rollout comes too late; when that one is withdrawn, it starts after all.
+#[test]
+fn a_vote_comes_before_a_start() {
+    let mut world = World::new();
+    let old = header(1, "east", 0);
+    adopt(&mut world, &old);
+    let decided = Command::SetRolloutPhase(Box::new(change(&world, &old, Phase::Running)));
+    let new = RolloutHeader { base: Some(old.id.clone()), ..header(2, "east", 1) };
+    stage(&mut world, &new);
+    assert!(refused(world.try_apply(&decided).outcome).contains("does not start any more"));
+    assert_eq!(unstage(&mut world, &new, Phase::Withdrawn), Outcome::Done);
+    assert_eq!(world.try_apply(&decided).outcome, Outcome::Done);
+}
+
 /// What the deployment shows in each phase.
 #[test]
 fn shown_status() {
