@@ -36,7 +36,9 @@ impl Change<'_> {
             return outcome;
         }
         if let Some(staged) = self.store.rollout_staged(&key).cloned() {
-            if staged.header.id.origin != self.store.identity.region || staged.header.id < header.id {
+            // A stop is decided already where it was asked for, and only waits to be adopted.
+            let is_decided = staged.header.kind == RolloutKind::Stop;
+            if is_decided || staged.header.id.origin != self.store.identity.region || staged.header.id < header.id {
                 return Outcome::Busy { winner: staged.header.id.clone() };
             }
             // The own proposal is not decided, and younger: it gives way, so that of several at once exactly the oldest wins.

@@ -81,6 +81,21 @@ fn two_at_once() {
     assert_eq!(rollout(&world, &own).phase, Phase::Voted);
 }
 
+/// A stop was told to whoever asked for it: no proposal pushes it away before it is adopted, however old.
+#[test]
+fn a_stop_is_not_pushed_away() {
+    let mut world = World::new();
+    let base = header(1, "west", 0);
+    adopt(&mut world, &base);
+    let next = |lamport, origin| RolloutHeader { base: Some(base.id.clone()), ..header(lamport, origin, 1) };
+    let stop = RolloutHeader { kind: RolloutKind::Stop, ..next(9, "west") };
+    stage(&mut world, &stop);
+    for older in [next(8, "west"), next(8, "east")] {
+        assert_eq!(try_stage(&mut world, &older), Outcome::Busy { winner: stop.id.clone() });
+    }
+    assert_eq!(rollout(&world, &stop).phase, Phase::Voted);
+}
+
 /// A withdrawn proposal does not come back, and its version and what was submitted with it are free again.
 #[test]
 fn withdrawing() {
