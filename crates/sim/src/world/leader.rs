@@ -312,7 +312,7 @@ impl Sim {
                 self.pause_for_quorum().await;
                 self.with(|world| {
                     // Votes are given up when this is not known here.
-                    if !world.is_consistent(at) && !world.has(Flaw::ReadsWhatMayBeOld) {
+                    if !world.is_consistent(at) {
                         return Err(super::call::NO_LEADER.to_owned());
                     }
                     let rollout = world.servers[at].store.rollout(&id);

@@ -53,8 +53,6 @@ pub enum Flaw {
     CommitsUnwritten,
     /// A leader says what it has appended, before it is committed.
     PublishesUncommitted,
-    /// A server that may have been replaced as leader says that it does not know a rollout.
-    ReadsWhatMayBeOld,
 }
 
 /// How one seed went.
@@ -100,6 +98,21 @@ pub fn run_all(seeds: std::ops::Range<u64>, flaw: Option<Flaw>, n_threads: usize
     });
     runs.sort_by_key(|run| run.seed);
     runs
+}
+
+/// The first seed that shows a flaw, of which no more are played than it takes.
+pub fn first_violation(seeds: std::ops::Range<u64>, flaw: Flaw, n_threads: usize) -> Option<Run> {
+    const TOGETHER: u64 = 16;
+    let mut from = seeds.start;
+    while from < seeds.end {
+        let to = seeds.end.min(from + TOGETHER);
+        let runs = run_all(from..to, Some(flaw), n_threads);
+        if let Some(found) = runs.into_iter().find(|run| run.violation.is_some()) {
+            return Some(found);
+        }
+        from = to;
+    }
+    None
 }
 
 /// Of all runs together, in the order of their seeds.

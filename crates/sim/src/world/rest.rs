@@ -128,7 +128,7 @@ impl World {
                 let is_over = matches!(seen.phase(name), Some(Phase::Dropped | Phase::Cancelled));
                 // A region that was away does not join what has been aborted meanwhile, and keeps what it has.
                 let is_over = is_over || asserted.aborted && seen.header.deferred.contains(name);
-                assert!(is_over || self.is_still_away(seen, name), "{id}: {name} {:?}", seen.regions);
+                assert!(is_over || self.is_still_away(seen, name), "{id}: {name} was left out and goes on: {:?}", seen.regions);
             }
             self.check_late(seen, &asserted);
             self.told.deferred += seen.header.deferred.len() as u64;
