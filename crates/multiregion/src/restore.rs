@@ -224,11 +224,15 @@ fn recovery(
         modify_time: 0,
     };
     let rollout = known.map_or(&blank, |known| &**known);
-    // What ended otherwise has left nothing here: the snapshot's job stands.
-    let has_brought_something =
-        matches!(last.phase, Phase::Adopted | Phase::Blocked | Phase::Unblocking | Phase::Held | Phase::Successful | Phase::Stopped);
+    // What was cancelled had given way to something that is not known here: the snapshot's job stands.
+    let has_brought_something = last.phase.is_adopted() && !matches!(last.phase, Phase::Cancelled | Phase::Dropped);
     if !is_adopted_here && is_newest && has_brought_something {
         let Command::AdoptRollout(adoption) = adopt(view, rollout, me, now, ids) else { return None };
+        let mut groups = adoption.deployment.iter().flat_map(|deployment| deployment.task_groups.values());
+        if last.phase == Phase::Failed && groups.any(|group| group.auto_revert) {
+            let stable = view.latest_stable_job(&header.job_key(), header.job_version);
+            recovery.revert_to = stable.map(|stable| stable.version);
+        }
         recovery.adoption = Some(adoption);
     } else if is_adopted_here && last.phase == Phase::Failed {
         let revert = own_revert(view, rollout);

@@ -91,13 +91,35 @@ pub fn learn(view: &Store, records: &Records, header: &Arc<RolloutHeader>, sourc
         RolloutKind::Stop => header.participants().any(|region| region == me),
         RolloutKind::Run => {
             let overrides = records.overrides(header, &Overrides::default());
+            // The number of its version may have been given away here meanwhile: then it would be refused again and again.
+            let is_used = || view.newest_version(&header.job_key()).is_some_and(|used| used >= header.job_version);
             // A region that is no longer listed is told so by this rollout alone; for others a later one decides.
             let is_last = header.dropped.contains(me) || !records.has_later(header);
-            is_last && guard::may_join(header, me, &records.phases(view, &header.id), &overrides)
+            is_last
+                && (header.dropped.contains(me) || !is_used())
+                && guard::may_join(header, me, &records.phases(view, &header.id), &overrides)
         }
     };
     let source = source.filter(|_| header.kind == RolloutKind::Run).cloned();
     is_due.then(|| Command::StageRollout { header: Arc::clone(header), source, submission: None, time: now })
+}
+
+/// Withdraws this region's own proposals that nobody here is deciding any more: the server that did is gone, and so is the user's request.
+/// `deciding`: whether somebody is, at the moment of `view`.
+pub fn abandoned(view: &Store, deciding: impl Fn(&RolloutId) -> bool, now: i64) -> Vec<Command> {
+    let me = &view.identity().region;
+    view.rollouts()
+        // A stop is not withdrawn: it has no barrier. What a restored region had said is not known yet.
+        .filter(|rollout| rollout.phase == Phase::Voted && rollout.header.kind == RolloutKind::Run && !view.is_fenced())
+        .filter(|rollout| rollout.header.id.origin == *me && !deciding(&rollout.header.id))
+        .map(|rollout| Command::UnstageRollout {
+            id: rollout.header.id.clone(),
+            phase: Phase::Withdrawn,
+            cause: "the server that decided it is gone".to_owned(),
+            cause_region: me.clone(),
+            time: now,
+        })
+        .collect()
 }
 
 /// Why the job here is no longer what the rollout brought, in the words of a deployment.

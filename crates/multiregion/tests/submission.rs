@@ -344,6 +344,27 @@ fn a_late_region_joins_the_last_rollout_only() {
     assert!(multiregion::learn(&east.0, &records, &Arc::new(stop), None, 9).is_some());
 }
 
+/// A region that was away and gave the version's number to something of its own does not ask for the rollout again and again: it cannot have it.
+#[test]
+fn a_late_region_whose_version_is_taken_does_not_join() {
+    let (mut west, mut east, _) = finished();
+    let both = deferring("two", &["west", "east"]);
+    let silent = (RegionName::from("east"), Err("No path to region".to_owned()));
+    let answers: Answers = vec![("west".into(), Ok(west.answer(&both))), silent];
+    let header = proposed(decide(&both, &"west".into(), &answers, Uuid::from_u128(5), "", 0));
+    west.adopt(&header, &both);
+    west.walk(&[Phase::Running, Phase::Blocked, Phase::Unblocking, Phase::Successful]);
+    let mut records = multiregion::Records::default();
+    multiregion::own_records(&west.0).into_iter().for_each(|record| _ = records.put(record));
+    let (header, source) = (Arc::new(header), Arc::new(both));
+    assert!(multiregion::learn(&east.0, &records, &header, Some(&source), 9).is_some());
+    let mut own = (**east.0.job(&key()).expect("a job")).clone();
+    own.priority += 1;
+    let register = state::RegisterJob { job: Arc::new(own), submission: None, enforce_index: None, eval: None, time: 9 };
+    assert!(matches!(east.apply(&Command::RegisterJob(Box::new(register))), Outcome::Registered { version: 1, .. }));
+    assert_eq!(multiregion::learn(&east.0, &records, &header, Some(&source), 9), None);
+}
+
 /// What a person asserts in one region is kept by every region that hears of it, and shown; an excluded region is not asked any more.
 #[test]
 fn overrides_spread() {

@@ -29,14 +29,18 @@ const UNDECIDED_LONG: i64 = 10_000_000_000;
 pub async fn run(core: Arc<Core>) {
     let mut refused = Refused::default();
     loop {
-        let view = core.view();
+        let (submitting, view) = {
+            let submitting = core.submitting();
+            // While nobody begins: what is staged in the view is being decided, or not.
+            (submitting.clone(), core.view())
+        };
         let time = now();
         let mut ids = core.ids();
         let deployments = deployment::step(&view, time, &mut ids);
         let rollouts = multiregion::step(&view, &core.pool.records(), time, &mut ids);
         let mut commands = deployments.propose;
         commands.extend(rollouts.propose);
-        commands.extend(abandoned(&core, time));
+        commands.extend(multiregion::abandoned(&view, |id| submitting.contains(id), time));
         let wake_refused = refused.hold_back(&mut commands);
         let mut wait = SLOW_TICK.min(wake_refused);
         if !commands.is_empty() {
@@ -142,28 +146,6 @@ async fn propose(core: &Core, commands: Vec<Command>, refused: &mut Refused) -> 
         }
     }
     any
-}
-
-/// Proposals of this region that nobody here is deciding any more: the leader who did is gone, and so is the user's request.
-fn abandoned(core: &Core, time: i64) -> Vec<Command> {
-    let submitting = core.submitting();
-    // In this order: what was staged before it was looked for is being decided, or not.
-    let view = core.view();
-    if view.is_fenced() {
-        return Vec::new();
-    }
-    view.rollouts()
-        // A stop is not withdrawn: it has no barrier.
-        .filter(|rollout| rollout.phase == Phase::Voted && rollout.header.kind == RolloutKind::Run)
-        .filter(|rollout| rollout.header.id.origin == core.region && !submitting.contains(&rollout.header.id))
-        .map(|rollout| Command::UnstageRollout {
-            id: rollout.header.id.clone(),
-            phase: Phase::Withdrawn,
-            cause: "the server that decided it is gone".to_owned(),
-            cause_region: core.region.clone(),
-            time,
-        })
-        .collect()
 }
 
 /// Fetches rollouts that this region missed while it was away, and gives up votes of which nobody else knows any more.

@@ -12,6 +12,7 @@ use super::flaw::Flaw;
 use super::invariants;
 use super::people;
 use super::region::{NOW, Open, Region};
+use super::restoring;
 use super::world::World;
 
 /// Regions by position.
@@ -89,6 +90,15 @@ pub enum Event {
     Restore {
         at: usize,
     },
+    /// The restored region asks another one what it had said.
+    Testify {
+        at: usize,
+        of: usize,
+    },
+    /// It has asked all of them.
+    Lift {
+        at: usize,
+    },
     Person {
         at: usize,
         does: people::Deed,
@@ -114,6 +124,8 @@ impl Event {
             | Self::Decide { .. }
             | Self::Hear { .. }
             | Self::Fetch { .. }
+            | Self::Testify { .. }
+            | Self::Lift { .. }
             | Self::Act { .. } => false,
         }
     }
@@ -154,6 +166,13 @@ pub fn possible(protocol: &Protocol, world: &World, events: &mut Vec<Event>) {
         }
         if world.left.restores > 0 && region.store.index() > world.old[at].index() {
             events.push(Event::Restore { at });
+        }
+        if region.store.is_fenced() {
+            let to_ask = restoring::to_ask(world, at);
+            events.extend(to_ask.iter().map(|of| Event::Testify { at, of: *of }));
+            if to_ask.is_empty() {
+                events.push(Event::Lift { at });
+            }
         }
         people::possible(world, at, region, events);
     }
@@ -284,12 +303,14 @@ pub fn happen(protocol: &Protocol, world: &mut World, event: &Event) {
         Event::Crash { at } => {
             world.left.crashes -= 1;
             let region = &mut world.regions[*at];
-            (region.copies, region.open) = Default::default();
+            (region.copies, region.open, region.heard) = Default::default();
         }
         Event::Restore { at } => {
             world.left.restores -= 1;
-            restore(protocol, world, *at);
+            restoring::restore(protocol, world, *at);
         }
+        Event::Testify { at, of } => restoring::testify(world, *at, *of),
+        Event::Lift { at } => restoring::lift(protocol, world, *at),
         Event::Person { at, does } => people::act(world, *at, *does),
     }
     world.is_at_rest = is_at_rest(protocol, world);
@@ -412,18 +433,6 @@ fn lose_node(protocol: &Protocol, world: &mut World, at: usize) {
     let is_rolling = before.rollout_head(&key).is_some_and(|head| head.phase == Phase::Running);
     if world.regions[at].lose_node_of(&alloc, is_rolling || protocol.flaw != Some(Flaw::RepairWaits)) != n_before {
         world.broken.insert(invariants::repair::INVARIANT.name);
-    }
-    world.look_back(at, &before);
-}
-
-fn restore(protocol: &Protocol, world: &mut World, at: usize) {
-    let before = world.regions[at].store.clone();
-    let region = &mut world.regions[at];
-    (region.copies, region.open) = Default::default();
-    if protocol.flaw == Some(Flaw::Forgets) {
-        region.begin()
-    } else {
-        region.store = world.old[at].clone()
     }
     world.look_back(at, &before);
 }

@@ -27,6 +27,8 @@ pub enum Flaw {
     CopiesByArrival,
     /// A region that comes back from a snapshot says nothing of it.
     RestoresInSilence,
+    /// A region that comes back from a snapshot takes part again without asking what it had said.
+    AsksNobody,
     /// A region that is given a new disk keeps its name and its number.
     Forgets,
     /// What is lost is replaced only while the rollout runs.

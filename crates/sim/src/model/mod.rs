@@ -17,6 +17,7 @@ mod flaw;
 pub mod invariants;
 mod people;
 mod region;
+mod restoring;
 mod scenario;
 mod world;
 

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use model::{EvalTrigger, Overrides, Phase, RegionName, Rollout, RolloutKind};
+use model::{EvalTrigger, Overrides, Phase, Rollout, RolloutKind};
 use multiregion::submission;
-use state::{Command, PhaseChange};
+use state::Command;
 
 use super::event::Event;
 use super::region::{NOW, Region};
 use super::world::World;
+use crate::region::by_person;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deed {
@@ -93,19 +94,7 @@ fn assert_about(world: &mut World, at: usize, head: &Rollout, overrides: Overrid
 
 fn set_phase(world: &mut World, at: usize, head: &Rollout, to: Phase, forced: bool) {
     let region = &world.regions[at];
-    let eval = region.store.job(&World::key()).map(|job| control::job_eval(job, EvalTrigger::DeploymentWatcher, &mut region.ids()));
-    let change = PhaseChange {
-        id: head.header.id.clone(),
-        from: head.phase,
-        to,
-        cause: "a person".to_owned(),
-        cause_region: RegionName::default(),
-        forced,
-        revert_to: None,
-        stop_job: false,
-        eval,
-        time: NOW,
-    };
+    let change = by_person(&region.store, head, to, forced, &mut region.ids(), NOW);
     world.apply(at, &Command::SetRolloutPhase(Box::new(change)));
 }
 

@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use model::{
-    AllocDeploymentStatus, AllocUpdate, Allocation, ClientStatus, EvalStatus, IdSource, Job, JobKey, NodeStatus, Phase, RegionName,
-    RegionRecord, RolloutHeader, RolloutId, RolloutKind, Time, Uuid,
-};
+use model::{Allocation, IdSource, Job, JobKey, NodeStatus, RegionName, RegionRecord, RolloutHeader, RolloutId, Testimony, Uuid};
 use multiregion::Records;
 use multiregion::submission::Vote;
 use state::{Command, Outcome, Store};
 
 use super::flaw::Flaw;
+use crate::region::{confirmed_stops, due_eval, live, report, verdict};
 
 /// Time stands still: nothing in the protocol may need it.
 pub const NOW: i64 = 1_800_000_000_000_000_000;
@@ -25,6 +23,8 @@ pub struct Region {
     pub copies: Records,
     /// and the submission that it decides.
     pub open: Option<Open>,
+    /// and, when it was restored, what the others have told it.
+    pub heard: BTreeMap<RegionName, Testimony>,
 }
 
 /// A submission whose origin this region is.
@@ -39,7 +39,7 @@ pub struct Open {
 
 impl Region {
     pub fn new(name: &str) -> Self {
-        let mut region = Self { name: name.into(), store: Store::default(), copies: Records::default(), open: None };
+        let mut region = Self { name: name.into(), store: Store::default(), copies: Records::default(), open: None, heard: BTreeMap::new() };
         region.begin();
         region
     }
@@ -69,17 +69,13 @@ impl Region {
     /// What happens inside the region at once: evaluations become placements, nodes confirm what was stopped.
     pub fn settle(&mut self) {
         loop {
-            let due = self.store.open_evals().find(|eval| eval.status == EvalStatus::Pending && eval.wait_until.0 <= NOW).cloned();
-            if let Some(eval) = due {
+            if let Some(eval) = due_eval(&self.store, NOW) {
                 let plan = scheduler::schedule(&self.store, &eval, NOW, self.store.index()).plan;
                 let outcome = self.apply(&Command::ApplyPlan(Box::new(plan)));
                 assert_eq!(outcome, Outcome::Done, "a plan on the present state fits");
                 continue;
             }
-            let stopping = self.store.allocs().filter(|alloc| alloc.server_terminal() && !alloc.client_status.is_terminal());
-            let confirm =
-                |alloc: &Arc<Allocation>| AllocUpdate { id: alloc.id, client_status: ClientStatus::Complete, ..Default::default() };
-            let updates: Vec<AllocUpdate> = stopping.map(confirm).collect();
+            let updates = confirmed_stops(&self.store);
             if updates.is_empty() {
                 return;
             }
@@ -95,21 +91,8 @@ impl Region {
         if flaw == Some(Flaw::KeepsWhatIsAbandoned) {
             return commands;
         }
-        let deciding = self.open.as_ref().map(|open| &open.header.id);
-        let abandoned = self.store.rollouts().filter(|rollout| {
-            let header = &rollout.header;
-            rollout.phase == Phase::Voted
-                && header.kind == RolloutKind::Run
-                && header.id.origin == self.name
-                && Some(&header.id) != deciding
-        });
-        commands.extend(abandoned.map(|rollout| Command::UnstageRollout {
-            id: rollout.header.id.clone(),
-            phase: Phase::Withdrawn,
-            cause: "the server that decided it is gone".to_owned(),
-            cause_region: self.name.clone(),
-            time: NOW,
-        }));
+        let deciding = |id: &RolloutId| self.open.as_ref().is_some_and(|open| open.header.id == *id);
+        commands.extend(multiregion::abandoned(&self.store, deciding, NOW));
         commands
     }
 
@@ -123,7 +106,7 @@ impl Region {
     }
 
     pub fn live<'a>(&'a self, key: &JobKey) -> impl Iterator<Item = &'a Arc<Allocation>> {
-        self.store.job_allocs(key).filter(|alloc| !alloc.is_terminal())
+        live(&self.store, key)
     }
 
     /// A task of which nobody has said yet how it turns out.
@@ -132,13 +115,7 @@ impl Region {
     }
 
     pub fn report(&mut self, alloc: &Allocation, healthy: bool) {
-        let update = AllocUpdate {
-            id: alloc.id,
-            client_status: if healthy { ClientStatus::Running } else { ClientStatus::Failed },
-            deployment_id: alloc.deployment_id,
-            deployment_status: Some(AllocDeploymentStatus { healthy: Some(healthy), timestamp: Time(NOW), ..Default::default() }),
-            ..Default::default()
-        };
+        let update = report(alloc, healthy, NOW);
         let evals = control::failed_alloc_evals(&self.store, std::slice::from_ref(&update), &mut self.ids());
         self.apply(&Command::UpdateAllocs { updates: vec![update], evals, time: NOW });
     }
@@ -154,10 +131,6 @@ impl Region {
         self.apply(&Command::SetNodeStatus { id, status: NodeStatus::Ready, event: None, evals: Vec::new(), time: NOW });
         n_live
     }
-}
-
-pub fn verdict(alloc: &Allocation) -> Option<bool> {
-    alloc.deployment_status.as_ref().and_then(|status| status.healthy)
 }
 
 /// What makes two regions behave alike from now on: phases, jobs, deployments and tasks, what was heard and what is being decided. Indexes and
@@ -205,5 +178,13 @@ impl Hash for Region {
             }
         }
         u8::from(self.open.is_some()).hash(to);
+        store.is_fenced().hash(to);
+        for other in super::world::NAMES {
+            // What it heeds of the others' earlier words.
+            (0..4).filter(|incarnation| store.heeds(&other.into(), *incarnation)).count().hash(to);
+        }
+        for (region, testimony) in &self.heard {
+            (region, super::restoring::digest(testimony)).hash(to);
+        }
     }
 }

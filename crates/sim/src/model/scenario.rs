@@ -106,6 +106,12 @@ pub fn quick() -> Vec<Scenario> {
     scenarios.push(Scenario::new("each is away for the other", 2, both, budget).after(two(0)));
     let budget = Budget { overrides: 1, failures: 1, crashes: 1, ..Default::default() };
     scenarios.push(Scenario::new("an override", 2, vec![two(0)], budget));
+    for (mode, on_failure) in MODES {
+        let budget = Budget { restores: 1, failures: 1, ..Default::default() };
+        scenarios.push(Scenario::new(&format!("a region is restored, {mode}"), 2, vec![Spec::new(0, &[0, 1], on_failure)], budget));
+    }
+    let budget = Budget { restores: 1, ..Default::default() };
+    scenarios.push(Scenario::new("restored under a new version", 2, vec![then(two(1))], budget).after(two(0)));
     let one = Spec::new(0, &[0], OnFailure::FailAll);
     let budget = Budget { failures: 1, ..Default::default() };
     scenarios.push(Scenario::new("dropping and taking back", 2, vec![then(one), two(1)], budget).after(two(0)));

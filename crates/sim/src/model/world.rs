@@ -71,6 +71,11 @@ impl World {
         }
     }
 
+    /// Some region was restored and does not stand for what it has: it does nothing before it knows what it had said.
+    pub fn is_fenced(&self) -> bool {
+        self.regions.iter().any(|region| region.store.is_fenced())
+    }
+
     pub fn key() -> JobKey {
         JobKey::new(model::DEFAULT_NAMESPACE, "web")
     }

@@ -39,7 +39,9 @@ impl Change<'_> {
             return outcome;
         }
         if let Some(staged) = self.store.rollout_staged(&key).cloned() {
-            if staged.header.id.origin != self.store.identity.region || staged.header.id < header.id {
+            // A stop is decided already where it was asked for, and only waits to be adopted.
+            let is_decided = staged.header.kind == RolloutKind::Stop;
+            if is_decided || staged.header.id.origin != self.store.identity.region || staged.header.id < header.id {
                 return Outcome::Busy { winner: staged.header.id.clone() };
             }
             // The own proposal is not decided, and younger: it gives way, so that of several at once exactly the oldest wins.
@@ -226,6 +228,12 @@ impl Change<'_> {
             return Outcome::Refused(format!("rollout {} is not complete here any more", change.id));
         }
         let key = rollout.header.job_key();
+        if (change.from, change.to) == (Phase::Adopted, Phase::Running)
+            && let Some(staged) = self.store.rollout_staged(&key).filter(|staged| staged.header.id > change.id)
+        {
+            // Voted for between decision and commit: from then on nothing of the older one starts.
+            return Outcome::Refused(format!("rollout {} does not start any more, {} is being decided", change.id, staged.header.id));
+        }
         self.put_rollout_phase(&rollout, change.to, &change.cause, &change.cause_region, change.forced, change.time);
         if let Some((status, description)) = shown(change) {
             self.change_deployment(rollout.deployment_id, status, &description, change.time);

@@ -81,6 +81,21 @@ fn two_at_once() {
     assert_eq!(rollout(&world, &own).phase, Phase::Voted);
 }
 
+/// A stop was told to whoever asked for it: no proposal pushes it away before it is adopted, however old.
+#[test]
+fn a_stop_is_not_pushed_away() {
+    let mut world = World::new();
+    let base = header(1, "west", 0);
+    adopt(&mut world, &base);
+    let next = |lamport, origin| RolloutHeader { base: Some(base.id.clone()), ..header(lamport, origin, 1) };
+    let stop = RolloutHeader { kind: RolloutKind::Stop, ..next(9, "west") };
+    stage(&mut world, &stop);
+    for older in [next(8, "west"), next(8, "east")] {
+        assert_eq!(try_stage(&mut world, &older), Outcome::Busy { winner: stop.id.clone() });
+    }
+    assert_eq!(rollout(&world, &stop).phase, Phase::Voted);
+}
+
 /// A withdrawn proposal does not come back, and its version and what was submitted with it are free again.
 #[test]
 fn withdrawing() {
@@ -240,6 +255,20 @@ fn complete_when_it_says_so() {
     let ids = place(&mut world, &[next]);
     world.report_health(&ids, true);
     assert_eq!(world.try_apply(&Command::SetRolloutPhase(Box::new(decided))).outcome, Outcome::Done);
+}
+
+/// A start that was decided before the region voted for a newer rollout comes too late; when that one is withdrawn, it starts after all.
+#[test]
+fn a_vote_comes_before_a_start() {
+    let mut world = World::new();
+    let old = header(1, "east", 0);
+    adopt(&mut world, &old);
+    let decided = Command::SetRolloutPhase(Box::new(change(&world, &old, Phase::Running)));
+    let new = RolloutHeader { base: Some(old.id.clone()), ..header(2, "east", 1) };
+    stage(&mut world, &new);
+    assert!(refused(world.try_apply(&decided).outcome).contains("does not start any more"));
+    assert_eq!(unstage(&mut world, &new, Phase::Withdrawn), Outcome::Done);
+    assert_eq!(world.try_apply(&decided).outcome, Outcome::Done);
 }
 
 /// What the deployment shows in each phase.

@@ -14,6 +14,7 @@ pub mod one_running_rollout;
 pub mod one_winner;
 pub mod outcome;
 pub mod repair;
+pub mod restored_keeps_its_word;
 pub mod slots;
 pub mod staging_stops_starts;
 pub mod stop_reaches_all;
@@ -28,7 +29,7 @@ pub struct Invariant {
     pub control: fn() -> (Flaw, Scenario),
 }
 
-pub const ALL: [&Invariant; 15] = [
+pub const ALL: [&Invariant; 16] = [
     &freshness::INVARIANT,
     &slots::INVARIANT,
     &barrier::INVARIANT,
@@ -44,6 +45,7 @@ pub const ALL: [&Invariant; 15] = [
     &decided::INVARIANT,
     &outcome::INVARIANT,
     &stop_reaches_all::INVARIANT,
+    &restored_keeps_its_word::INVARIANT,
 ];
 
 /// A scenario of so many regions, the first of which submits.

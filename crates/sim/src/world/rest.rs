@@ -1,56 +1,108 @@
 //! The faults stop, and what is under way comes to its end.
 
+use std::time::Duration;
+
 use model::{OnFailure, Overrides, Phase, RegionName, RolloutKind};
 
-use crate::invariants::Seen;
-use crate::world::World;
+use super::call::Request;
+use super::executor::{Executor, Sim};
+use super::group::Group;
+use super::invariants::Seen;
+use super::people::Deed;
+use super::server::from_bytes;
+use super::world::World;
 
-/// Far more than any rollout needs; reconcilers that never agree with themselves use them up.
-const ROUNDS_MAX: usize = 400;
+/// Far more than any rollout needs; reconcilers that never agree with themselves use it up.
+const REST_MAX: Duration = Duration::from_secs(1_800);
+/// Nothing has happened for longer than the slowest tick: it has come to rest.
+const QUIET: Duration = Duration::from_secs(36);
+const LOOK: Duration = Duration::from_secs(4);
+
+pub fn come_to_rest(executor: &mut Executor) {
+    let sim = executor.sim.clone();
+    calm_down(&sim);
+    let end = sim.with(|world| world.now + REST_MAX);
+    let mut quiet_since = None;
+    let mut last = Vec::new();
+    loop {
+        executor.run(LOOK);
+        let (now, present, are_equal) = sim.with(|world| {
+            world.people_resume(&sim);
+            (world.now, world.groups.iter().map(|group| group.committed.len()).collect::<Vec<_>>(), world.unequal().is_none())
+        });
+        if present != last || !are_equal {
+            last = present;
+            quiet_since = None;
+        } else if now >= *quiet_since.get_or_insert(now) + QUIET {
+            return sim.with(World::check_rest);
+        }
+        if now > end {
+            let why = sim.with(|world| world.unequal());
+            panic!("no rest within {REST_MAX:?}: {}", why.unwrap_or_else(|| "a reconciler is busy for ever".to_owned()));
+        }
+    }
+}
+
+/// No more faults.
+fn calm_down(sim: &Sim) {
+    let down = sim.with(|world| {
+        world.tell(|| "---- the faults stop".to_owned());
+        world.is_resting = true;
+        world.network.heal();
+        world.flakes = 0;
+        for at in 0..world.servers.len() {
+            world.resume(at);
+            world.servers[at].disk_delay_max = Duration::from_millis(5);
+        }
+        (0..world.servers.len()).filter(|at| !world.servers[*at].is_up).collect::<Vec<_>>()
+    });
+    for at in down {
+        World::start(sim, at);
+    }
+}
 
 impl World {
-    pub fn come_to_rest(&mut self) {
-        self.tell(|| "---- the faults stop".to_owned());
-        self.network.heal();
-        (self.network.lost, self.network.doubled, self.flakes) = (0, 0, 0);
-        let mut quiet = 0;
-        for _ in 0..ROUNDS_MAX {
-            quiet = if self.round() { 0 } else { quiet + 1 };
-            if quiet > 3 {
-                self.check_rest();
-                return;
+    fn people_resume(&mut self, sim: &Sim) {
+        for region in 0..self.groups.len() {
+            if self.groups[region].truth.rollout_head(&self.key).is_some_and(|head| head.phase == Phase::Paused) {
+                Self::person(self, sim, region, Request::Deed(Deed::Resume));
             }
         }
-        panic!("no rest after {ROUNDS_MAX} rounds: a reconciler is busy for ever");
     }
 
-    /// Everybody does everything there is to do; says whether there was anything.
-    fn round(&mut self) -> bool {
-        let mut any = false;
-        self.now += 10_000_000_000;
-        for at in 0..self.regions.len() {
-            self.people_resume(at);
-            while self.regions[at].schedule(self.now, &mut self.dice) {
-                any = true;
+    /// Servers that do not know the same yet.
+    fn unequal(&self) -> Option<String> {
+        for server in &self.servers {
+            let group = &self.groups[server.region];
+            if server.raft.applied < server.raft.log.len() || server.raft.log.len() != group.committed.len() {
+                let raft = &server.raft;
+                return Some(format!("{} applied {} of {}", server.name, raft.applied, raft.log.len().max(group.committed.len())));
             }
-            any |= self.report_all_health(at);
-            any |= self.reconcile(at, false);
-            any |= self.regions[at].submission.is_some();
-            self.publish(at, true);
         }
-        self.drive_submissions();
-        while self.network.n_under_way() > 0 {
-            self.deliver();
+        let digests = self.servers.iter().map(|server| server.gossip.as_ref().map(gossip::Gossip::digest));
+        let digests: Vec<_> = digests.collect();
+        let odd = digests.iter().position(|digest| *digest != digests[0]);
+        odd.map(|odd| format!("{} and {} do not know the same records", self.servers[0].name, self.servers[odd].name))
+    }
+
+    /// Every server of a region has the region's state, also when it comes back from a snapshot.
+    fn check_replicas(&self) {
+        for server in &self.servers {
+            let group = &self.groups[server.region];
+            assert!(server.store == group.truth, "{} has another state than its region", server.name);
         }
-        self.history.look(&self.regions);
-        any
+        for group in &self.groups {
+            from_bytes(&group.truth);
+        }
     }
 
     fn check_rest(&mut self) {
-        for region in &self.regions {
-            assert_eq!(region.store.rollout_staged(&self.key), None, "{}: a proposal was never decided", region.name);
-            assert_eq!(region.store.open_evals().count(), 0, "{}: evaluations are left over", region.name);
-            let active = region.store.active_deployments().filter(|deployment| !deployment.is_multiregion);
+        self.check_replicas();
+        self.check_heard_all();
+        for region in &self.groups {
+            assert_eq!(region.truth.rollout_staged(&self.key), None, "{}: a proposal was never decided", region.name);
+            assert_eq!(region.truth.open_evals().count(), 0, "{}: evaluations are left over", region.name);
+            let active = region.truth.active_deployments().filter(|deployment| !deployment.is_multiregion);
             assert_eq!(active.count(), 0, "{}: a deployment never ended", region.name);
         }
         let ids: Vec<_> = self.history.rollouts.keys().cloned().collect();
@@ -67,14 +119,16 @@ impl World {
                 continue;
             }
             let asserted = self.history.asserted(&id);
-            for name in seen.header.participants().filter(|name| !asserted.excluded.contains(*name)) {
+            // Who is told that the origin is excluded gives up a vote that the origin may count.
+            let is_origin_excluded = asserted.excluded.contains(&id.origin);
+            for name in seen.header.participants().filter(|name| !is_origin_excluded && !asserted.excluded.contains(*name)) {
                 assert!(seen.phase(name).is_some_and(|phase| phase.is_adopted()), "{id} was never adopted in {name}");
             }
             for name in seen.header.dropped.iter().filter(|name| !asserted.excluded.contains(*name)) {
                 let is_over = matches!(seen.phase(name), Some(Phase::Dropped | Phase::Cancelled));
                 // A region that was away does not join what has been aborted meanwhile, and keeps what it has.
                 let is_over = is_over || asserted.aborted && seen.header.deferred.contains(name);
-                assert!(is_over || self.is_still_away(seen, name), "{id}: {name} {:?}", seen.regions);
+                assert!(is_over || self.is_still_away(seen, name), "{id}: {name} was left out and goes on: {:?}", seen.regions);
             }
             self.check_late(seen, &asserted);
             self.told.deferred += seen.header.deferred.len() as u64;
@@ -97,14 +151,27 @@ impl World {
         }
     }
 
+    /// Everybody knows what every region says now.
+    fn check_heard_all(&self) {
+        for server in &self.servers {
+            for group in self.groups.iter().filter(|group| group.name != self.groups[server.region].name) {
+                for record in multiregion::own_records(&group.truth) {
+                    let heard = server.records.get(&record.rollout, &group.name).map(|heard| (heard.phase, heard.forced, heard.overrides));
+                    let said = Some((record.phase, record.forced, record.overrides));
+                    assert_eq!(heard, said, "{} has not heard what {} says of {}", server.name, group.name, record.rollout);
+                }
+            }
+        }
+    }
+
     /// A deferred region has not joined, because it need not any more: it has a later rollout, or another one is the last.
     fn is_still_away(&self, seen: &Seen, name: &RegionName) -> bool {
-        let is_behind = |region: &crate::region::Region| {
-            let head = region.store.rollout_head(&self.key);
+        let is_behind = |region: &Group| {
+            let head = region.truth.rollout_head(&self.key);
             head.is_none_or(|head| head.header.id < seen.header.id)
         };
         let at = self.position(name).unwrap_or_default();
-        seen.header.deferred.contains(name) && seen.phase(name).is_none() && !is_behind(&self.regions[at])
+        seen.header.deferred.contains(name) && seen.phase(name).is_none() && !is_behind(&self.groups[at])
     }
 
     /// Who was away has joined the last rollout when all others were successful.
@@ -118,7 +185,7 @@ impl World {
         }
         for name in seen.header.deferred.iter().filter(listed) {
             let at = self.position(name).unwrap_or_default();
-            let used = self.regions[at].store.newest_version(&self.key);
+            let used = self.groups[at].truth.newest_version(&self.key);
             let is_over = seen.phase(name).is_some_and(|phase| phase.is_terminal() || phase == Phase::Blocked);
             // It gave the number of the version to something of its own.
             let cannot = seen.phase(name).is_none() && used.is_some_and(|used| used >= seen.header.job_version);
@@ -130,7 +197,7 @@ impl World {
     fn check_stop(&self, seen: &Seen) {
         for name in seen.header.participants() {
             let Some(at) = self.position(name) else { continue };
-            let store = &self.regions[at].store;
+            let store = &self.groups[at].truth;
             // One that was away from the beginning never had it.
             let never_came = store.rollout_head(&self.key).is_none() && store.job(&self.key).is_none();
             let is_past = never_came

@@ -3,17 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{Job, OnFailure, Overrides, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind};
+use model::{Job, OnFailure, Overrides, Phase, RegionName, RegionRecord, Rollout, RolloutHeader, RolloutId, RolloutKind};
+use state::Store;
 
-use crate::region::Region;
+use super::group::Group;
 
 /// All that was ever seen; regions forget, this does not.
 #[derive(Default)]
 pub struct History {
     /// By rollout, what it is and where it stands, with `forced`.
     pub rollouts: BTreeMap<RolloutId, Seen>,
-    /// What was published, by region and rollout.
-    published: BTreeMap<(RegionName, RolloutId), ((u64, u64), Phase)>,
+    /// What could be published so far, by region and rollout: the phase at each freshness.
+    published: BTreeMap<(RegionName, RolloutId), BTreeMap<(u64, u64), Phase>>,
     /// What a version number stands for, by region.
     specifications: BTreeMap<(RegionName, u64), Arc<Job>>,
     /// Indexes up to which regions were looked at.
@@ -50,9 +51,8 @@ impl Seen {
 }
 
 impl History {
-    pub fn people_were_here(&mut self, region: &Region) {
-        self.meddled
-            .extend(region.store.rollouts().filter(|rollout| !rollout.phase.is_terminal()).map(|rollout| rollout.header.id.clone()));
+    pub fn people_were_here(&mut self, store: &Store) {
+        self.meddled.extend(store.rollouts().filter(|rollout| !rollout.phase.is_terminal()).map(|rollout| rollout.header.id.clone()));
     }
 
     pub fn people_asserted(&mut self, id: &RolloutId, overrides: &Overrides) {
@@ -68,11 +68,11 @@ impl History {
     }
 
     /// Looks at the regions that have changed, and at all rollouts when one has.
-    pub fn look(&mut self, regions: &[Region]) {
-        let is_news = |region: &&Region| self.looked.get(&region.name) != Some(&region.store.index());
-        let changed: Vec<&Region> = regions.iter().filter(is_news).collect();
+    pub fn look(&mut self, regions: &[Group]) {
+        let is_news = |region: &&Group| self.looked.get(&region.name) != Some(&region.truth.index());
+        let changed: Vec<&Group> = regions.iter().filter(is_news).collect();
         for region in &changed {
-            self.looked.insert(region.name.clone(), region.store.index());
+            self.looked.insert(region.name.clone(), region.truth.index());
             self.take(region);
             self.check_records(region);
             self.check_specifications(region);
@@ -93,11 +93,11 @@ impl History {
         self.check_one_winner_per_base();
     }
 
-    fn take(&mut self, region: &Region) {
-        for rollout in region.store.rollouts() {
+    fn take(&mut self, region: &Group) {
+        for rollout in region.truth.rollouts() {
             self.take_rollout(region, rollout);
         }
-        for job in region.store.jobs().flat_map(|job| region.store.job_versions(&job.key())) {
+        for job in region.truth.jobs().flat_map(|job| region.truth.job_versions(&job.key())) {
             let known = self.specifications.entry((region.name.clone(), job.version)).or_insert_with(|| Arc::clone(&job));
             if !Arc::ptr_eq(known, &job) {
                 assert!(known.same_specification(&job), "{}: version {} stands for two specifications", region.name, job.version);
@@ -106,7 +106,7 @@ impl History {
         }
     }
 
-    fn take_rollout(&mut self, region: &Region, rollout: &Rollout) {
+    fn take_rollout(&mut self, region: &Group, rollout: &Rollout) {
         let id = &rollout.header.id;
         let seen =
             self.rollouts.entry(id.clone()).or_insert_with(|| Seen { header: Arc::clone(&rollout.header), regions: BTreeMap::new() });
@@ -122,28 +122,36 @@ impl History {
             assert_eq!(before, &now, "{}: a phase at its end changed", region.name);
         }
         if before.is_some_and(|before| before.phase == Phase::Adopted) && rollout.phase == Phase::Running {
-            let staged = region.store.rollout_staged(&rollout.header.job_key());
+            let staged = region.truth.rollout_staged(&rollout.header.job_key());
             assert!(staged.is_none(), "{}: {id} starts although a newer one is staged", region.name);
         }
         seen.regions.insert(region.name.clone(), now);
     }
 
     /// Freshness only grows, and says all that matters.
-    fn check_records(&mut self, region: &Region) {
-        for record in multiregion::own_records(&region.store) {
+    fn check_records(&mut self, region: &Group) {
+        for record in multiregion::own_records(&region.truth) {
             assert_eq!(record.region.name, region.name, "one author per record");
             let key = (region.name.clone(), record.rollout.clone());
-            if let Some((freshness, phase)) = self.published.get(&key) {
+            let said = self.published.entry(key).or_default();
+            if let Some((freshness, phase)) = said.last_key_value() {
                 assert!(record.freshness() >= *freshness, "{}: a record became older", region.name);
                 assert!(record.freshness() > *freshness || record.phase == *phase, "{}: two records of one freshness", region.name);
             }
-            self.published.insert(key, (record.freshness(), record.phase));
+            said.insert(record.freshness(), record.phase);
         }
     }
 
+    /// What is heard of a region is what it had committed before it said so.
+    pub fn check_heard(&self, record: &RegionRecord) {
+        let said = self.published.get(&(record.region.name.clone(), record.rollout.clone()));
+        let phase = said.and_then(|said| said.get(&record.freshness()));
+        assert_eq!(phase, Some(&record.phase), "{} said of {} what it had not committed", record.region.name, record.rollout);
+    }
+
     /// What is adopted is the rollout's very specification, in the rollout's version.
-    fn check_specifications(&mut self, region: &Region) {
-        for rollout in region.store.rollouts().filter(|rollout| rollout.phase.is_adopted() && rollout.header.kind == RolloutKind::Run) {
+    fn check_specifications(&mut self, region: &Group) {
+        for rollout in region.truth.rollouts().filter(|rollout| rollout.phase.is_adopted() && rollout.header.kind == RolloutKind::Run) {
             let place = (region.name.clone(), rollout.header.id.clone());
             if !self.right.insert(place) {
                 continue;
@@ -151,7 +159,7 @@ impl History {
             let Some(source) = &rollout.source else { panic!("{}: {} has no specification", region.name, rollout.header.id) };
             assert_eq!(multiregion::spec_hash(source), rollout.header.spec_hash);
             let wanted = multiregion::effective_job(source, &region.name);
-            let kept = region.store.job_version(&rollout.header.job_key(), rollout.header.job_version);
+            let kept = region.truth.job_version(&rollout.header.job_key(), rollout.header.job_version);
             match (wanted, kept) {
                 (Some(wanted), Some(kept)) => assert!(wanted.same_specification(kept), "{}: version {}", region.name, kept.version),
                 (Some(_), None) => panic!("{}: {} was adopted without its version", region.name, rollout.header.id),
@@ -191,9 +199,9 @@ impl History {
     }
 
     /// "Nothing to do" is said only when that is true.
-    pub fn check_unchanged(&self, id: &RolloutId, regions: &[Region]) {
+    pub fn check_unchanged(&self, id: &RolloutId, regions: &[Group]) {
         assert!(self.rollouts.get(id).is_some_and(Seen::is_committed), "{id} stands for a submission and is not committed");
-        assert!(regions.iter().any(|region| region.store.rollout(id).is_some()));
+        assert!(regions.iter().any(|region| region.truth.rollout(id).is_some()));
     }
 }
 
@@ -240,21 +248,21 @@ fn check_how_failures_spread(id: &RolloutId, seen: &Seen) {
     }
 }
 
-fn check_one_rollout_at_a_time(region: &Region) {
-    let open = region.store.rollouts().filter(|rollout| rollout.phase.is_adopted() && !rollout.phase.is_terminal());
+fn check_one_rollout_at_a_time(region: &Group) {
+    let open = region.truth.rollouts().filter(|rollout| rollout.phase.is_adopted() && !rollout.phase.is_terminal());
     let open: Vec<_> = open.map(|rollout| &rollout.header.id).collect();
     assert!(open.len() <= 1, "{}: two rollouts of one job are under way: {open:?}", region.name);
-    let staged = region.store.rollouts().filter(|rollout| rollout.phase == Phase::Voted).count();
+    let staged = region.truth.rollouts().filter(|rollout| rollout.phase == Phase::Voted).count();
     assert!(staged <= 1, "{}: two votes at once", region.name);
 }
 
 /// Nothing of a rollout is placed before its turn.
-fn check_nothing_starts_early(region: &Region) {
-    for rollout in region.store.rollouts().filter(|rollout| matches!(rollout.phase, Phase::Adopted | Phase::Paused)) {
+fn check_nothing_starts_early(region: &Group) {
+    for rollout in region.truth.rollouts().filter(|rollout| matches!(rollout.phase, Phase::Adopted | Phase::Paused)) {
         if rollout.phase == Phase::Paused && rollout.resume_to != Some(Phase::Adopted) {
             continue;
         }
-        let early = region.store.deployment_allocs(rollout.deployment_id).count();
+        let early = region.truth.deployment_allocs(rollout.deployment_id).count();
         assert_eq!(early, 0, "{}: allocations of {} before its turn", region.name, rollout.header.id);
     }
 }
