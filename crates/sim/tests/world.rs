@@ -51,18 +51,18 @@ fn a_seed_is_a_run() {
 /// What is broken on purpose is caught by some seed: a simulation that cannot fail proves nothing.
 #[test]
 fn every_flaw_is_caught() {
-    let flaws = [
-        (Flaw::ForgetsWritten, "committed"),
-        (Flaw::CommitsUnwritten, "committed"),
-        (Flaw::PublishesUncommitted, "what it had not committed"),
-        (Flaw::Protocol(Broken::CountsTheRunning), "may"),
-        (Flaw::Protocol(Broken::StartsAlone), "may"),
-        (Flaw::Protocol(Broken::FailuresStay), "ended as"),
-        (Flaw::Protocol(Broken::FailuresSpread), "failed because of"),
-        (Flaw::Protocol(Broken::GivesUpVotes), "adopted"),
-        (Flaw::Protocol(Broken::TakesNoForYes), "both replaced"),
-        (Flaw::Protocol(Broken::KeepsWhatIsAbandoned), "never decided"),
-        (Flaw::Protocol(Broken::IgnoresStops), "was left out and goes on"),
+    let flaws: [(Flaw, &[&str]); 11] = [
+        (Flaw::ForgetsWritten, &["committed"]),
+        (Flaw::CommitsUnwritten, &["committed"]),
+        (Flaw::PublishesUncommitted, &["what it had not committed"]),
+        (Flaw::Protocol(Broken::CountsTheRunning), &["run, 1 may"]),
+        (Flaw::Protocol(Broken::StartsAlone), &["run, 1 may", "ran before"]),
+        (Flaw::Protocol(Broken::FailuresStay), &["ended as"]),
+        (Flaw::Protocol(Broken::FailuresSpread), &["failed because of"]),
+        (Flaw::Protocol(Broken::GivesUpVotes), &["never adopted"]),
+        (Flaw::Protocol(Broken::TakesNoForYes), &["both replaced", "never adopted"]),
+        (Flaw::Protocol(Broken::KeepsWhatIsAbandoned), &["never decided"]),
+        (Flaw::Protocol(Broken::IgnoresStops), &["was left out and goes on", "has not joined", "never came"]),
     ];
     let (mut missed, mut odd) = (Vec::new(), Vec::new());
     for (flaw, words) in flaws {
@@ -70,7 +70,7 @@ fn every_flaw_is_caught() {
             Some(run) => {
                 let violation = run.violation.unwrap_or_default();
                 println!("{flaw:?}: seed {}: {violation}", run.seed);
-                if !violation.contains(words) {
+                if !words.iter().any(|words| violation.contains(words)) {
                     odd.push((flaw, violation));
                 }
             }

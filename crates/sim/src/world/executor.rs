@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
@@ -38,6 +38,16 @@ pub type Task = Pin<Box<dyn Future<Output = ()>>>;
 /// The world, as tasks see it.
 #[derive(Clone)]
 pub struct Sim(Rc<RefCell<World>>);
+
+/// The same, for the world itself.
+#[derive(Clone, Default)]
+pub struct WeakSim(Weak<RefCell<World>>);
+
+impl WeakSim {
+    pub fn get(&self) -> Option<Sim> {
+        self.0.upgrade().map(Sim)
+    }
+}
 
 impl Sim {
     /// `act` must not drop tasks, and nothing in it can wait.
@@ -102,7 +112,10 @@ pub struct Executor {
 
 impl Executor {
     pub fn new(world: World) -> Self {
-        Self { sim: Sim(Rc::new(RefCell::new(world))), tasks: BTreeMap::new(), ready: Arc::default(), held: Vec::new(), n_tasks: 0 }
+        let sim = Sim(Rc::new(RefCell::new(world)));
+        let of_world = WeakSim(Rc::downgrade(&sim.0));
+        sim.with(|world| world.sim = of_world);
+        Self { sim, tasks: BTreeMap::new(), ready: Arc::default(), held: Vec::new(), n_tasks: 0 }
     }
 
     /// Lets time pass.

@@ -21,15 +21,12 @@ pub async fn faults(sim: Sim, weather: Weather) {
         if sim.with(|world| world.is_resting) {
             return;
         }
-        if let Some(candidate) = sim.with(|world| world.something_goes_wrong(weather)) {
-            World::elect(&sim, candidate, true);
-        }
+        sim.with(|world| world.something_goes_wrong(weather));
     }
 }
 
 impl World {
-    /// Returns who is to lead from now on, if that is what goes wrong.
-    fn something_goes_wrong(&mut self, weather: Weather) -> Option<usize> {
+    fn something_goes_wrong(&mut self, weather: Weather) {
         let at = self.dice.below(self.servers.len());
         let other = self.dice.below(self.servers.len());
         let region = self.dice.below(self.groups.len());
@@ -57,10 +54,10 @@ impl World {
                     self.crash_for(at, lasts);
                 }
             }
-            14..17 => return Some(at),
+            14..17 => self.elect(at, true),
             17 => {
                 // The leader, and the others go on.
-                let leader = self.groups[region].servers.iter().copied().find(|at| self.servers[*at].raft.is_leader)?;
+                let Some(leader) = self.leader_in(region) else { return };
                 for peer in (0..self.servers.len()).filter(|peer| *peer != leader) {
                     self.network.cut(leader, peer, until);
                     self.network.cut(peer, leader, until);
@@ -68,11 +65,15 @@ impl World {
             }
             18 => self.servers[at].disk_delay_max = self.dice.duration(Duration::from_millis(1), Duration::from_secs(3)),
             _ => {
-                let leader = self.groups[region].servers.iter().copied().find(|at| self.servers[*at].raft.is_leader)?;
-                self.crash_for(leader, lasts / 4);
+                if let Some(leader) = self.leader_in(region) {
+                    self.crash_for(leader, lasts / 4);
+                }
             }
         }
-        None
+    }
+
+    fn leader_in(&self, region: usize) -> Option<usize> {
+        self.groups[region].servers.iter().copied().find(|at| self.servers[*at].raft.is_leader)
     }
 
     fn crash_for(&mut self, at: usize, time: Duration) {

@@ -15,7 +15,7 @@ use state::{Command, Outcome, Store};
 
 use super::Flaw;
 use super::call::NO_LEADER;
-use super::executor::{Owner, Sim};
+use super::executor::Sim;
 use super::trace::Trace;
 use super::world::{Event, SECOND, World};
 
@@ -56,6 +56,8 @@ pub struct Raft {
     /// Grows when a part of the log is replaced: a write that was under way then is none.
     writes: u64,
     is_writing: bool,
+    pub is_elected: bool,
+    /// Elected, and has applied all that was committed before.
     pub is_leader: bool,
     pub leader: Option<usize>,
     pub leader_heard: Duration,
@@ -94,7 +96,7 @@ impl Raft {
         let n_lost = self.log.len() - n_left;
         self.log.truncate(n_left);
         self.n_written = n_left;
-        self.is_leader = false;
+        (self.is_elected, self.is_leader) = (false, false);
         self.waiting.clear();
         n_lost
     }
@@ -116,7 +118,7 @@ impl Raft {
     }
 
     fn step_down(&mut self) {
-        self.is_leader = false;
+        (self.is_elected, self.is_leader) = (false, false);
         for (_, waiter) in std::mem::take(&mut self.waiting) {
             let _ = waiter.send(Err("the leader changed before it was committed; it may still take effect".to_owned()));
         }
@@ -185,7 +187,7 @@ impl World {
             return;
         }
         server.raft.is_replicating = false;
-        if !server.raft.is_leader {
+        if !server.raft.is_elected {
             return;
         }
         let peers = self.group_of(at).servers.clone();
@@ -222,51 +224,47 @@ impl World {
         self.plan(delay, Event::Written { at, life, writes, upto });
     }
 
-    pub fn written(sim: &Sim, at: usize, life: u32, writes: u64, upto: usize) {
-        sim.with(|world| {
-            let server = &mut world.servers[at];
-            if server.life != life {
-                return;
-            }
-            let raft = &mut server.raft;
-            raft.is_writing = false;
-            if raft.writes == writes {
-                raft.n_written = raft.n_written.max(upto);
-            }
-            world.write(at);
-            // The disk has done its part; saying so takes somebody who runs.
-            if !world.servers[at].is_stopped {
-                world.say_written(at);
-                world.commit(at);
-            }
-        });
+    pub fn written(&mut self, at: usize, life: u32, writes: u64, upto: usize) {
+        let server = &mut self.servers[at];
+        if server.life != life {
+            return;
+        }
+        let raft = &mut server.raft;
+        raft.is_writing = false;
+        if raft.writes == writes {
+            raft.n_written = raft.n_written.max(upto);
+        }
+        self.write(at);
+        // The disk has done its part; saying so takes somebody who runs.
+        if !self.servers[at].is_stopped {
+            self.say_written(at);
+            self.commit(at);
+        }
     }
 
     fn say_written(&mut self, at: usize) {
         let raft = &self.servers[at].raft;
-        if let (false, Some(leader)) = (raft.is_leader, raft.leader) {
+        if let (false, Some(leader)) = (raft.is_elected, raft.leader) {
             let message = RaftMessage::Appended { term: raft.term, written: raft.n_written.min(raft.agreed) };
             self.send_raft(at, leader, message);
         }
     }
 
-    pub fn raft(sim: &Sim, from: usize, to: usize, message: RaftMessage) {
-        if !sim.with(|world| world.servers[to].is_up) {
+    pub fn raft(&mut self, from: usize, to: usize, message: RaftMessage) {
+        if !self.servers[to].is_up {
             return;
         }
         match message {
-            RaftMessage::Append { term, base, entries, commit } => sim.with(|world| world.take(from, to, term, base, &entries, commit)),
+            RaftMessage::Append { term, base, entries, commit } => self.take(from, to, term, base, &entries, commit),
             RaftMessage::Appended { term, written } => {
-                sim.with(|world| {
-                    let raft = &mut world.servers[to].raft;
-                    if raft.is_leader && raft.term == term {
-                        let matched = raft.matched.entry(from).or_default();
-                        *matched = written.max(*matched);
-                        world.commit(to);
-                    }
-                });
+                let raft = &mut self.servers[to].raft;
+                if raft.is_elected && raft.term == term {
+                    let matched = raft.matched.entry(from).or_default();
+                    *matched = written.max(*matched);
+                    self.commit(to);
+                }
             }
-            RaftMessage::Superseded { term } => sim.with(|world| world.superseded(to, term)),
+            RaftMessage::Superseded { term } => self.superseded(to, term),
         }
     }
 
@@ -278,7 +276,7 @@ impl World {
         raft.term = term;
         raft.leader = None;
         raft.agreed = raft.commit;
-        if raft.is_leader {
+        if raft.is_elected {
             raft.step_down();
             self.has_ended = true;
             self.tell(|| format!("{}: leads no longer", self.servers[at].name));
@@ -323,7 +321,7 @@ impl World {
         let n_voters = self.group_of(at).servers.len();
         let early = self.has(Flaw::CommitsUnwritten);
         let raft = &mut self.servers[at].raft;
-        if !raft.is_leader {
+        if !raft.is_elected {
             return;
         }
         let own = if early { raft.log.len() } else { raft.n_written };
@@ -336,6 +334,10 @@ impl World {
             raft.commit = by_majority;
             self.apply(at);
             self.replicate_soon(at);
+            if !std::mem::replace(&mut self.servers[at].raft.is_leader, true) {
+                self.tell(|| format!("{}: leads", self.servers[at].name));
+                self.lead(at);
+            }
         }
     }
 
@@ -423,66 +425,52 @@ impl World {
 
     // ---- elections
 
-    pub fn watch(sim: &Sim, at: usize, life: u32) {
-        let seeks = sim.with(|world| {
-            if world.servers[at].life != life {
-                return false;
-            }
-            world.plan(HEARTBEAT, Event::Watch { at, life });
-            if world.servers[at].raft.is_leader {
-                world.replicate_soon(at);
-                world.commit(at);
-                return false;
-            }
-            let patience = world.dice.duration(ELECTION_TIMEOUT, 2 * ELECTION_TIMEOUT);
-            let is_alone = world.group_of(at).servers.len() == 1;
-            is_alone || world.servers[at].raft.leader_heard + patience < world.now
-        });
-        if seeks {
-            Self::elect(sim, at, false);
+    pub fn watch(&mut self, at: usize, life: u32) {
+        if self.servers[at].life != life {
+            return;
+        }
+        self.plan(HEARTBEAT, Event::Watch { at, life });
+        if self.servers[at].raft.is_elected {
+            self.replicate_soon(at);
+            return self.commit(at);
+        }
+        let patience = self.dice.duration(ELECTION_TIMEOUT, 2 * ELECTION_TIMEOUT);
+        let is_alone = self.group_of(at).servers.len() == 1;
+        if is_alone || self.servers[at].raft.leader_heard + patience < self.now {
+            self.elect(at, false);
         }
     }
 
     /// `at` becomes leader if a majority can be asked and lets it. `forced`: also those that have a leader.
-    pub fn elect(sim: &Sim, at: usize, forced: bool) {
-        let is_elected = sim.with(|world| {
-            if !world.servers[at].runs() {
-                return false;
-            }
-            let group = world.group_of(at);
-            let freshness = world.servers[at].raft.freshness();
-            let grants = |peer: &usize| {
-                let other = &world.servers[*peer];
-                let has_leader = !forced && other.raft.leader_heard + ELECTION_TIMEOUT > world.now;
-                *peer == at
-                    || other.runs()
-                        && world.network.is_connected(at, *peer, world.now)
-                        && !other.raft.is_leader | forced
-                        && !has_leader
-                        && other.raft.freshness() <= freshness
-            };
-            let voters: Vec<usize> = group.servers.iter().copied().filter(grants).collect();
-            if 2 * voters.len() <= group.servers.len() {
-                return false;
-            }
-            let term = 1 + voters.iter().map(|voter| world.servers[*voter].raft.term).max().unwrap_or_default();
-            let peers = group.servers.clone();
-            for voter in voters {
-                world.superseded(voter, term);
-                world.servers[voter].raft.leader = Some(at);
-                world.servers[voter].raft.leader_heard = world.now;
-            }
-            world.begin_to_lead(at, term, &peers);
-            true
-        });
-        if is_elected {
-            Self::lead(sim, at);
+    pub fn elect(&mut self, at: usize, forced: bool) {
+        if !self.servers[at].runs() {
+            return;
         }
+        let group = self.group_of(at);
+        let freshness = self.servers[at].raft.freshness();
+        let grants = |peer: &usize| {
+            let other = &self.servers[*peer];
+            let has_leader = other.raft.is_elected || other.raft.leader_heard + ELECTION_TIMEOUT > self.now;
+            let may = other.runs() && self.network.is_connected(at, *peer, self.now) && other.raft.freshness() <= freshness;
+            *peer == at || may && (forced || !has_leader)
+        };
+        let voters: Vec<usize> = group.servers.iter().copied().filter(grants).collect();
+        if 2 * voters.len() <= group.servers.len() {
+            return;
+        }
+        let term = 1 + voters.iter().map(|voter| self.servers[*voter].raft.term).max().unwrap_or_default();
+        let peers = group.servers.clone();
+        for voter in voters {
+            self.superseded(voter, term);
+            self.servers[voter].raft.leader = Some(at);
+            self.servers[voter].raft.leader_heard = self.now;
+        }
+        self.begin_to_lead(at, term, &peers);
     }
 
     fn begin_to_lead(&mut self, at: usize, term: u64, peers: &[usize]) {
         self.told.elections += 1;
-        self.tell(|| format!("{}: leads, term {term}", self.servers[at].name));
+        self.tell(|| format!("{}: elected, term {term}", self.servers[at].name));
         let group = self.group_of(at);
         let has_all = |raft: &Raft| {
             group.committed.len() <= raft.log.len() && group.committed.iter().zip(&raft.log).all(|(term, entry)| *term == entry.term)
@@ -492,7 +480,7 @@ impl World {
         // What is committed there is the same everywhere.
         let matched = others.map(|peer| (*peer, self.servers[*peer].raft.commit.min(self.servers[*peer].raft.n_written))).collect();
         let raft = &mut self.servers[at].raft;
-        raft.is_leader = true;
+        raft.is_elected = true;
         raft.matched = matched;
         raft.waiting.clear();
         raft.log.push(Entry::new(term, None));
@@ -510,8 +498,7 @@ impl World {
             *peer == at || other.runs() && self.network.is_connected(at, *peer, self.now) && other.raft.term <= raft.term
         };
         let n_following = group.servers.iter().filter(|peer| follows(peer)).count();
-        let has_begun = raft.commit > 0 && raft.log.get(raft.commit - 1).is_some_and(|entry| entry.term == raft.term);
-        raft.is_leader && has_begun && 2 * n_following > group.servers.len()
+        raft.is_leader && 2 * n_following > group.servers.len()
     }
 }
 
@@ -529,12 +516,6 @@ impl Sim {
 
     pub async fn propose(&self, at: usize, command: Command) -> Answer {
         self.propose_many(at, vec![command]).await.pop().unwrap_or_else(lost)
-    }
-
-    /// The task of a leader.
-    pub fn spawn_leading(&self, at: usize, task: impl Future<Output = ()> + 'static) {
-        let owner = self.with(|world| Owner::Leader { at, life: world.servers[at].life, term: world.servers[at].raft.term });
-        self.spawn(owner, task);
     }
 }
 

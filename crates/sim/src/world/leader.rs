@@ -9,7 +9,7 @@ use state::{Command, Outcome};
 
 use super::Flaw;
 use super::call::{Fetched, Reply, Request};
-use super::executor::Sim;
+use super::executor::{Owner, Sim};
 use super::signal::{Signal, given};
 use super::world::{SECOND, World};
 use crate::model::Flaw as Broken;
@@ -25,17 +25,16 @@ const PUBLISH_TICK: Duration = Duration::from_secs(30);
 /// In nanoseconds.
 const UNDECIDED_LONG: i64 = 10_000_000_000;
 const GARBAGE_TICK: Duration = Duration::from_secs(20);
-/// Days in reality: time enough for whoever was away to have heard of what is thrown away, and longer than any fault here. In nanoseconds.
-const ROLLOUTS_KEPT: i64 = 300_000_000_000;
-
 impl World {
     /// The tasks of a leader.
-    pub fn lead(sim: &Sim, at: usize) {
-        sim.spawn_leading(at, reconcile(sim.clone(), at));
-        sim.spawn_leading(at, catch_up(sim.clone(), at));
-        sim.spawn_leading(at, publish(sim.clone(), at));
-        sim.spawn_leading(at, schedule(sim.clone(), at));
-        sim.spawn_leading(at, collect_garbage(sim.clone(), at));
+    pub fn lead(&mut self, at: usize) {
+        let Some(sim) = self.sim.get() else { return };
+        let owner = Owner::Leader { at, life: self.servers[at].life, term: self.servers[at].raft.term };
+        self.spawned.push((owner, Box::pin(reconcile(sim.clone(), at))));
+        self.spawned.push((owner, Box::pin(catch_up(sim.clone(), at))));
+        self.spawned.push((owner, Box::pin(publish(sim.clone(), at))));
+        self.spawned.push((owner, Box::pin(schedule(sim.clone(), at))));
+        self.spawned.push((owner, Box::pin(collect_garbage(sim.clone(), at))));
     }
 
     fn wishes(&mut self, at: usize) -> (Vec<Command>, Option<i64>) {
@@ -272,7 +271,8 @@ async fn schedule(sim: Sim, at: usize) {
 }
 
 async fn collect_garbage(sim: Sim, at: usize) {
-    let thresholds = control::Thresholds { rollout: ROLLOUTS_KEPT, ..control::Thresholds::NOW };
+    let kept = sim.with(|world| world.rollouts_kept);
+    let thresholds = control::Thresholds { rollout: kept, ..control::Thresholds::NOW };
     loop {
         sim.sleep(GARBAGE_TICK).await;
         sim.pause(5).await;

@@ -122,6 +122,10 @@ pub fn hash_of(runs: &[Run]) -> u64 {
     trace.hash()
 }
 
+/// Every so many seeds somebody is away for hours, which takes as long as many other seeds.
+const LONG_EVERY: u64 = 200;
+const HOUR: Duration = Duration::from_secs(3_600);
+
 fn play(seed: u64, flaw: Option<Flaw>, is_told: bool) -> (Told, u64) {
     let mut world = World::new(seed, flaw, is_told);
     let n_regions = 2 + world.dice.below(2);
@@ -132,8 +136,17 @@ fn play(seed: u64, flaw: Option<Flaw>, is_told: bool) -> (Told, u64) {
     world.network.doubled = [0, 10][world.dice.below(2)];
     world.network.late = [0, 2, 20][world.dice.below(3)];
     world.flakes = [0, 2, 10][world.dice.below(3)];
-    let weather = Weather { calm: [3, 10, 60][world.dice.below(3)], lasts: [5, 20, 60][world.dice.below(3)] * SECOND };
-    let time = world.dice.duration(40 * SECOND, 160 * SECOND);
+    let mut weather = Weather { calm: [3, 10, 60][world.dice.below(3)], lasts: [5, 20, 60][world.dice.below(3)] * SECOND };
+    let mut time = world.dice.duration(40 * SECOND, 160 * SECOND);
+    let mut pause = 20;
+    if seed % LONG_EVERY == LONG_EVERY - 1 {
+        weather = Weather { calm: 600, lasts: 2 * HOUR };
+        time = 2 * HOUR;
+        pause = 400;
+    }
+    // Days in reality: time enough for whoever was away to have heard of what is thrown away, and longer than anything that goes wrong here.
+    world.rollouts_kept = (5 * weather.lasts).as_nanos() as i64;
+    world.tell(|| format!("{n_regions} regions, {time:?}, {weather:?}"));
     // Most are there from the beginning.
     let late: Vec<Duration> = (0..n_regions)
         .map(|region| if region > 0 && world.dice.percent(10) { world.dice.duration(SECOND, time / 2) } else { Duration::ZERO })
@@ -155,7 +168,7 @@ fn play(seed: u64, flaw: Option<Flaw>, is_told: bool) -> (Told, u64) {
                 World::person(world, &task, 0, Request::Submit { job });
             }
         });
-        people::people(task).await;
+        people::people(task, pause).await;
     });
     executor.run(time);
     rest::come_to_rest(&mut executor);

@@ -23,8 +23,8 @@ pub enum Deed {
     Unblock,
 }
 
-/// One thing after the other, until the world comes to rest.
-pub async fn people(sim: Sim) {
+/// One thing after the other, `pause` seconds apart at most, until the world comes to rest.
+pub async fn people(sim: Sim, pause: u32) {
     loop {
         let is_over = sim.with(|world| {
             if !world.is_resting {
@@ -38,7 +38,7 @@ pub async fn people(sim: Sim) {
         if is_over {
             return;
         }
-        sim.pause(20).await;
+        sim.pause(pause).await;
     }
 }
 

@@ -10,7 +10,7 @@ use model::{JobKey, RegionName};
 
 use super::call::{Arrival, Departure};
 use super::dice::Dice;
-use super::executor::{Owner, Sim, Task};
+use super::executor::{Owner, Sim, Task, WeakSim};
 use super::group::{Group, RaftMessage};
 use super::invariants::History;
 use super::network::Network;
@@ -166,6 +166,9 @@ pub struct World {
     /// No more faults, and people do nothing new.
     pub is_resting: bool,
     pub n_specs: u64,
+    /// How long rollouts are kept that are over, in nanoseconds.
+    pub rollouts_kept: i64,
+    pub sim: WeakSim,
     pub spawned: Vec<(Owner, Task)>,
     /// Lives or terms of leadership.
     pub has_ended: bool,
@@ -193,6 +196,8 @@ impl World {
             flakes: 0,
             is_resting: false,
             n_specs: 0,
+            rollouts_kept: 0,
+            sim: WeakSim::default(),
             spawned: Vec::new(),
             has_ended: false,
             has_resumed: false,
@@ -267,10 +272,10 @@ impl World {
             Event::Tick { at } => sim.with(|world| world.tick(at)),
             Event::Sync(syncing) => sim.with(|world| world.answer_sync(*syncing)),
             Event::Synced(synced) => sim.with(|world| world.synced(*synced)),
-            Event::Raft { from, to, message } => Self::raft(sim, from, to, message),
+            Event::Raft { from, to, message } => sim.with(|world| world.raft(from, to, message)),
             Event::Replicate { at, life } => sim.with(|world| world.replicate(at, life)),
-            Event::Written { at, life, writes, upto } => Self::written(sim, at, life, writes, upto),
-            Event::Watch { at, life } => Self::watch(sim, at, life),
+            Event::Written { at, life, writes, upto } => sim.with(|world| world.written(at, life, writes, upto)),
+            Event::Watch { at, life } => sim.with(|world| world.watch(at, life)),
             Event::Arrive(arrival) => arrival.happen(sim),
             Event::Answer(departure) => departure.happen(sim),
             Event::Restart { at, life } => {
