@@ -1,7 +1,8 @@
 //! How soon a pool sees a crash and spreads a record, what it sends meanwhile, and whom it calls dead by mistake: the real machines in invented
 //! time, on links that lose 0, 10 and 30 of a hundred datagrams.
 //!
-//! `cargo run --release -p gossip --example pool_bench -- [--json] [--servers 9,100,1000] [--crashes N] [--records N] [--minutes N]`
+//! `cargo run --release -p gossip --example pool_bench -- [--json] [--servers 9,100,1000] [--crashes N] [--records N] [--minutes N]
+//! [--with NAME=NUMBER,...]`
 //!
 //! Links within a region take 0.1 to 1 ms one way, between regions 10 to 120 ms. A pool of 9 is 3 regions of 3, of 100 10 of 10, of 1,000 20
 //! of 50; `lan` is 9 servers of one region with the timings for local networks.
@@ -28,6 +29,8 @@ struct Options {
     crashes: usize,
     records: usize,
     minutes: u64,
+    /// Timings to be tried, by name.
+    with: Vec<(String, u32)>,
 }
 
 struct Shape {
@@ -70,20 +73,21 @@ fn main() {
         Shape { name: "wan 10x10", n_regions: 10, n_servers: 10, config: Config::default() },
         Shape { name: "wan 20x50", n_regions: 20, n_servers: 50, config: Config::default() },
     ];
+    let shapes = shapes.map(|shape| Shape { config: options.with(shape.config), ..shape });
     let shapes: Vec<&Shape> = shapes.iter().filter(|shape| options.servers.contains(&shape.n())).collect();
     let table = Table { json: options.json };
     for shape in &shapes {
         let began = Instant::now();
+        let mut network = shape.network(1);
+        table.line(shape, 0.0, "computed for, until all had joined", began.elapsed().as_secs_f64(), "s", None);
         for loss in LOSSES {
-            traffic_and_records(shape, loss, &options, &table);
-            crashes(shape, loss, &options, &table);
+            network.loss = loss;
+            network.run(seconds(20));
+            traffic_and_records(shape, &mut network, &options, &table);
+            crashes(shape, &mut network, &options, &table);
         }
-        table.line(shape, 0.0, "computed for", began.elapsed().as_secs_f64(), "s", None);
-    }
-    for shape in &shapes {
-        let began = Instant::now();
-        false_deaths(shape, &options, &table);
-        table.line(shape, 0.3, "computed for", began.elapsed().as_secs_f64(), "s", None);
+        false_deaths(shape, &mut network, &options, &table);
+        table.line(shape, 0.3, "computed for, altogether", began.elapsed().as_secs_f64(), "s", None);
     }
     if options.servers.contains(&100) {
         far_traffic(&table);
@@ -91,15 +95,13 @@ fn main() {
 }
 
 /// Idle traffic first, then records one after the other.
-fn traffic_and_records(shape: &Shape, loss: f64, options: &Options, table: &Table) {
-    let mut network = shape.network(1);
-    network.loss = loss;
-    network.run(seconds(20));
+fn traffic_and_records(shape: &Shape, network: &mut Network, options: &Options, table: &Table) {
+    let loss = network.loss;
     let sent =
         |network: &Network| network.servers.iter().fold((0, 0), |sum, server| (sum.0 + server.bytes_sent, sum.1 + server.far_bytes_sent));
-    let before = sent(&network);
+    let before = sent(network);
     network.run(seconds(60));
-    let after = sent(&network);
+    let after = sent(network);
     let rate = |bytes: usize| bytes as f64 / shape.n() as f64 / 60.0;
     table.line(shape, loss, "idle: sent by each server", rate(after.0 - before.0), "B/s", None);
     table.line(shape, loss, "idle: of these to other regions", rate(after.1 - before.1), "B/s", None);
@@ -107,9 +109,9 @@ fn traffic_and_records(shape: &Shape, loss: f64, options: &Options, table: &Tabl
     let (mut each, mut all) = (Vec::new(), Vec::new());
     for number in 0..options.records {
         let author = number * 7 % shape.n();
-        let key = format!("rollout-{number}");
+        let key = format!("rollout-{number}-{loss}");
         let record = (sim::region_id(&network.servers[author].region, network.servers[author].cluster.as_u128()), key.clone().into_bytes());
-        if let Err(error) = network.publish(author, &key, 1, 1000 + number as u64) {
+        if let Err(error) = network.publish(author, &key, 1, network.now.as_millis() as u64) {
             eprintln!("a record was not published: {error}");
             continue;
         }
@@ -132,10 +134,8 @@ fn traffic_and_records(shape: &Shape, loss: f64, options: &Options, table: &Tabl
 }
 
 /// Servers crash one after the other, at random moments of the probes; each is started again.
-fn crashes(shape: &Shape, loss: f64, options: &Options, table: &Table) {
-    let mut network = shape.network(2);
-    network.loss = loss;
-    network.run(seconds(20));
+fn crashes(shape: &Shape, network: &mut Network, options: &Options, table: &Table) {
+    let loss = network.loss;
     let (mut first, mut all) = (Vec::new(), Vec::new());
     for number in 0..options.crashes {
         let dead = 1 + number * 7 % (shape.n() - 1);
@@ -167,16 +167,15 @@ fn crashes(shape: &Shape, loss: f64, options: &Options, table: &Table) {
     table.spread(shape, loss, "crash seen by all", &mut all, goal);
 }
 
-fn false_deaths(shape: &Shape, options: &Options, table: &Table) {
-    let mut network = shape.network(3);
+fn false_deaths(shape: &Shape, network: &mut Network, options: &Options, table: &Table) {
     network.loss = 0.3;
     let starved = [1, shape.n() - 2];
     starved.iter().for_each(|index| network.servers[*index].starved = Some(STARVED));
     let since = network.now;
     let sent = |network: &Network| network.servers.iter().map(|server| server.bytes_sent).sum::<usize>();
-    let before = sent(&network);
+    let before = sent(network);
     network.run(seconds(options.minutes * 60));
-    let rate = (sent(&network) - before) as f64 / shape.n() as f64 / (options.minutes * 60) as f64;
+    let rate = (sent(network) - before) as f64 / shape.n() as f64 / (options.minutes * 60) as f64;
     let (_, names) = network.false_deaths(since);
     let starved_names: Vec<String> = starved.iter().map(|index| full_name(&network.servers[*index])).collect();
     let n_healthy = names.iter().filter(|name| !starved_names.contains(name)).count();
@@ -242,7 +241,7 @@ impl Table {
 
 impl Options {
     fn read() -> Result<Self, String> {
-        let mut options = Self { json: false, servers: vec![9, 100, 1000], crashes: 10, records: 10, minutes: 30 };
+        let mut options = Self { json: false, servers: vec![9, 100, 1000], crashes: 10, records: 10, minutes: 30, with: Vec::new() };
         let mut arguments = std::env::args().skip(1);
         while let Some(argument) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
@@ -253,9 +252,31 @@ impl Options {
                 "--crashes" => options.crashes = number(value()?)?,
                 "--records" => options.records = number(value()?)?,
                 "--minutes" => options.minutes = number(value()?)? as u64,
-                other => return Err(format!("{other:?} is not known: --json, --servers, --crashes, --records, --minutes")),
+                "--with" => {
+                    for pair in value()?.split(',') {
+                        let (name, text) = pair.split_once('=').ok_or_else(|| format!("{pair:?} is not name=number"))?;
+                        options.with.push((name.to_owned(), number(text.to_owned())? as u32));
+                    }
+                }
+                other => return Err(format!("{other:?} is not known: --json, --servers, --crashes, --records, --minutes, --with")),
             }
         }
         Ok(options)
+    }
+
+    fn with(&self, mut config: Config) -> Config {
+        for (name, value) in &self.with {
+            match name.as_str() {
+                "probe_period_ms" => config.probe_period = Duration::from_millis(u64::from(*value)),
+                "probe_rtt_ms" => config.probe_rtt = Duration::from_millis(u64::from(*value)),
+                "suspicion_multiplier" => config.suspicion_multiplier = *value,
+                "suspicion_stretch" => config.suspicion_stretch = *value,
+                "confirmations" => config.confirmations = *value as usize,
+                "patience_max" => config.patience_max = *value,
+                "indirect_probes" => config.indirect_probes = *value as usize,
+                other => eprintln!("{other} is not a timing that can be tried"),
+            }
+        }
+        config
     }
 }

@@ -67,11 +67,11 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             pool: "steppe".to_owned(),
-            probe_period: Duration::from_millis(1600),
+            probe_period: Duration::from_millis(1500),
             probe_rtt: Duration::from_millis(500),
             indirect_probes: 3,
             suspicion_multiplier: 2,
-            suspicion_stretch: 6,
+            suspicion_stretch: 4,
             confirmations: 2,
             patience_max: 8,
             tcp_probes: true,
@@ -96,7 +96,7 @@ impl Config {
     /// For servers on one machine or one local network: with 9 members a crash is noticed by all in 2 to 4 s.
     pub fn fast() -> Self {
         Self {
-            probe_period: Duration::from_millis(500),
+            probe_period: Duration::from_millis(450),
             probe_rtt: Duration::from_millis(200),
             suspicion_multiplier: 3,
             gossip_interval: Duration::from_millis(100),
@@ -239,8 +239,8 @@ mod tests {
     #[test]
     fn size_of_the_pool_matters() {
         let config = Config::default();
-        assert_eq!(config.suspicion(10), (Duration::from_millis(3_200), Duration::from_millis(19_200)));
-        assert_eq!(config.suspicion(1000), (Duration::from_millis(9_600), Duration::from_millis(57_600)));
+        assert_eq!(config.suspicion(10), (Duration::from_secs(3), Duration::from_secs(12)));
+        assert_eq!(config.suspicion(1000), (Duration::from_secs(9), Duration::from_secs(36)));
         assert_eq!(config.for_foca(1000).max_transmissions.get(), 12);
     }
 }

@@ -347,6 +347,10 @@ impl Gossip {
     pub(crate) fn want_sync(&mut self, node: Uuid) {
         let members = self.foca.num_members().max(1);
         let everybody = members <= ALL_SYNC_UP_TO;
+        // Who joins a large pool learns of all at once; a few of them have told it everything.
+        if self.wanted_syncs.len() >= ALL_SYNC_UP_TO {
+            return;
+        }
         if everybody || self.rng.random_ratio(ALL_SYNC_UP_TO as u32, u32::try_from(members).unwrap_or(u32::MAX)) {
             self.wanted_syncs.insert(node);
             self.early_sync_soon();
