@@ -11,12 +11,14 @@ use crate::identity::ServerIdentity;
 use crate::knowledge::Knowledge;
 use crate::member::{Farewell, MetaRecord, MetaVersion};
 use crate::record::{Freshness, Item};
+use crate::suspicion::Accusation;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Broadcast {
     Meta(MetaRecord),
     Farewell { node: Uuid, farewell: Farewell },
     Item(Item),
+    Accusation(Accusation),
 }
 
 impl Broadcast {
@@ -25,6 +27,7 @@ impl Broadcast {
             Self::Meta(meta) => (1, codec::to_body(meta)?),
             Self::Farewell { node, farewell } => (2, codec::to_body(&(node, farewell))?),
             Self::Item(item) => (3, codec::to_body(item)?),
+            Self::Accusation(accusation) => (4, codec::to_body(accusation)?),
         };
         let mut bytes = Vec::with_capacity(1 + body.len());
         bytes.push(kind);
@@ -42,6 +45,7 @@ impl Broadcast {
                 Self::Farewell { node, farewell }
             }
             3 => Self::Item(codec::from_body(body)?),
+            4 => Self::Accusation(codec::from_body(body)?),
             _ => return Ok(None),
         }))
     }
@@ -51,6 +55,7 @@ impl Broadcast {
             Self::Meta(record) => Topic::Meta(record.node, record.version),
             Self::Farewell { node, farewell } => Topic::Farewell(*node, *farewell),
             Self::Item(item) => Topic::Item(item.author.name.clone(), item.key.clone(), item.freshness),
+            Self::Accusation(accusation) => Topic::Accusation(accusation.suspect, accusation.accuser, accusation.life()),
         }
     }
 }
@@ -68,6 +73,7 @@ pub(crate) enum Topic {
     Meta(Uuid, MetaVersion),
     Farewell(Uuid, Farewell),
     Item(RegionName, Vec<u8>, Freshness),
+    Accusation(Uuid, Uuid, (u64, u16)),
 }
 
 impl foca::Invalidates for Topic {
@@ -78,7 +84,11 @@ impl foca::Invalidates for Topic {
             (Self::Item(author, key, freshness), Self::Item(other_author, other_key, old)) => {
                 author == other_author && key == other_key && freshness >= old
             }
-            (Self::Meta(..) | Self::Farewell(..) | Self::Item(..), _) => false,
+            // A newer life makes all accusations of the last one pointless.
+            (Self::Accusation(suspect, accuser, life), Self::Accusation(other, other_accuser, old)) => {
+                suspect == other && (life > old || (life == old && accuser == other_accuser))
+            }
+            (Self::Meta(..) | Self::Farewell(..) | Self::Item(..) | Self::Accusation(..), _) => false,
         }
     }
 }

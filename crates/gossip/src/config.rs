@@ -26,8 +26,18 @@ pub struct Config {
     pub probe_rtt: Duration,
     /// How many others are asked.
     pub indirect_probes: usize,
-    /// A suspected member has `multiplier * max(1, log10(members)) * probe_period` to defend itself.
+    /// A suspected member has at least `multiplier * max(1, log10(members)) * probe_period` to defend itself.
     pub suspicion_multiplier: u32,
+    /// While only one server suspects it, so many times longer.
+    pub suspicion_stretch: u32,
+    /// With so many others who suspect it, too, the shortest time. With 0 it is always that, and nobody is told of suspicions of others.
+    pub confirmations: usize,
+    /// How many times longer a server waits for others, at most, beyond the usual, while it is not well itself. 0 switches this off.
+    pub patience_max: u32,
+    /// Whether a member that does not answer a datagram is tried over TCP.
+    pub tcp_probes: bool,
+    /// Whether most news stays within the region. Otherwise it goes to anybody, which between many regions is most expensive.
+    pub region_aware: bool,
     /// How often news is sent, while there is any.
     pub gossip_interval: Duration,
     /// To how many members each time.
@@ -53,14 +63,19 @@ pub struct Config {
 }
 
 impl Default for Config {
-    /// For one pool over several regions with round trips below 250 ms. With 10 members a crash is noticed by all in about 11 s.
+    /// For one pool over several regions with round trips below 250 ms. With 9 members a crash is noticed by all in about 7 s.
     fn default() -> Self {
         Self {
             pool: "steppe".to_owned(),
-            probe_period: Duration::from_secs(2),
-            probe_rtt: Duration::from_millis(600),
+            probe_period: Duration::from_millis(1500),
+            probe_rtt: Duration::from_millis(500),
             indirect_probes: 3,
-            suspicion_multiplier: 4,
+            suspicion_multiplier: 2,
+            suspicion_stretch: 4,
+            confirmations: 2,
+            patience_max: 8,
+            tcp_probes: true,
+            region_aware: true,
             gossip_interval: Duration::from_millis(300),
             gossip_fanout: 3,
             announce_interval: Duration::from_secs(30),
@@ -78,10 +93,10 @@ impl Default for Config {
 }
 
 impl Config {
-    /// For servers on one machine or one local network: with 10 members a crash is noticed by all in 2 to 4 s.
+    /// For servers on one machine or one local network: with 9 members a crash is noticed by all in 2 to 4 s.
     pub fn fast() -> Self {
         Self {
-            probe_period: Duration::from_millis(600),
+            probe_period: Duration::from_millis(450),
             probe_rtt: Duration::from_millis(200),
             suspicion_multiplier: 3,
             gossip_interval: Duration::from_millis(100),
@@ -119,8 +134,17 @@ impl Config {
         if let Some((name, _)) = durations.iter().chain(&intervals).find(|(_, duration)| *duration > LONGEST) {
             return refuse(format!("{name} must be at most {} days", LONGEST.as_secs() / 86_400));
         }
-        if self.suspicion_multiplier > 100 {
-            return refuse(format!("suspicion_multiplier {} must be at most 100", self.suspicion_multiplier));
+        for (name, factor) in [
+            ("suspicion_multiplier", self.suspicion_multiplier),
+            ("suspicion_stretch", self.suspicion_stretch),
+            ("patience_max", self.patience_max),
+        ] {
+            if factor > 100 {
+                return refuse(format!("{name} {factor} must be at most 100"));
+            }
+        }
+        if self.confirmations > 100 {
+            return refuse(format!("confirmations {} must be at most 100", self.confirmations));
         }
         if self.probe_rtt.is_zero() || self.probe_rtt * 2 > self.probe_period {
             return refuse(format!(
@@ -128,8 +152,8 @@ impl Config {
                 self.probe_rtt, self.probe_period
             ));
         }
-        if self.indirect_probes == 0 || self.gossip_fanout == 0 || self.suspicion_multiplier == 0 {
-            return refuse("indirect_probes, gossip_fanout and suspicion_multiplier must be above zero".to_owned());
+        if self.indirect_probes == 0 || self.gossip_fanout == 0 || self.suspicion_multiplier == 0 || self.suspicion_stretch == 0 {
+            return refuse("indirect_probes, gossip_fanout, suspicion_multiplier and suspicion_stretch must be above zero".to_owned());
         }
         if !(MIN_DATAGRAM..=60_000).contains(&self.max_datagram) {
             return refuse(format!("max_datagram {} must be {MIN_DATAGRAM} to 60000 bytes", self.max_datagram));
@@ -150,20 +174,27 @@ impl Config {
         (self.probe_period / 2).max(Duration::from_secs(1))
     }
 
+    /// How long a suspected member has to defend itself, at least and at most, in a pool of so many.
+    pub(crate) fn suspicion(&self, members: usize) -> (Duration, Duration) {
+        let size = (members.max(1) as f64).log10().max(1.0);
+        let shortest = self.probe_period.mul_f64(f64::from(self.suspicion_multiplier) * size);
+        (shortest, shortest.saturating_mul(self.suspicion_stretch))
+    }
+
     /// The configuration of foca for a pool of so many members.
     pub(crate) fn for_foca(&self, members: usize) -> foca::Config {
         let members = members.max(1) as f64;
         // With 4 * log10(9) = 4 transmissions by each of 9 members, one of a hundred news misses somebody although nothing is lost; with 10,
         // one of ten thousand. News is rare.
         let transmissions = ((members + 1.0).log10() * 4.0).clamp(10.0, 255.0) as u8;
-        let suspicion = self.probe_period.mul_f64(f64::from(self.suspicion_multiplier) * members.log10().max(1.0));
         let every = |frequency, num_members: usize| Some(foca::PeriodicParams { frequency, num_members: at_least_one(num_members) });
         foca::Config {
             probe_period: self.probe_period,
             probe_rtt: self.probe_rtt,
             num_indirect_probes: at_least_one(self.indirect_probes),
             max_transmissions: NonZeroU8::new(transmissions).unwrap_or(NonZeroU8::MIN),
-            suspect_to_down_after: suspicion,
+            // Not used: see [`crate::probe`].
+            suspect_to_down_after: self.probe_period,
             // Members are removed by the machine, which knows how long others have seen them down.
             remove_down_after: None,
             max_packet_size: at_least_one(self.max_datagram),
@@ -208,8 +239,8 @@ mod tests {
     #[test]
     fn size_of_the_pool_matters() {
         let config = Config::default();
-        assert_eq!(config.for_foca(10).suspect_to_down_after, Duration::from_secs(8));
-        assert_eq!(config.for_foca(1000).suspect_to_down_after, Duration::from_secs(24));
+        assert_eq!(config.suspicion(10), (Duration::from_secs(3), Duration::from_secs(12)));
+        assert_eq!(config.suspicion(1000), (Duration::from_secs(9), Duration::from_secs(36)));
         assert_eq!(config.for_foca(1000).max_transmissions.get(), 12);
     }
 }

@@ -5,10 +5,11 @@
 //! what does not fit follows in the next round. An exchange ends when there is nothing to say, when a round would only repeat the last
 //! one (the two disagree for good, for example about who owns a region's name), or after a bounded number of rounds.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use model::{RegionId, RegionName, Uuid, codec};
+use model::{RegionId, Uuid, codec};
 use rand::RngExt;
 use rand::seq::IteratorRandom;
 
@@ -50,8 +51,12 @@ impl Gossip {
             return SyncResponse(Answer::Leaving(format!("{} is leaving the pool: join another server", self.own_words())));
         }
         let SyncRequest { hello, body } = request;
+        let is_probe = body.is_empty();
         let answer = match self.greet(&hello, false) {
             Ok(Greeting::Other) => {
+                if !is_probe {
+                    self.exchanged_with(hello.identity.node);
+                }
                 let body = Box::new(self.absorb(body));
                 Answer::Accepted { hello: Box::new(self.hello()), body }
             }
@@ -89,6 +94,14 @@ impl Gossip {
         self.ask(to, Exchange { join, rounds: 0, last: 0, asked: self.now }, body);
     }
 
+    /// A request that says nothing and wants nothing but an answer. One that is under way already is as good.
+    pub(crate) fn probe_by_tcp(&mut self, to: SocketAddr) {
+        if self.phase == Phase::Running && !self.exchanges.contains_key(&to) {
+            let exchange = Exchange { join: false, rounds: MAX_ROUNDS, last: 0, asked: self.now };
+            self.ask(to, exchange, Body::default());
+        }
+    }
+
     fn ask(&mut self, to: SocketAddr, mut exchange: Exchange, body: Body) {
         exchange.rounds += 1;
         exchange.last = fingerprint_of(&body);
@@ -120,6 +133,10 @@ impl Gossip {
             Ok(Greeting::Other) => {}
             Ok(Greeting::Yourself) => return,
             Err(reason) => return self.not_exchanged(peer, &exchange, reason),
+        }
+        self.reached_by_tcp(&hello.identity, peer);
+        if exchange.rounds <= MAX_ROUNDS {
+            self.exchanged_with(hello.identity.node);
         }
         let reply = self.absorb(*body);
         if std::mem::take(&mut exchange.join) {
@@ -193,14 +210,16 @@ impl Gossip {
         let name = hello.meta.meta.full_name();
         let claim = hello.claim();
         self.with(|knowledge| knowledge.admit(hello.identity.node, &claim, Some(&name), hello.identity.address))?;
-        self.last_sync.insert(hello.identity.node, self.now);
-        self.wanted_syncs.remove(&hello.identity.node);
         let alive = foca::Member::alive(hello.identity.clone());
         self.swim(|foca, effects| foca.apply_many([alive].into_iter(), true, effects));
-        self.wanted_syncs.remove(&hello.identity.node);
         self.spread(Broadcast::Meta(hello.meta.clone()), true);
         self.refresh();
         Ok(Greeting::Other)
+    }
+
+    fn exchanged_with(&mut self, node: Uuid) {
+        self.last_sync.insert(node, self.now);
+        self.wanted_syncs.remove(&node);
     }
 
     /// Takes in what the other side sent and says what it still lacks, or what is lacking here.
@@ -306,34 +325,32 @@ impl Gossip {
     /// Every second round with another region, every fourth with a member that is down: it may be behind a partition that has healed.
     pub(crate) fn periodic_sync(&mut self) {
         self.sync_round += 1;
-        let own_region = self.foca.identity().region.clone();
-        let other_region = |region: &RegionName| *region != own_region;
-        let members = self.shown.values().filter(|member| member.identity.node != self.foca.identity().node);
-        let of = |wanted: &dyn Fn(Status, &RegionName) -> bool| {
-            members
-                .clone()
-                .filter(|member| wanted(member.status, &member.meta.region))
-                .map(|member| member.identity.address)
-                .collect::<Vec<_>>()
-        };
-        let active = of(&|status, _| status.is_active());
-        let elsewhere = of(&|status, region| status.is_active() && other_region(region));
-        let failed = of(&|status, _| status == Status::Failed);
-        let choice = match self.sync_round % 4 {
-            _ if active.is_empty() => failed,
-            0 if !failed.is_empty() => failed,
-            0 | 2 if !elsewhere.is_empty() => elsewhere,
-            _ => active,
-        };
-        if let Some(to) = choice.into_iter().choose(&mut self.rng) {
+        let others = self.shown.values().filter(|member| member.identity.node != self.own_node());
+        let failed = || others.clone().filter(|member| member.status == Status::Failed).map(|member| member.identity.address);
+        let failed: Vec<SocketAddr> =
+            if self.sync_round.is_multiple_of(4) || self.foca.num_members() == 0 { failed().collect() } else { vec![] };
+        let to = if failed.is_empty() { self.sync_peer() } else { failed.into_iter().choose(&mut self.rng) };
+        if let Some(to) = to {
             self.begin_exchange(to, false, false);
         }
+    }
+
+    fn sync_peer(&mut self) -> Option<SocketAddr> {
+        self.bring_peers_up_to_date();
+        let far = self.sync_round.is_multiple_of(2).then(|| self.peers.choose_far(&BTreeSet::new(), &mut self.rng)).flatten();
+        let near = if self.config.region_aware { self.peers.choose_near(&mut self.rng) } else { None };
+        let peer = far.or(near).or_else(|| self.peers.choose_any(&mut self.rng))?;
+        Some(peer.address)
     }
 
     /// A member has come or returned: what it knows and we do not, and the other way round, should not wait for the next periodic sync.
     pub(crate) fn want_sync(&mut self, node: Uuid) {
         let members = self.foca.num_members().max(1);
         let everybody = members <= ALL_SYNC_UP_TO;
+        // Who joins a large pool learns of all at once; a few of them have told it everything.
+        if self.wanted_syncs.len() >= ALL_SYNC_UP_TO {
+            return;
+        }
         if everybody || self.rng.random_ratio(ALL_SYNC_UP_TO as u32, u32::try_from(members).unwrap_or(u32::MAX)) {
             self.wanted_syncs.insert(node);
             self.early_sync_soon();
@@ -352,6 +369,7 @@ impl Gossip {
             self.presence.iter().filter(|(node, presence)| presence.active && unknown(node)).map(|(node, _)| *node).take(ALL_SYNC_UP_TO);
         let missing: Vec<Uuid> = missing.collect();
         if !missing.is_empty() {
+            self.metas_may_be_missing = true;
             self.wanted_syncs.extend(missing);
             self.early_sync_soon();
         }

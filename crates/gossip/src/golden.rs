@@ -11,6 +11,7 @@ use crate::member::{Farewell, MemberMeta, MetaRecord, MetaVersion};
 use crate::memory::Memory;
 use crate::packet::{self, Content};
 use crate::record::{Freshness, Item};
+use crate::suspicion::Accusation;
 use crate::sync::{Answer, Body, Digests, Hello, MemberLine, SyncRequest, SyncResponse, Wanted};
 use crate::table::{Outline, RegionDigest};
 
@@ -94,6 +95,7 @@ fn bytes_of_version_1() {
     assert_eq!(SyncRequest::decode(&request.encode().unwrap()).unwrap(), request);
     assert_eq!(SyncResponse::decode(&response.encode().unwrap()).unwrap(), response);
     assert_eq!(Memory::decode(&memory.encode().unwrap()).unwrap(), memory);
+    let accusation = Accusation { accuser: Uuid::from_u128(9), suspect: identity().node, generation: 5, incarnation: 300 };
     let farewell = Broadcast::Farewell { node: identity().node, farewell: Farewell { generation: 5, prune: true } };
     let written = [
         ("member", swim),
@@ -101,6 +103,7 @@ fn bytes_of_version_1() {
         ("meta", broadcast(&Broadcast::Meta(meta()))),
         ("farewell", broadcast(&farewell)),
         ("record", broadcast(&Broadcast::Item(item(crate::record::Content::Live(b"body".to_vec()))))),
+        ("accusation", broadcast(&Broadcast::Accusation(accusation))),
         ("memory", memory.encode().unwrap()),
         ("request", codec::to_body(&request).unwrap()),
         ("response", codec::to_body(&response).unwrap()),

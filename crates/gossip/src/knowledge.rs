@@ -14,6 +14,7 @@ use crate::broadcast::Broadcast;
 use crate::error::who;
 use crate::member::{Farewell, MemberMeta, MetaRecord, MetaVersion};
 use crate::record::{Item, Record};
+use crate::suspicion::{Accusation, Accusations};
 use crate::table::{Merged, RecordTable};
 
 /// Against a member that invents others without end.
@@ -37,6 +38,8 @@ pub(crate) struct News {
     pub(crate) records: Vec<Record>,
     pub(crate) forgotten: Vec<(RegionId, Vec<u8>)>,
     pub(crate) refusals: Vec<Refusal>,
+    /// Of this server.
+    pub(crate) accusations: Vec<Accusation>,
 }
 
 struct Known {
@@ -54,12 +57,15 @@ pub(crate) struct Knowledge {
     /// Members with the claim for which they are refused.
     refused: BTreeMap<Uuid, RegionId>,
     pub(crate) records: RecordTable,
+    pub(crate) accusations: Accusations,
+    /// More accusers than this of one member change nothing.
+    confirmations: usize,
     pub(crate) news: News,
     pub(crate) now: Duration,
 }
 
 impl Knowledge {
-    pub(crate) fn new(own: MetaRecord) -> Self {
+    pub(crate) fn new(own: MetaRecord, confirmations: usize) -> Self {
         Self {
             own,
             metas: BTreeMap::new(),
@@ -67,6 +73,8 @@ impl Knowledge {
             clusters: BTreeMap::new(),
             refused: BTreeMap::new(),
             records: RecordTable::default(),
+            accusations: Accusations::default(),
+            confirmations,
             news: News::default(),
             now: Duration::ZERO,
         }
@@ -111,7 +119,7 @@ impl Knowledge {
         match broadcast {
             Broadcast::Meta(record) => record.node == self.own.node,
             Broadcast::Farewell { node, .. } => *node == self.own.node,
-            Broadcast::Item(_) => false,
+            Broadcast::Item(_) | Broadcast::Accusation(_) => false,
         }
     }
 
@@ -121,6 +129,7 @@ impl Knowledge {
             Broadcast::Meta(record) => self.merge_meta(record),
             Broadcast::Farewell { node, farewell } => self.merge_farewell(node, farewell),
             Broadcast::Item(item) => self.merge_item(item),
+            Broadcast::Accusation(accusation) => self.merge_accusation(accusation),
         }
     }
 
@@ -176,6 +185,20 @@ impl Knowledge {
             Merged::Stale | Merged::Refused => return false,
         }
         true
+    }
+
+    /// From members only: one cannot make up accusers to hasten somebody's end.
+    fn merge_accusation(&mut self, accusation: Accusation) -> bool {
+        let own = self.own.node;
+        let is_known = |node: Uuid| node == own || self.metas.contains_key(&node);
+        if !is_known(accusation.accuser) || !is_known(accusation.suspect) || accusation.accuser == accusation.suspect {
+            return false;
+        }
+        if accusation.suspect == own {
+            self.news.accusations.push(accusation);
+            return false;
+        }
+        self.accusations.add(&accusation, self.confirmations, self.now)
     }
 
     /// Whether a server with this claim may be a member. A refusal is remembered, told, and returned in words.
@@ -256,9 +279,14 @@ impl Knowledge {
         self.news.nodes.insert(node);
     }
 
+    /// Drops forgotten records whose time is over. Often: members that do so at different times would give them back to each other.
+    pub(crate) fn expire(&mut self) {
+        self.records.expire(self.now);
+    }
+
     /// Drops what is too old, and claims that nobody makes any more.
     pub(crate) fn tidy(&mut self, is_member: impl Fn(Uuid) -> bool) {
-        self.records.expire(self.now);
+        self.accusations.tidy(self.now);
         let now = self.now;
         self.metas.retain(|node, known| is_member(*node) || now.saturating_sub(known.heard) < META_WITHOUT_MEMBER);
         self.farewells.retain(|node, _| self.metas.contains_key(node));

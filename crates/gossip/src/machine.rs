@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use foca::{Codec, Foca, OwnedNotification};
+use foca::{Codec, Foca, OwnedNotification, Timer};
 use model::{RegionId, RegionName, Uuid, codec};
 use rand::rngs::SmallRng;
 use rand::seq::IteratorRandom;
@@ -15,20 +15,26 @@ use crate::broadcast::{Broadcast, Direct, Handler};
 use crate::config::Config;
 use crate::error::{Error, who};
 use crate::exchange::Exchange;
+use crate::health::{Health, Sign};
 use crate::identity::ServerIdentity;
 use crate::io::{Counters, Input, Output};
 use crate::knowledge::Knowledge;
 use crate::member::{Farewell, Member, MemberMeta, MetaRecord, MetaVersion};
 use crate::memory::Memory;
 use crate::packet::{self, Content, Packet};
+use crate::peers::Peers;
 use crate::pool::{Doubt, Presence};
+use crate::probe::Probe;
 use crate::record::{Item, MAX_KEY, Record};
+use crate::suspicion::Suspicion;
 use crate::swim::{Effects, SwimCodec};
 use crate::table::Digest;
 use crate::timers::Timers;
 
 /// How often things that need no haste are looked at.
 const MAINTENANCE: Duration = Duration::from_secs(1);
+/// How often what is too old is looked for.
+const TIDY: Duration = Duration::from_secs(5);
 /// The same complaint about the same server is told once in this time.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 const MAX_TOLD: usize = 1000;
@@ -55,12 +61,21 @@ pub(crate) enum Phase {
 /// When the machine itself has something to do.
 pub(crate) struct Agenda {
     pub(crate) maintenance: Duration,
+    /// With a maintenance.
+    pub(crate) tidy: Duration,
     pub(crate) sync: Duration,
     /// A sync with one of `Gossip::wanted_syncs`.
     pub(crate) early_sync: Option<Duration>,
     pub(crate) seeds: Option<Duration>,
     pub(crate) remember: Option<Duration>,
     pub(crate) leave: Option<Duration>,
+}
+
+/// What a packet brings.
+enum Incoming {
+    Swim(Box<foca::Header<ServerIdentity>>),
+    /// Encoded broadcasts.
+    Direct(Vec<Vec<u8>>),
 }
 
 type Swim = Foca<ServerIdentity, SwimCodec, SmallRng, Handler>;
@@ -78,8 +93,22 @@ pub struct Gossip {
     pub(crate) phase: Phase,
     pub(crate) outputs: VecDeque<Output>,
     pub(crate) agenda: Agenda,
-    pool_hash: u64,
+    pub(crate) pool_hash: u64,
     pub(crate) timers: Timers,
+    pub(crate) health: Health,
+    /// As last sent.
+    pub(crate) incarnation: u16,
+    pub(crate) probe: Option<Probe>,
+    /// Own ones, by suspect.
+    pub(crate) suspicions: BTreeMap<Uuid, Suspicion>,
+    /// The next gossip goes to this one.
+    pub(crate) tell_first: Option<ServerIdentity>,
+    /// Probes in a row that a member answered over TCP only.
+    pub(crate) udp_silence: BTreeMap<Uuid, u32>,
+    pub(crate) peers: Peers,
+    pub(crate) peers_outdated: bool,
+    /// Somebody has come of whom there was no description.
+    pub(crate) metas_may_be_missing: bool,
     /// Others as SWIM sees them.
     pub(crate) presence: BTreeMap<Uuid, Presence>,
     /// As last told by `MemberChanged`.
@@ -111,13 +140,14 @@ impl Gossip {
         check_own(&identity, &meta)?;
         let version = MetaVersion { generation: identity.generation, change: 0 };
         let own = MetaRecord { node: identity.node, version, meta };
-        let knowledge = Arc::new(Mutex::new(Knowledge::new(own)));
+        let knowledge = Arc::new(Mutex::new(Knowledge::new(own, config.confirmations)));
         let mut rng = SmallRng::seed_from_u64(seed);
         let handler = Handler { knowledge: Arc::clone(&knowledge), max_bytes: config.max_broadcast() };
         let foca_rng = SmallRng::seed_from_u64(rng.random());
         let foca = Foca::with_custom_broadcast(identity.clone(), config.for_foca(1), foca_rng, SwimCodec, handler);
         let agenda = Agenda {
             maintenance: Duration::ZERO,
+            tidy: Duration::ZERO,
             sync: Duration::ZERO,
             early_sync: None,
             seeds: None,
@@ -126,6 +156,15 @@ impl Gossip {
         };
         Ok(Self {
             pool_hash: packet::pool_hash(&config.pool),
+            health: Health::new(config.patience_max),
+            incarnation: 0,
+            probe: None,
+            suspicions: BTreeMap::new(),
+            tell_first: None,
+            udp_silence: BTreeMap::new(),
+            peers: Peers::default(),
+            peers_outdated: true,
+            metas_may_be_missing: false,
             config,
             foca,
             knowledge,
@@ -181,7 +220,7 @@ impl Gossip {
         }
         let agenda = &self.agenda;
         let own = [Some(agenda.maintenance), Some(agenda.sync), agenda.early_sync, agenda.seeds, agenda.remember, agenda.leave];
-        own.into_iter().chain([self.timers.next_deadline()]).flatten().min()
+        own.into_iter().chain([self.timers.next_deadline(), self.next_verdict()]).flatten().min()
     }
 
     /// Says something new about this region to everybody. `Ok(false)` when it is not newer than what is known: any server of the region may
@@ -207,9 +246,9 @@ impl Gossip {
         if bytes.len() > self.config.max_broadcast() {
             return Err(Error::RecordTooLarge { size: bytes.len(), limit: self.config.max_broadcast() });
         }
-        let news = self.spread(broadcast, true);
+        let news = self.spread(broadcast.clone(), true);
         if news {
-            self.send_direct(&own.name, bytes);
+            self.send_direct(&own.name, &broadcast);
             self.gossip_now();
         }
         self.settle();
@@ -326,6 +365,7 @@ impl Gossip {
         if late > self.config.pause_threshold() {
             self.counters.pauses += 1;
             self.timers.postpone(late);
+            self.suspicions.values_mut().for_each(|suspicion| suspicion.since += late);
             self.doubts.clear();
         }
     }
@@ -339,15 +379,16 @@ impl Gossip {
         {
             self.counters.malformed += 1;
         }
-        for (to, data) in effects.sends {
-            // foca keeps former generations of this server as dead members and would try to wake them.
-            if to.node != self.own_node() {
-                let bytes = packet::seal(Content::Swim, self.pool_hash, self.with(|knowledge| knowledge.own_cluster()), &data);
-                self.outputs.push_back(Output::Send { to: to.address, bytes });
-            }
+        if self.foca.identity().generation != generation {
+            self.incarnation = 0;
         }
+        self.send_all(effects.sends);
+        let factor = self.health.factor();
         for (timer, after) in effects.timers {
-            self.timers.add(self.now.saturating_add(after), timer);
+            match timer {
+                Timer::ChangeSuspectToDown { ref member_id, incarnation, .. } => self.suspect(member_id.clone(), incarnation, timer),
+                _ => self.timers.add(self.now.saturating_add(self.stretched(&timer, after, factor)), timer),
+            }
         }
         for notification in effects.notifications {
             self.notified(notification);
@@ -404,17 +445,14 @@ impl Gossip {
     }
 
     /// To one alive server of every other region, not waiting for gossip to get there.
-    fn send_direct(&mut self, own_region: &RegionName, bytes: Vec<u8>) {
+    fn send_direct(&mut self, own_region: &RegionName, broadcast: &Broadcast) {
         let mut regions: BTreeMap<RegionName, Vec<SocketAddr>> = BTreeMap::new();
         for member in self.shown.values().filter(|member| member.status.is_active() && member.meta.region != *own_region) {
             regions.entry(member.meta.region.clone()).or_default().push(member.identity.address);
         }
-        let direct = Direct { from: self.foca.identity().clone(), items: vec![bytes] };
-        let Ok(payload) = codec::to_body(&direct) else { return };
-        let cluster = self.with(|knowledge| knowledge.own_cluster());
         for addresses in regions.into_values().take(MAX_DIRECT) {
             if let Some(to) = addresses.into_iter().choose(&mut self.rng) {
-                self.outputs.push_back(Output::Send { to, bytes: packet::seal(Content::Direct, self.pool_hash, cluster, &payload) });
+                self.send_broadcasts(to, std::slice::from_ref(broadcast));
             }
         }
     }
@@ -442,13 +480,13 @@ impl Gossip {
     }
 
     fn packet(&mut self, packet: &Packet<'_>) {
-        let (sender, direct) = match packet.content {
+        let (sender, incoming) = match packet.content {
             Content::Swim => match SwimCodec.decode_header(packet.payload) {
-                Ok(header) => (header.src, None),
+                Ok(header) => (header.src.clone(), Incoming::Swim(Box::new(header))),
                 Err(_) => return self.counters.malformed += 1,
             },
             Content::Direct => match codec::from_body::<Direct>(packet.payload) {
-                Ok(direct) if direct.from.check().is_ok() => (direct.from, Some(direct.items)),
+                Ok(direct) if direct.from.check().is_ok() => (direct.from, Incoming::Direct(direct.items)),
                 _ => return self.counters.malformed += 1,
             },
         };
@@ -473,9 +511,13 @@ impl Gossip {
             self.counters.turned_away += 1;
             return;
         }
-        let Some(items) = direct else {
-            let payload = packet.payload;
-            return self.swim(|foca, effects| foca.handle_data(payload, effects));
+        let items = match incoming {
+            Incoming::Swim(header) => {
+                self.heard_from(&header);
+                let payload = packet.payload;
+                return self.swim(|foca, effects| foca.handle_data(payload, effects));
+            }
+            Incoming::Direct(items) => items,
         };
         // From members only, so that nobody publishes into a pool that has not let him in.
         if !self.shown.get(&sender.node).is_some_and(|member| member.status.is_active()) {
@@ -484,6 +526,9 @@ impl Gossip {
         let mut news = false;
         for item in items {
             match Broadcast::decode(&item) {
+                Ok(Some(Broadcast::Accusation(accusation))) if accusation.suspect == self.own_node() => {
+                    self.accused(&accusation, Some(sender.clone()));
+                }
                 Ok(Some(broadcast)) => news |= self.spread(broadcast, true),
                 Ok(None) => {}
                 Err(_) => self.counters.malformed += 1,
@@ -495,9 +540,10 @@ impl Gossip {
     }
 
     fn run_due(&mut self) {
-        while let Some(timer) = self.timers.pop_due(self.now) {
-            self.swim(|foca, effects| foca.handle_timer(timer, effects));
+        while let Some((due, timer)) = self.timers.pop_due(self.now) {
+            self.timer_due(due, timer);
         }
+        self.reach_verdicts();
         let now = self.now;
         let due = |at: &mut Option<Duration>| at.take_if(|at| *at <= now).is_some();
         if due(&mut self.agenda.leave) {
@@ -532,6 +578,23 @@ impl Gossip {
         }
     }
 
+    fn timer_due(&mut self, due: Duration, timer: Timer<ServerIdentity>) {
+        let probed = match &timer {
+            Timer::SendIndirectProbe { probed_id, .. } => Some(probed_id.clone()),
+            Timer::ProbeRandomMember(_) => {
+                if self.now.saturating_sub(due) > self.config.probe_rtt / 2 {
+                    self.health.note(Sign::Late);
+                }
+                None
+            }
+            _ => None,
+        };
+        self.swim(|foca, effects| foca.handle_timer(timer, effects));
+        if let Some(probed) = probed {
+            self.direct_probe_over(&probed);
+        }
+    }
+
     fn maintain(&mut self) {
         let members = self.foca.num_members() + 1;
         if members != self.sized_for {
@@ -542,14 +605,25 @@ impl Gossip {
         }
         self.remove_long_down();
         self.settle_doubts();
-        let present: BTreeSet<Uuid> = self.presence.keys().copied().collect();
-        self.with(|knowledge| knowledge.tidy(|node| present.contains(&node)));
-        self.want_missing_metas();
+        self.with(Knowledge::expire);
+        if self.agenda.tidy <= self.now {
+            self.agenda.tidy = self.now.saturating_add(TIDY);
+            self.tidy();
+        }
+        if std::mem::take(&mut self.metas_may_be_missing) {
+            self.want_missing_metas();
+        }
         self.drop_unanswered();
-        self.last_sync.retain(|node, _| present.contains(node));
         if self.told.len() > MAX_TOLD {
             self.told.clear();
         }
+    }
+
+    fn tidy(&mut self) {
+        let presence = &self.presence;
+        self.with(|knowledge| knowledge.tidy(|node| presence.contains_key(&node)));
+        self.last_sync.retain(|node, _| presence.contains_key(node));
+        self.udp_silence.retain(|node, _| presence.contains_key(node));
     }
 
     /// Something odd, once in a while.
@@ -578,6 +652,7 @@ impl Gossip {
             }
         }
         self.outputs.extend(news.records.into_iter().map(Output::RecordChanged));
+        news.accusations.iter().for_each(|accusation| self.accused(accusation, None));
         self.outputs.extend(news.forgotten.into_iter().map(|(author, key)| Output::RecordForgotten { author, key }));
         self.refresh();
     }

@@ -10,6 +10,7 @@ use model::Uuid;
 use crate::hash;
 use crate::identity::ServerIdentity;
 use crate::io::Output;
+use crate::knowledge::Knowledge;
 use crate::machine::{Gossip, Phase};
 use crate::member::{Member, Status};
 use crate::sync::{MAX_MEMBER_LINES, MemberLine};
@@ -69,6 +70,7 @@ impl Gossip {
         for node in nodes.iter().filter(|node| **node != own) {
             let Some((identity, active)) = states.remove(node) else {
                 self.presence.remove(node);
+                self.peers_outdated = true;
                 continue;
             };
             let since = match self.presence.get(node) {
@@ -82,6 +84,8 @@ impl Gossip {
                 }
                 expelled.extend(self.older_at_address(&identity));
             }
+            self.peers_outdated = true;
+            self.metas_may_be_missing |= active;
             self.presence.insert(*node, Presence { identity, active, since });
         }
         self.down_since.clear();
@@ -193,16 +197,21 @@ impl Gossip {
 
     /// Equal on two members that see the same servers in the same states with the same descriptions.
     pub(crate) fn fingerprint(&self) -> u64 {
-        let entry = |node: Uuid, generation: u64, active: bool| {
-            let (version, farewell) = self.with(|knowledge| (knowledge.version(node), knowledge.farewell(node)));
+        let own = self.foca.identity().clone();
+        let others: Vec<(Uuid, u64, bool)> =
+            self.compared().map(|(node, presence)| (*node, presence.identity.generation, presence.active)).collect();
+        let entry = |knowledge: &Knowledge, node: Uuid, generation: u64, active: bool| {
+            let (version, farewell) = (knowledge.version(node), knowledge.farewell(node));
             let farewell = farewell.filter(|farewell| farewell.generation >= generation);
             let farewell = farewell.map_or(0, |farewell| 1 + u64::from(farewell.prune));
             [generation, u64::from(active), version.generation, version.change, farewell]
                 .into_iter()
                 .fold(hash::bytes(node.as_bytes()), hash::with)
         };
-        let own = entry(self.own_node(), self.foca.identity().generation, true);
-        self.compared().map(|(node, presence)| entry(*node, presence.identity.generation, presence.active)).fold(own, u64::wrapping_add)
+        self.with(|knowledge| {
+            let own = entry(knowledge, own.node, own.generation, true);
+            others.iter().map(|(node, generation, active)| entry(knowledge, *node, *generation, *active)).fold(own, u64::wrapping_add)
+        })
     }
 
     /// Everybody as seen from here, this server first.
@@ -239,7 +248,9 @@ impl Gossip {
         }
         let state = self.foca.iter_membership_state().find(|member| member.id() == identity && member.state() != foca::State::Down);
         let Some(incarnation) = state.map(foca::Member::incarnation) else { return };
-        let until = self.now.saturating_add(self.config.for_foca(self.foca.num_members() + 1).suspect_to_down_after);
+        // At least two say so already: this server's informant and whoever gave the verdict.
+        let (shortest, _) = self.config.suspicion(self.foca.num_members() + 1);
+        let until = self.now.saturating_add(shortest * 2);
         self.doubts.insert(identity.node, Doubt { generation: identity.generation, incarnation, until });
         let suspect = foca::Member::new(identity.clone(), incarnation, foca::State::Suspect);
         self.swim(|foca, effects| foca.apply_many([suspect].into_iter(), true, effects));

@@ -60,6 +60,13 @@ fn get<T: DeserializeOwned>(mut buffer: impl Buf) -> Result<T, CodecError> {
     Ok(codec::from_body(&buffer.copy_to_bytes(length))?)
 }
 
+/// A message without updates.
+pub(crate) fn header_bytes(header: &Header<ServerIdentity>) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = Vec::new();
+    put(header, &mut bytes)?;
+    Ok(bytes)
+}
+
 fn check(identity: &ServerIdentity) -> Result<(), CodecError> {
     identity.check().map_err(CodecError::Identity)
 }

@@ -23,9 +23,11 @@ impl Timers {
         self.queue.first_key_value().map(|((deadline, _), _)| *deadline)
     }
 
-    pub(crate) fn pop_due(&mut self, now: Duration) -> Option<Timer<ServerIdentity>> {
+    /// With its deadline.
+    pub(crate) fn pop_due(&mut self, now: Duration) -> Option<(Duration, Timer<ServerIdentity>)> {
         let entry = self.queue.first_entry()?;
-        (entry.key().0 <= now).then(|| entry.remove())
+        let deadline = entry.key().0;
+        (deadline <= now).then(|| (deadline, entry.remove()))
     }
 
     /// All deadlines later by `delay`: for a process that did not run for so long.

@@ -1,8 +1,10 @@
-//! A network of [`Gossip`] machines with virtual time, loss, delay, partitions and crashes. Everything follows from the seed.
+//! A network of [`Gossip`] machines with virtual time, loss, delay, partitions, crashes and servers that hardly get to run. Everything follows
+//! from the seed.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use gossip::{Config, Gossip, Input, MemberMeta, Memory, Output, Record, ServerIdentity, Status, SyncRequest, SyncResponse};
@@ -12,6 +14,14 @@ use rand::{RngExt, SeedableRng};
 
 /// A reliable connection that cannot be made fails after this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// One that is made and then takes longer than this is given up.
+const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
+/// After how long a lost packet of a reliable connection is sent again, the first time; doubles (RFC 6298). Of a handshake, and later.
+const CONNECT_AGAIN: Duration = Duration::from_secs(1);
+const SEND_AGAIN: Duration = Duration::from_millis(200);
+/// What a datagram costs beside its bytes, and what a reliable exchange does in each direction.
+const UDP_OVERHEAD: usize = 28;
+const TCP_OVERHEAD: usize = 200;
 /// Datagrams above this would be fragmented.
 const LARGEST_DATAGRAM: usize = 1400;
 
@@ -49,14 +59,101 @@ pub struct Server {
     pub refused: Vec<String>,
     pub notices: Vec<String>,
     pub bytes_sent: usize,
+    /// Those of them that went to another region.
+    pub far_bytes_sent: usize,
     pub syncs: usize,
+    /// How much of the time its process gets to run; all of it if not set.
+    pub starved: Option<Starved>,
+    /// Everything that arrives is read only after this.
+    pub lag: Duration,
+    /// When the next wake-up is planned.
+    wake: Option<Duration>,
+}
+
+/// A process that runs for a while and then stands still until the cycle is over, again and again.
+#[derive(Clone, Copy, Debug)]
+pub struct Starved {
+    pub runs: Duration,
+    pub cycle: Duration,
+}
+
+impl Starved {
+    /// When the process runs again: now if it does.
+    fn next_run(&self, now: Duration, index: usize) -> Duration {
+        let cycle = self.cycle.as_nanos();
+        // Each in a rhythm of its own.
+        let phase = (now.as_nanos() + index as u128 * 0x9e37_79b9) % cycle;
+        if phase < self.runs.as_nanos() { now } else { now + Duration::from_nanos((cycle - phase) as u64) }
+    }
+}
+
+/// Microseconds of one way between two servers.
+#[derive(Clone, Debug)]
+pub struct Delays {
+    pub within_region: Range<u64>,
+    pub between_regions: Range<u64>,
+}
+
+impl Default for Delays {
+    fn default() -> Self {
+        Self { within_region: 500..40_000, between_regions: 500..40_000 }
+    }
 }
 
 enum Event {
-    Datagram { from: usize, to: SocketAddr, bytes: Vec<u8> },
-    Request { from: usize, to: SocketAddr, bytes: Vec<u8> },
-    Response { from: usize, peer: SocketAddr, bytes: Vec<u8> },
-    Failed { from: usize, peer: SocketAddr },
+    /// A machine's timer.
+    Wake(usize),
+    /// Handed to a server that has read it only now.
+    Read(usize, Box<Event>),
+    Datagram {
+        from: usize,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    Request {
+        from: usize,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+        begun: Duration,
+    },
+    Response {
+        from: usize,
+        peer: SocketAddr,
+        bytes: Vec<u8>,
+        begun: Duration,
+    },
+    Failed {
+        from: usize,
+        peer: SocketAddr,
+    },
+}
+
+/// An event at its time, in the order they were made.
+struct Planned {
+    at: Duration,
+    number: u64,
+    event: Event,
+}
+
+impl Ord for Planned {
+    /// The earliest is the greatest, for the heap.
+    fn cmp(&self, other: &Self) -> Ordering {
+        (other.at, other.number).cmp(&(self.at, self.number))
+    }
+}
+
+impl PartialOrd for Planned {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Eq for Planned {}
+
+impl PartialEq for Planned {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number
+    }
 }
 
 /// Encoded messages.
@@ -66,14 +163,19 @@ pub struct Network {
     pub now: Duration,
     pub servers: Vec<Server>,
     pub loss: f64,
+    pub delays: Delays,
     /// Pairs of servers that cannot reach each other.
     pub cut: Box<dyn Fn(usize, usize) -> bool>,
+    /// Pairs of servers between which datagrams are dropped and connections work.
+    pub udp_cut: Box<dyn Fn(usize, usize) -> bool>,
     /// Collects datagrams, if set.
     pub tap: Option<Captured>,
     /// Collects requests and responses, if set.
     pub sync_tap: Option<(Captured, Captured)>,
-    queue: BinaryHeap<Reverse<(Duration, u64)>>,
-    events: BTreeMap<u64, Event>,
+    queue: BinaryHeap<Planned>,
+    /// Wake-ups of servers that were paused when they came.
+    parked: Vec<usize>,
+    by_address: HashMap<SocketAddr, usize>,
     sequence: u64,
     drains: u64,
     rng: SmallRng,
@@ -89,11 +191,14 @@ impl Network {
             now: seconds(1_000),
             servers: Vec::new(),
             loss: 0.0,
+            delays: Delays::default(),
             cut: Box::new(|_, _| false),
+            udp_cut: Box::new(|_, _| false),
             tap: None,
             sync_tap: None,
             queue: BinaryHeap::new(),
-            events: BTreeMap::new(),
+            parked: Vec::new(),
+            by_address: HashMap::new(),
             sequence: 0,
             drains: 0,
             rng: SmallRng::seed_from_u64(seed),
@@ -113,13 +218,16 @@ impl Network {
     /// Adds a running server and returns its index. Cluster 0 is a region that is not bootstrapped.
     pub fn add(&mut self, region: &str, cluster: u128, config: &Config) -> usize {
         let index = self.servers.len();
-        let octet = u8::try_from(index).unwrap() + 1;
+        let number = u16::try_from(index).unwrap() + 1;
+        let [high, low] = number.to_be_bytes();
+        let address = SocketAddr::from(([10, 0, high, low], 4648));
+        self.by_address.insert(address, index);
         self.servers.push(Server {
             gossip: None,
-            name: format!("server-{octet}"),
+            name: format!("server-{number}"),
             region: region.to_owned(),
-            address: SocketAddr::from(([10, 0, 0, octet], 4648)),
-            node: Uuid::from_u128(0xfeed_0000 + u128::from(octet)),
+            address,
+            node: Uuid::from_u128(0xfeed_0000 + u128::from(number)),
             cluster: Uuid::from_u128(cluster),
             build: "0.1.0".to_owned(),
             config: config.clone(),
@@ -133,7 +241,11 @@ impl Network {
             refused: Vec::new(),
             notices: Vec::new(),
             bytes_sent: 0,
+            far_bytes_sent: 0,
             syncs: 0,
+            starved: None,
+            lag: Duration::ZERO,
+            wake: None,
         });
         self.start(index);
         index
@@ -184,13 +296,34 @@ impl Network {
         self.input(index, Input::Join { addresses: vec![address] });
     }
 
-    /// Everybody joins the first server, over two seconds, and has until the end of `within` to know everybody.
+    /// So many servers in each of so many regions, one region after the other.
+    pub fn of_regions(seed: u64, n_regions: usize, n_servers: usize, config: &Config) -> Self {
+        let mut network = Self::new(seed);
+        for region in 0..n_regions {
+            for _ in 0..n_servers {
+                network.add(&format!("region-{region}"), 1 + region as u128, config);
+            }
+        }
+        network
+    }
+
+    /// Everybody joins the first server, over two seconds, again if it does not work, and has until the end of `within` to know everybody.
     pub fn join_all(&mut self, within: Duration) {
         for index in 1..self.servers.len() {
             self.join(index, 0);
             self.run(Duration::from_millis(2000 / self.servers.len() as u64));
         }
-        self.run_until(within, "all know all", Network::all_alive);
+        let end = self.now + within;
+        while !self.all_alive() {
+            assert!(self.now < end, "not within {within:?}: all know all\n{}", self.views());
+            for index in 1..self.servers.len() {
+                if self.servers[index].joined.last().is_some_and(|(_, result)| result.is_err()) {
+                    self.servers[index].joined.clear();
+                    self.join(index, 0);
+                }
+            }
+            self.run(Duration::from_millis(50));
+        }
     }
 
     fn drain(&mut self, index: usize) {
@@ -200,22 +333,22 @@ impl Network {
             match output {
                 Output::Send { to, bytes } => {
                     assert!(bytes.len() <= LARGEST_DATAGRAM, "a datagram of {} bytes", bytes.len());
-                    server.bytes_sent += bytes.len() + 28;
                     if let Some(tap) = &mut self.tap {
                         tap.push(bytes.clone());
                     }
-                    let delay = Duration::from_micros(self.rng.random_range(500..40_000));
+                    self.count(index, to, bytes.len() + UDP_OVERHEAD);
+                    let delay = self.delay(index, to);
                     self.push(now + delay, Event::Datagram { from: index, to, bytes });
                 }
                 Output::Sync { to, request } => {
                     server.syncs += 1;
                     let bytes = request.encode().unwrap();
-                    server.bytes_sent += bytes.len() + 200;
                     if let Some((requests, _)) = &mut self.sync_tap {
                         requests.push(bytes.clone());
                     }
-                    let delay = Duration::from_micros(self.rng.random_range(1_000..80_000));
-                    self.push(now + delay, Event::Request { from: index, to, bytes });
+                    self.count(index, to, bytes.len() + TCP_OVERHEAD);
+                    let delay = self.reliable_delay(index, to, CONNECT_AGAIN) + self.reliable_delay(index, to, SEND_AGAIN);
+                    self.push(now + delay, Event::Request { from: index, to, bytes, begun: now });
                 }
                 Output::MemberChanged(member) => {
                     server.seen.push((now, member.full_name(), member.status));
@@ -244,23 +377,62 @@ impl Network {
                 Output::Defunct => panic!("{} is defunct", server.name),
             }
         }
+        self.plan_wake(index);
         self.drains += 1;
         let server = &self.servers[index];
-        if let Some(gossip) = server.gossip.as_ref().filter(|_| self.drains.is_multiple_of(50)) {
+        let every = 50.max(self.servers.len() as u64 * 5);
+        if let Some(gossip) = server.gossip.as_ref().filter(|_| self.drains.is_multiple_of(every)) {
             let told: BTreeMap<Uuid, (String, Status)> =
                 gossip.members().into_iter().map(|member| (member.identity.node, (member.full_name(), member.status))).collect();
             assert_eq!(told, server.mirror, "outputs and members() of {} differ", server.name);
         }
     }
 
+    fn count(&mut self, from: usize, to: SocketAddr, bytes: usize) {
+        let far = self.is_far(from, to);
+        let server = &mut self.servers[from];
+        server.bytes_sent += bytes;
+        server.far_bytes_sent += if far { bytes } else { 0 };
+    }
+
+    fn is_far(&self, from: usize, to: SocketAddr) -> bool {
+        self.by_address.get(&to).is_some_and(|to| self.servers[*to].region != self.servers[from].region)
+    }
+
+    fn delay(&mut self, from: usize, to: SocketAddr) -> Duration {
+        let range = if self.is_far(from, to) { &self.delays.between_regions } else { &self.delays.within_region };
+        Duration::from_micros(self.rng.random_range(range.clone()))
+    }
+
+    /// Of one packet and its acknowledgement over a link that may lose either.
+    fn reliable_delay(&mut self, from: usize, to: SocketAddr, again: Duration) -> Duration {
+        let (mut delay, mut again) = (self.delay(from, to), again);
+        while again < SYNC_TIMEOUT * 2 && (self.rng.random_bool(self.loss) || self.rng.random_bool(self.loss)) {
+            delay += again;
+            again *= 2;
+        }
+        delay
+    }
+
     fn push(&mut self, at: Duration, event: Event) {
         self.sequence += 1;
-        self.queue.push(Reverse((at, self.sequence)));
-        self.events.insert(self.sequence, event);
+        self.queue.push(Planned { at, number: self.sequence, event });
+    }
+
+    /// After every call of a machine: its next timer may have changed.
+    fn plan_wake(&mut self, index: usize) {
+        let server = &mut self.servers[index];
+        let wake = server.gossip.as_ref().and_then(Gossip::next_timer);
+        // One that comes too early asks again.
+        if wake.is_some_and(|wake| server.wake.is_none_or(|planned| wake < planned || planned < self.now)) {
+            server.wake = wake;
+            let at = wake.unwrap_or_default().max(self.now);
+            self.push(at, Event::Wake(index));
+        }
     }
 
     fn index_of(&self, address: SocketAddr) -> Option<usize> {
-        self.servers.iter().position(|server| server.address == address && server.gossip.is_some())
+        self.by_address.get(&address).copied().filter(|index| self.servers[*index].gossip.is_some())
     }
 
     /// Lets time pass.
@@ -285,65 +457,137 @@ impl Network {
     }
 
     fn step(&mut self, end: Duration) -> bool {
-        let wake = |server: &Server| server.gossip.as_ref().filter(|_| !server.paused).and_then(Gossip::next_timer);
-        let timer = self.servers.iter().enumerate().filter_map(|(index, server)| Some((wake(server)?, index))).min();
-        let event = self.queue.peek().map(|Reverse((at, _))| *at);
-        match (event, timer) {
-            (Some(at), timer) if at <= end && timer.is_none_or(|(due, _)| at <= due) => {
-                self.now = self.now.max(at);
-                if let Some(event) = self.queue.pop().and_then(|Reverse((_, id))| self.events.remove(&id)) {
-                    self.deliver(event);
-                }
-                true
-            }
-            (_, Some((due, index))) if due <= end => {
-                self.now = self.now.max(due);
-                self.input(index, Input::Tick);
-                true
-            }
-            _ => false,
+        while let Some(position) = self.parked.iter().position(|index| !self.servers[*index].paused) {
+            let index = self.parked.swap_remove(position);
+            self.push(self.now, Event::Wake(index));
         }
+        if self.queue.peek().is_none_or(|planned| planned.at > end) {
+            return false;
+        }
+        if let Some(planned) = self.queue.pop() {
+            self.now = self.now.max(planned.at);
+            self.deliver(planned.event);
+        }
+        true
+    }
+
+    /// A starved server is late for everything, in the order in which it came.
+    fn is_put_off(&mut self, index: usize, event: Event) -> Option<Event> {
+        let server = &self.servers[index];
+        let at = server.starved.map_or(self.now, |starved| starved.next_run(self.now, index));
+        if at <= self.now {
+            return Some(event);
+        }
+        self.push(at, event);
+        None
     }
 
     fn deliver(&mut self, event: Event) {
         match event {
+            Event::Wake(index) => {
+                let Some(Event::Wake(index)) = self.is_put_off(index, Event::Wake(index)) else { return };
+                let server = &mut self.servers[index];
+                if server.paused {
+                    return self.parked.push(index);
+                }
+                server.wake = None;
+                let due = server.gossip.as_ref().and_then(Gossip::next_timer);
+                if due.is_some_and(|due| due <= self.now) {
+                    self.input(index, Input::Tick);
+                } else {
+                    self.plan_wake(index);
+                }
+            }
+            Event::Read(index, event) => {
+                if let Some(Event::Read(_, event)) = self.is_put_off(index, Event::Read(index, event)) {
+                    self.read(index, *event);
+                }
+            }
             Event::Datagram { from, to, bytes } => {
                 let lost = self.rng.random_bool(self.loss);
                 if let Some(target) = self.index_of(to)
                     && !lost
                     && !(self.cut)(from, target)
+                    && !(self.udp_cut)(from, target)
                     && !self.servers[target].paused
                 {
-                    let from = self.servers[from].address;
-                    self.input(target, Input::Datagram { from, bytes });
+                    self.arrive(target, Event::Datagram { from, to, bytes });
                 }
             }
-            Event::Request { from, to, bytes } => {
+            Event::Request { from, to, bytes, begun } => {
                 let reachable = self.index_of(to).filter(|target| !(self.cut)(from, *target) && !self.servers[*target].paused);
                 let Some(target) = reachable else {
-                    return self.push(self.now + CONNECT_TIMEOUT, Event::Failed { from, peer: to });
+                    return self.push((begun + CONNECT_TIMEOUT).max(self.now), Event::Failed { from, peer: to });
                 };
+                if self.now - begun > SYNC_TIMEOUT {
+                    return self.arrive(from, Event::Failed { from, peer: to });
+                }
+                self.arrive(target, Event::Request { from, to, bytes, begun });
+            }
+            Event::Response { from, peer, bytes, begun } => {
+                if self.servers[from].paused {
+                    return;
+                }
+                if self.now - begun > SYNC_TIMEOUT {
+                    self.arrive(from, Event::Failed { from, peer });
+                } else {
+                    self.arrive(from, Event::Response { from, peer, bytes, begun });
+                }
+            }
+            Event::Failed { from, peer } => self.arrive(from, Event::Failed { from, peer }),
+        }
+    }
+
+    fn arrive(&mut self, index: usize, event: Event) {
+        let lag = self.servers[index].lag;
+        if lag.is_zero() && self.servers[index].starved.is_none() {
+            return self.read(index, event);
+        }
+        self.push(self.now + lag, Event::Read(index, Box::new(event)));
+    }
+
+    fn read(&mut self, index: usize, event: Event) {
+        if self.servers[index].gossip.is_none() {
+            return;
+        }
+        match event {
+            Event::Datagram { from, bytes, .. } => {
+                let from = self.servers[from].address;
+                self.input(index, Input::Datagram { from, bytes });
+            }
+            Event::Request { from, to, bytes, begun } => {
                 let now = self.now;
                 let response = match SyncRequest::decode(&bytes) {
-                    Ok(request) => self.call(target, |gossip, _| gossip.handle_sync_request(now, request)),
+                    Ok(request) => self.call(index, |gossip, _| gossip.handle_sync_request(now, request)),
                     Err(error) => SyncResponse::refusal(error.to_string()),
                 };
                 let bytes = response.encode().unwrap();
-                self.servers[target].bytes_sent += bytes.len() + 200;
                 if let Some((_, responses)) = &mut self.sync_tap {
                     responses.push(bytes.clone());
                 }
-                let delay = Duration::from_micros(self.rng.random_range(1_000..80_000));
-                self.push(now + delay, Event::Response { from, peer: to, bytes });
+                let asker = self.servers[from].address;
+                self.count(index, asker, bytes.len() + TCP_OVERHEAD);
+                let delay = self.reliable_delay(index, asker, SEND_AGAIN);
+                self.push(now + delay, Event::Response { from, peer: to, bytes, begun });
             }
-            Event::Response { from, peer, bytes } => {
+            Event::Response { peer, bytes, .. } => {
                 let response = SyncResponse::decode(&bytes).unwrap();
-                if !self.servers[from].paused {
-                    self.input(from, Input::SyncAnswered { peer, response });
-                }
+                self.input(index, Input::SyncAnswered { peer, response });
             }
-            Event::Failed { from, peer } => self.input(from, Input::SyncFailed { peer, reason: "connection timed out".to_owned() }),
+            Event::Failed { peer, .. } => self.input(index, Input::SyncFailed { peer, reason: "connection timed out".to_owned() }),
+            Event::Wake(_) | Event::Read(..) => unreachable!("only what others send is read"),
         }
+    }
+
+    /// How often a server that runs was shown as failed by another since then, and how many servers that were.
+    pub fn false_deaths(&self, since: Duration) -> (usize, BTreeSet<String>) {
+        let running: BTreeSet<String> = self.running().map(full_name).collect();
+        let wrong = self
+            .servers
+            .iter()
+            .flat_map(|server| &server.seen)
+            .filter(|(at, name, status)| *at >= since && *status == Status::Failed && running.contains(name));
+        (wrong.clone().count(), wrong.map(|(_, name, _)| name.clone()).collect())
     }
 
     pub fn running(&self) -> impl Iterator<Item = &Server> {
