@@ -1,0 +1,206 @@
+//! What happens in the rollouts of a campaign: drawn from a seed, a seed for each.
+
+use std::time::Duration;
+
+use crate::chaos::Dice;
+use crate::chaos::history::Spec;
+use crate::chaos::world::{Fault, N_SERVERS, REGIONS, SERVERS, region_of, servers_of};
+
+/// One rollout: what is submitted, what people then do, and what goes wrong meanwhile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Story {
+    pub seed: u64,
+    /// A version that works everywhere, submitted first.
+    pub prelude: Option<Prelude>,
+    pub main: Submission,
+    /// Somebody else submits at the same time.
+    pub rival: Option<Submission>,
+    pub deed: Option<(Duration, Deed)>,
+    pub faults: Vec<Episode>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prelude {
+    pub submission: Submission,
+    /// The next one waits until this one has ended; else it takes over.
+    pub is_awaited: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Submission {
+    /// Since the one before it.
+    pub after: Duration,
+    /// The region where it is submitted.
+    pub origin: usize,
+    pub spec: Spec,
+}
+
+/// What a person does in the middle of a rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deed {
+    /// Pauses a region and resumes it after a while.
+    Pause {
+        region: usize,
+        length: Duration,
+    },
+    Abort {
+        region: usize,
+    },
+    /// Stops the job in all regions.
+    Stop {
+        region: usize,
+    },
+    /// Says which version shall run now.
+    Replace(Box<Submission>),
+}
+
+/// A fault with its time, since the beginning of the round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Episode {
+    pub begin: Duration,
+    pub end: Duration,
+    pub fault: Fault,
+}
+
+/// Faults are over after this time.
+pub const WINDOW: Duration = Duration::from_millis(16_000);
+
+impl Story {
+    pub fn draw(seed: u64) -> Story {
+        let dice = &mut Dice::new(seed);
+        let regions = dice.shuffled(&[0, 1, 2]);
+        let job = format!("s{seed}");
+        let mut spec = Spec {
+            job,
+            marker: String::new(),
+            regions: regions.iter().map(|region| REGIONS[*region].to_owned()).collect(),
+            counts: regions.iter().map(|_| dice.between(1, 3)).collect(),
+            failing: Vec::new(),
+            max_parallel: dice.pick(&[1, 1, 1, 2, 0]),
+            on_failure: dice.pick(&["", "fail_all", "fail_local"]).to_owned(),
+            defers: dice.percent(25),
+            reverts: dice.percent(60),
+        };
+        let prelude = dice.percent(55).then(|| {
+            let submission = Submission { after: ms(dice, 0, 300), origin: dice.pick(&regions), spec: marked(&spec, "one") };
+            Prelude { submission, is_awaited: dice.percent(70) }
+        });
+        if prelude.is_some() && dice.percent(15) {
+            // the version that follows leaves a region out
+            spec.regions.pop();
+            spec.counts.pop();
+        }
+        let listed = regions[..spec.regions.len()].to_vec();
+        if dice.percent(55) {
+            let failing = dice.pick(&listed);
+            spec.failing = vec![REGIONS[failing].to_owned()];
+            if dice.percent(20) {
+                spec.failing = spec.regions.iter().filter(|_| dice.percent(60)).cloned().collect();
+            }
+        }
+        let origin = dice.pick(&listed);
+        let main = Submission { after: ms(dice, 0, 4000), origin, spec: marked(&spec, "two") };
+        let rival = dice.percent(25).then(|| {
+            let others: Vec<usize> = listed.iter().copied().filter(|region| *region != origin).collect();
+            let is_same = dice.percent(30);
+            let after = main.after + ms(dice, 0, 40);
+            Submission { after, origin: dice.pick(&others), spec: if is_same { main.spec.clone() } else { marked(&spec, "rival") } }
+        });
+        let deed = dice.percent(35).then(|| (ms(dice, 50, 4000), deed(dice, &spec, &listed)));
+        let mut faults = vec![episode(dice, main.after)];
+        if dice.percent(40) {
+            faults.push(episode(dice, main.after));
+        }
+        Story { seed, prelude, main, rival, deed, faults }
+    }
+}
+
+fn deed(dice: &mut Dice, spec: &Spec, listed: &[usize]) -> Deed {
+    let region = dice.pick(listed);
+    match dice.below(4) {
+        0 => Deed::Pause { region, length: ms(dice, 500, 3000) },
+        1 => Deed::Abort { region },
+        2 => Deed::Stop { region },
+        _ => {
+            let spec = Spec { failing: Vec::new(), ..marked(spec, "three") };
+            Deed::Replace(Box::new(Submission { after: Duration::ZERO, origin: region, spec }))
+        }
+    }
+}
+
+fn marked(spec: &Spec, name: &str) -> Spec {
+    Spec { marker: format!("{}-{name}", spec.job), ..spec.clone() }
+}
+
+/// One fault in three begins with the submission, give or take: the two phases are short.
+fn episode(dice: &mut Dice, submission: Duration) -> Episode {
+    let begin = if dice.percent(33) { submission + ms(dice, 0, 120) } else { ms(dice, 0, 9000) };
+    let length = if dice.percent(25) { ms(dice, 200, 1200) } else { ms(dice, 1200, 8000) };
+    let begin = begin.min(WINDOW);
+    Episode { begin, end: (begin + length).min(WINDOW), fault: fault(dice) }
+}
+
+fn fault(dice: &mut Dice) -> Fault {
+    let region = dice.below(REGIONS.len());
+    let other = (region + 1 + dice.below(REGIONS.len() - 1)) % REGIONS.len();
+    let server = dice.below(N_SERVERS);
+    let neighbours: Vec<usize> = servers_of(region_of(server)).filter(|neighbour| *neighbour != server).collect();
+    let some_of_region = |dice: &mut Dice| {
+        let n = dice.pick(&[1, 1, 2, SERVERS]);
+        dice.shuffled(&servers_of(region).collect::<Vec<_>>())[..n].to_vec()
+    };
+    match dice.below(16) {
+        0 | 1 => Fault::RegionsApart(region, other),
+        2 => Fault::RegionDeaf(region, other),
+        3 => Fault::RegionAlone(region),
+        4 => Fault::ServerApart(server),
+        5 => Fault::ServerDeaf(server),
+        6 => Fault::PairApart(server, dice.pick(&neighbours)),
+        7 | 8 => Fault::Loss { everywhere: dice.percent(40), percent: 30 },
+        9 | 10 => Fault::Delay { everywhere: dice.percent(40), base: 100, jitter: 50 },
+        11 => Fault::Killed(some_of_region(dice)),
+        12 => Fault::Stopped(some_of_region(dice)),
+        13 | 14 => Fault::LeaderKilled(region),
+        _ => Fault::LeaderStopped(region),
+    }
+}
+
+fn ms(dice: &mut Dice, from: u64, to: u64) -> Duration {
+    Duration::from_millis(dice.between(from, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The same seed draws the same story; a few hundred of them have everything in them, and every fault ends.
+    #[test]
+    fn stories() {
+        let stories: Vec<Story> = (0..400).map(Story::draw).collect();
+        assert_eq!(stories, (0..400).map(Story::draw).collect::<Vec<_>>());
+        let mut seen: BTreeSet<String> = BTreeSet::new();
+        for story in &stories {
+            let spec = &story.main.spec;
+            seen.insert(format!("mode {}", spec.on_failure));
+            seen.insert(format!("k {}", spec.max_parallel));
+            seen.insert(format!("{} regions", spec.regions.len()));
+            seen.insert(format!("fails {}", !spec.failing.is_empty()));
+            seen.insert(format!("defers {}", spec.defers));
+            seen.insert(format!(
+                "rival {}",
+                story.rival.as_ref().map_or("none", |rival| if rival.spec == *spec { "same" } else { "other" })
+            ));
+            seen.insert(format!("deed {:?}", story.deed.as_ref().map(|(_, deed)| std::mem::discriminant(deed))));
+            for episode in &story.faults {
+                let shown = format!("{:?}", episode.fault);
+                seen.insert(shown.split(['(', ' ']).next().unwrap_or_default().to_owned());
+                assert!(episode.begin <= episode.end && episode.end <= WINDOW, "{episode:?}");
+            }
+            assert!(spec.failing.iter().all(|region| spec.regions.contains(region)), "{spec:?}");
+            assert_eq!(spec.regions.len(), spec.counts.len());
+        }
+        assert_eq!(seen.len(), 3 + 3 + 2 + 2 + 2 + 3 + 5 + 12, "{seen:#?}");
+    }
+}
