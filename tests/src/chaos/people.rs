@@ -27,8 +27,8 @@ pub struct Place {
     pub until: Instant,
 }
 
-/// Plays a story's people; returns when all of them are done.
-pub fn live(place: &Place, story: &Story) {
+/// Plays a story's people; returns when all of them are done. `accepted` is called as soon as the main submission is.
+pub fn live(place: &Place, story: &Story, accepted: impl Fn() + Sync) {
     if let Some(prelude) = &story.prelude {
         submit(place, &prelude.submission, true);
         if prelude.is_awaited {
@@ -36,22 +36,25 @@ pub fn live(place: &Place, story: &Story) {
         }
     }
     std::thread::scope(|scope| {
-        scope.spawn(|| submit(place, &story.main, true));
+        scope.spawn(|| {
+            if !submit(place, &story.main, true) {
+                return;
+            }
+            accepted();
+            if let Some((after, deed)) = &story.deed {
+                std::thread::sleep(*after);
+                act(place, &story.main.spec.job, deed);
+            }
+        });
         if let Some(rival) = &story.rival {
             // who lost against the other one leaves it at that
             scope.spawn(|| submit(place, rival, false));
         }
-        if let Some((after, deed)) = &story.deed {
-            scope.spawn(|| {
-                std::thread::sleep(story.main.after + *after);
-                act(place, &story.main.spec.job, deed);
-            });
-        }
     });
 }
 
-/// Submits until it is accepted, or, unless `insists`, until somebody else was faster.
-fn submit(place: &Place, submission: &Submission, insists: bool) {
+/// Submits until it is accepted, or, unless `insists`, until somebody else was faster; says whether it was accepted.
+fn submit(place: &Place, submission: &Submission, insists: bool) -> bool {
     std::thread::sleep(submission.after);
     let body = json!({ "Job": job(&submission.spec) });
     let mut dice = Dice::new(submission.spec.counts.iter().sum::<u64>() + submission.origin as u64);
@@ -62,10 +65,11 @@ fn submit(place: &Place, submission: &Submission, insists: bool) {
                 Event::Submitted { spec: submission.spec.clone(), region: region.to_owned(), span, status, text }
             });
         if status == 200 || status == 409 && !insists {
-            return;
+            return status == 200;
         }
         std::thread::sleep(AGAIN_AFTER);
     }
+    false
 }
 
 /// Asks a server of the region that is not known to be away, and writes the answer down; its status, 0 for none.
@@ -119,7 +123,9 @@ fn act(place: &Place, job: &str, deed: &Deed) {
         })
     };
     match deed {
-        Deed::Replace(submission) => submit(place, submission, true),
+        Deed::Replace(submission) => {
+            submit(place, submission, true);
+        }
         Deed::Abort { region } => {
             let body = json!({ "Action": "abort" });
             for _ in 0..5 {

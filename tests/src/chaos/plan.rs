@@ -15,6 +15,7 @@ pub struct Story {
     pub main: Submission,
     /// Somebody else submits at the same time.
     pub rival: Option<Submission>,
+    /// So long after the main submission was accepted.
     pub deed: Option<(Duration, Deed)>,
     pub faults: Vec<Episode>,
 }
@@ -54,15 +55,17 @@ pub enum Deed {
     Replace(Box<Submission>),
 }
 
-/// A fault with its time, since the beginning of the round.
+/// A fault with its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Episode {
+    /// Since the beginning of the round, or since the story's main submission was accepted.
     pub begin: Duration,
-    pub end: Duration,
+    pub is_after_acceptance: bool,
+    pub length: Duration,
     pub fault: Fault,
 }
 
-/// Faults are over after this time.
+/// Faults are over after this time, also those that would go on.
 pub const WINDOW: Duration = Duration::from_millis(16_000);
 
 impl Story {
@@ -106,10 +109,15 @@ impl Story {
             let after = main.after + ms(dice, 0, 40);
             Submission { after, origin: dice.pick(&others), spec: if is_same { main.spec.clone() } else { marked(&spec, "rival") } }
         });
-        let deed = dice.percent(35).then(|| (ms(dice, 50, 4000), deed(dice, &spec, &listed)));
-        let mut faults = vec![episode(dice, main.after)];
-        if dice.percent(40) {
-            faults.push(episode(dice, main.after));
+        let deed = dice.percent(35).then(|| (ms(dice, 0, 2500), deed(dice, &spec, &listed)));
+        let mut faults = Vec::new();
+        if dice.percent(65) {
+            faults.push(Episode { begin: ms(dice, 0, 2500), is_after_acceptance: true, length: length(dice), fault: fault(dice) });
+        }
+        if dice.percent(45) {
+            // the two phases of a submission are short
+            let begin = if dice.percent(40) { main.after + ms(dice, 0, 120) } else { ms(dice, 0, 9000) };
+            faults.push(Episode { begin, is_after_acceptance: false, length: length(dice), fault: fault(dice) });
         }
         Story { seed, prelude, main, rival, deed, faults }
     }
@@ -132,12 +140,8 @@ fn marked(spec: &Spec, name: &str) -> Spec {
     Spec { marker: format!("{}-{name}", spec.job), ..spec.clone() }
 }
 
-/// One fault in three begins with the submission, give or take: the two phases are short.
-fn episode(dice: &mut Dice, submission: Duration) -> Episode {
-    let begin = if dice.percent(33) { submission + ms(dice, 0, 120) } else { ms(dice, 0, 9000) };
-    let length = if dice.percent(25) { ms(dice, 200, 1200) } else { ms(dice, 1200, 8000) };
-    let begin = begin.min(WINDOW);
-    Episode { begin, end: (begin + length).min(WINDOW), fault: fault(dice) }
+fn length(dice: &mut Dice) -> Duration {
+    if dice.percent(45) { ms(dice, 200, 1500) } else { ms(dice, 1500, 6000) }
 }
 
 fn fault(dice: &mut Dice) -> Fault {
@@ -196,7 +200,7 @@ mod tests {
             for episode in &story.faults {
                 let shown = format!("{:?}", episode.fault);
                 seen.insert(shown.split(['(', ' ']).next().unwrap_or_default().to_owned());
-                assert!(episode.begin <= episode.end && episode.end <= WINDOW, "{episode:?}");
+                assert!(episode.begin + episode.length <= WINDOW, "{episode:?}");
             }
             assert!(spec.failing.iter().all(|region| spec.regions.contains(region)), "{spec:?}");
             assert_eq!(spec.regions.len(), spec.counts.len());

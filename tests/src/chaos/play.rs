@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::check::{self, Case, Violation};
@@ -18,6 +18,8 @@ use super::world::{Conditions, Fault, N_AGENTS, REGIONS, name_of};
 /// At the same time: enough for people and faults to meet, few enough for two cores.
 const STORIES: u64 = 10;
 const READY: Duration = Duration::from_secs(90);
+/// Between two looks at what is to go wrong.
+const TICK: Duration = Duration::from_millis(5);
 /// From the end of the last fault until everything is at rest.
 const CALM: Duration = Duration::from_secs(90);
 /// People try for so long after the end of the last fault.
@@ -149,10 +151,11 @@ fn play(fleet: &Arc<Fleet>, recorder: &Arc<Recorder>, stories: &[Story]) -> f64 
     let jobs: Vec<String> = stories.iter().map(|story| story.main.spec.job.clone()).collect();
     let place = Place { fleet: Arc::clone(fleet), recorder: Arc::clone(recorder), until: Instant::now() + WINDOW + PERSISTENCE };
     let witnesses = Witnesses::of(fleet, recorder, &jobs);
+    let sky = Sky::new(stories);
     let calm = std::thread::scope(|scope| {
-        let people: Vec<_> = stories.iter().map(|story| scope.spawn(|| people::live(&place, story))).collect();
-        let episodes: Vec<Episode> = stories.iter().flat_map(|story| story.faults.clone()).collect();
-        storm(fleet, recorder, episodes);
+        let live = |story: &'_ Story| people::live(&place, story, || sky.accepted(story.seed));
+        let people: Vec<_> = stories.iter().map(|story| scope.spawn(move || live(story))).collect();
+        storm(fleet, recorder, &sky);
         let calm = Instant::now();
         for person in people {
             let _ = person.join();
@@ -168,40 +171,81 @@ fn play(fleet: &Arc<Fleet>, recorder: &Arc<Recorder>, stories: &[Story]) -> f64 
     calm
 }
 
+/// All that is to go wrong in a round.
+struct Sky {
+    began: Instant,
+    clouds: Mutex<Vec<Cloud>>,
+}
+
+struct Cloud {
+    seed: u64,
+    episode: Episode,
+    /// Since the beginning of the round; none as long as its submission was not accepted.
+    begin: Option<Duration>,
+    is_here: bool,
+}
+
+impl Sky {
+    fn new(stories: &[Story]) -> Sky {
+        let cloud = |seed, episode: &Episode| {
+            let begin = (!episode.is_after_acceptance).then_some(episode.begin);
+            Cloud { seed, episode: episode.clone(), begin, is_here: false }
+        };
+        let of = |story: &'_ Story| story.faults.iter().map(|episode| cloud(story.seed, episode)).collect::<Vec<_>>();
+        Sky { began: Instant::now(), clouds: Mutex::new(stories.iter().flat_map(of).collect()) }
+    }
+
+    fn clouds(&self) -> MutexGuard<'_, Vec<Cloud>> {
+        self.clouds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn accepted(&self, seed: u64) {
+        for cloud in self.clouds().iter_mut().filter(|cloud| cloud.seed == seed && cloud.begin.is_none()) {
+            cloud.begin = Some(self.began.elapsed() + cloud.episode.begin);
+        }
+    }
+}
+
 /// Lets everything go wrong that shall, and heals it at the end.
-fn storm(fleet: &Fleet, recorder: &Recorder, mut episodes: Vec<Episode>) {
-    let began = Instant::now();
-    let mut moments: Vec<Duration> = episodes.iter().flat_map(|episode| [episode.begin, episode.end]).collect();
-    moments.sort();
-    moments.dedup();
-    for moment in moments {
-        std::thread::sleep(moment.saturating_sub(began.elapsed()));
-        for episode in episodes.iter_mut().filter(|episode| episode.begin == moment) {
-            let who = |region| fleet.leader(region);
-            let known = match episode.fault {
-                Fault::LeaderKilled(region) => who(region).map(|leader| Fault::Killed(vec![leader])),
-                Fault::LeaderStopped(region) => who(region).map(|leader| Fault::Stopped(vec![leader])),
-                _ => None,
-            };
-            recorder.weather(format!(
-                "begins: {:?}{}",
-                episode.fault,
-                known.as_ref().map(|known| format!(" is {known:?}")).unwrap_or_default()
-            ));
-            episode.fault = known.unwrap_or_else(|| episode.fault.clone());
+fn storm(fleet: &Fleet, recorder: &Recorder, sky: &Sky) {
+    loop {
+        let now = sky.began.elapsed();
+        let mut clouds = sky.clouds();
+        let mut has_changed = false;
+        for cloud in clouds.iter_mut() {
+            let is_here = cloud.begin.is_some_and(|begin| begin <= now && now < begin + cloud.episode.length) && now < WINDOW;
+            if is_here && !cloud.is_here {
+                recorder.weather(format!("seed {}: begins: {:?}", cloud.seed, cloud.episode.fault));
+                cloud.episode.fault = found_out(fleet, &cloud.episode.fault);
+            } else if !is_here && cloud.is_here {
+                recorder.weather(format!("seed {}: ends: {:?}", cloud.seed, cloud.episode.fault));
+            }
+            has_changed |= is_here != cloud.is_here;
+            cloud.is_here = is_here;
         }
-        for episode in episodes.iter().filter(|episode| episode.end == moment) {
-            recorder.weather(format!("ends: {:?}", episode.fault));
+        if has_changed {
+            let faults = clouds.iter().filter(|cloud| cloud.is_here).map(|cloud| &cloud.episode.fault);
+            fleet.set(&Conditions::of(faults)).into_iter().for_each(|change| recorder.weather(change));
         }
-        let present = episodes.iter().filter(|episode| episode.begin <= moment && moment < episode.end);
-        for change in fleet.set(&Conditions::of(present.map(|episode| &episode.fault))) {
-            recorder.weather(change);
+        let is_over = |cloud: &Cloud| cloud.begin.is_some_and(|begin| begin + cloud.episode.length <= now);
+        if now >= WINDOW || clouds.iter().all(is_over) {
+            recorder.weather("everything is healed".to_owned());
+            return;
         }
+        drop(clouds);
+        std::thread::sleep(TICK);
     }
-    for change in fleet.set(&Conditions::default()) {
-        recorder.weather(change);
+}
+
+/// Who the leader is, where it matters.
+fn found_out(fleet: &Fleet, fault: &Fault) -> Fault {
+    let leader = |region: usize| fleet.leader(region).map(|leader| vec![leader]);
+    match fault {
+        Fault::LeaderKilled(region) => leader(*region).map(Fault::Killed),
+        Fault::LeaderStopped(region) => leader(*region).map(Fault::Stopped),
+        _ => None,
     }
-    recorder.weather("everything is healed".to_owned());
+    .unwrap_or_else(|| fault.clone())
 }
 
 /// Waits until every job is where it must end; writes down what every region then has of it, and what is missing where it is not.
