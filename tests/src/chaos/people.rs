@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::Dice;
 use super::fleet::Fleet;
 use super::history::{Event, Span, Spec};
-use super::plan::{Deed, Story, Submission};
+use super::plan::{Deed, Since, Story, Submission};
 use super::web;
 use super::witness::Recorder;
 use super::world::{REGIONS, servers_of};
@@ -27,9 +27,11 @@ pub struct Place {
     pub until: Instant,
 }
 
-/// Plays a story's people; returns when all of them are done. `accepted` is called as soon as the main submission is.
-pub fn live(place: &Place, story: &Story, accepted: impl Fn() + Sync) {
+/// Plays a story's people; returns when all of them are done. `happens` is called when the main version is submitted, and when it is
+/// accepted.
+pub fn live(place: &Place, story: &Story, happens: impl Fn(Since) + Sync) {
     if let Some(prelude) = &story.prelude {
+        std::thread::sleep(prelude.submission.after);
         submit(place, &prelude.submission, true);
         if prelude.is_awaited {
             wait_until_through(place, &prelude.submission);
@@ -37,10 +39,12 @@ pub fn live(place: &Place, story: &Story, accepted: impl Fn() + Sync) {
     }
     std::thread::scope(|scope| {
         scope.spawn(|| {
+            std::thread::sleep(story.main.after);
+            happens(Since::Submission);
             if !submit(place, &story.main, true) {
                 return;
             }
-            accepted();
+            happens(Since::Acceptance);
             if let Some((after, deed)) = &story.deed {
                 std::thread::sleep(*after);
                 act(place, &story.main.spec.job, deed);
@@ -48,14 +52,16 @@ pub fn live(place: &Place, story: &Story, accepted: impl Fn() + Sync) {
         });
         if let Some(rival) = &story.rival {
             // who lost against the other one leaves it at that
-            scope.spawn(|| submit(place, rival, false));
+            scope.spawn(|| {
+                std::thread::sleep(rival.after);
+                submit(place, rival, false)
+            });
         }
     });
 }
 
 /// Submits until it is accepted, or, unless `insists`, until somebody else was faster; says whether it was accepted.
 fn submit(place: &Place, submission: &Submission, insists: bool) -> bool {
-    std::thread::sleep(submission.after);
     let body = json!({ "Job": job(&submission.spec) });
     let mut dice = Dice::new(submission.spec.counts.iter().sum::<u64>() + submission.origin as u64);
     while Instant::now() < place.until {
@@ -141,6 +147,17 @@ fn act(place: &Place, job: &str, deed: &Deed) {
                     return;
                 }
                 std::thread::sleep(AGAIN_AFTER);
+            }
+        }
+        Deed::Fail { region } | Deed::Unblock { region } => {
+            let Some(deployment) = own_deployment(place, job, *region) else { return };
+            let what = if matches!(deed, Deed::Fail { .. }) { "fail" } else { "unblock" };
+            let body = json!({ "DeploymentID": deployment });
+            for _ in 0..3 {
+                match ask(*region, what, "PUT", &format!("/v1/deployment/{what}/{deployment}"), Some(&body)) {
+                    200 => return,
+                    _ => std::thread::sleep(AGAIN_AFTER),
+                }
             }
         }
         Deed::Pause { region, length } => {

@@ -47,6 +47,14 @@ pub enum Deed {
     Abort {
         region: usize,
     },
+    /// Fails a region's deployment.
+    Fail {
+        region: usize,
+    },
+    /// Lets a region succeed that waits for the others.
+    Unblock {
+        region: usize,
+    },
     /// Stops the job in all regions.
     Stop {
         region: usize,
@@ -55,12 +63,21 @@ pub enum Deed {
     Replace(Box<Submission>),
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// The beginning of the round.
+    Round,
+    /// When the story's main version was submitted first.
+    Submission,
+    /// When it was accepted.
+    Acceptance,
+}
+
 /// A fault with its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Episode {
-    /// Since the beginning of the round, or since the story's main submission was accepted.
+    pub since: Since,
     pub begin: Duration,
-    pub is_after_acceptance: bool,
     pub length: Duration,
     pub fault: Fault,
 }
@@ -111,13 +128,16 @@ impl Story {
         });
         let deed = dice.percent(35).then(|| (ms(dice, 0, 2500), deed(dice, &spec, &listed)));
         let mut faults = Vec::new();
-        if dice.percent(65) {
-            faults.push(Episode { begin: ms(dice, 0, 2500), is_after_acceptance: true, length: length(dice), fault: fault(dice) });
+        if dice.percent(55) {
+            faults.push(Episode { since: Since::Acceptance, begin: ms(dice, 0, 2500), length: length(dice), fault: fault(dice) });
         }
-        if dice.percent(45) {
-            // the two phases of a submission are short
-            let begin = if dice.percent(40) { main.after + ms(dice, 0, 120) } else { ms(dice, 0, 9000) };
-            faults.push(Episode { begin, is_after_acceptance: false, length: length(dice), fault: fault(dice) });
+        if dice.percent(30) {
+            faults.push(Episode { since: Since::Round, begin: ms(dice, 0, 9000), length: length(dice), fault: fault(dice) });
+        }
+        if dice.percent(20) {
+            faults.push(Episode { since: Since::Submission, begin: ms(dice, 0, 60), length: length(dice), fault: fault(dice) });
+        } else if dice.percent(30) {
+            faults.extend(in_slow_motion(dice, origin));
         }
         Story { seed, prelude, main, rival, deed, faults }
     }
@@ -125,10 +145,12 @@ impl Story {
 
 fn deed(dice: &mut Dice, spec: &Spec, listed: &[usize]) -> Deed {
     let region = dice.pick(listed);
-    match dice.below(4) {
-        0 => Deed::Pause { region, length: ms(dice, 500, 3000) },
-        1 => Deed::Abort { region },
-        2 => Deed::Stop { region },
+    match dice.below(7) {
+        0 | 1 => Deed::Pause { region, length: ms(dice, 500, 3000) },
+        2 => Deed::Abort { region },
+        3 => Deed::Stop { region },
+        4 => Deed::Fail { region },
+        5 => Deed::Unblock { region },
         _ => {
             let spec = Spec { failing: Vec::new(), ..marked(spec, "three") };
             Deed::Replace(Box::new(Submission { after: Duration::ZERO, origin: region, spec }))
@@ -138,6 +160,25 @@ fn deed(dice: &mut Dice, spec: &Spec, listed: &[usize]) -> Deed {
 
 fn marked(spec: &Spec, name: &str) -> Spec {
     Spec { marker: format!("{}-{name}", spec.job), ..spec.clone() }
+}
+
+/// The two phases of a submission are short. Where packets take their time, something happens in the middle of them.
+fn in_slow_motion(dice: &mut Dice, origin: usize) -> [Episode; 2] {
+    let slow = Fault::Delay { everywhere: false, base: 100, jitter: 50 };
+    let other = (origin + 1 + dice.below(REGIONS.len() - 1)) % REGIONS.len();
+    let fault = match dice.below(6) {
+        0 => Fault::RegionDeaf(origin, other),
+        1 => Fault::RegionsApart(origin, other),
+        2 => Fault::RegionAlone(other),
+        3 => Fault::Stopped(servers_of(other).collect()),
+        4 => Fault::Killed(servers_of(origin).collect()),
+        _ => Fault::LeaderKilled(origin),
+    };
+    let begin = ms(dice, 200, 1300);
+    [
+        Episode { since: Since::Submission, begin: Duration::ZERO, length: Duration::from_millis(2500), fault: slow },
+        Episode { since: Since::Submission, begin, length: length(dice), fault },
+    ]
 }
 
 fn length(dice: &mut Dice) -> Duration {
@@ -205,6 +246,6 @@ mod tests {
             assert!(spec.failing.iter().all(|region| spec.regions.contains(region)), "{spec:?}");
             assert_eq!(spec.regions.len(), spec.counts.len());
         }
-        assert_eq!(seen.len(), 3 + 3 + 2 + 2 + 2 + 3 + 5 + 12, "{seen:#?}");
+        assert_eq!(seen.len(), 3 + 3 + 2 + 2 + 2 + 3 + 7 + 12, "{seen:#?}");
     }
 }

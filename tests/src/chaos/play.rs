@@ -10,7 +10,7 @@ use super::check::{self, Case, Violation};
 use super::fleet::{Fleet, Ground, wait_for};
 use super::history::{self, Event, Rest};
 use super::people::{self, Place};
-use super::plan::{Episode, Story, WINDOW};
+use super::plan::{Episode, Since, Story, WINDOW};
 use super::wires::Wires;
 use super::witness::{Recorder, Witnesses, rest};
 use super::world::{Conditions, Fault, N_AGENTS, REGIONS, name_of};
@@ -153,7 +153,7 @@ fn play(fleet: &Arc<Fleet>, recorder: &Arc<Recorder>, stories: &[Story]) -> f64 
     let witnesses = Witnesses::of(fleet, recorder, &jobs);
     let sky = Sky::new(stories);
     let calm = std::thread::scope(|scope| {
-        let live = |story: &'_ Story| people::live(&place, story, || sky.accepted(story.seed));
+        let live = |story: &'_ Story| people::live(&place, story, |what| sky.happens(story.seed, what));
         let people: Vec<_> = stories.iter().map(|story| scope.spawn(move || live(story))).collect();
         storm(fleet, recorder, &sky);
         let calm = Instant::now();
@@ -180,7 +180,7 @@ struct Sky {
 struct Cloud {
     seed: u64,
     episode: Episode,
-    /// Since the beginning of the round; none as long as its submission was not accepted.
+    /// Since the beginning of the round; none as long as nobody knows.
     begin: Option<Duration>,
     is_here: bool,
 }
@@ -188,7 +188,7 @@ struct Cloud {
 impl Sky {
     fn new(stories: &[Story]) -> Sky {
         let cloud = |seed, episode: &Episode| {
-            let begin = (!episode.is_after_acceptance).then_some(episode.begin);
+            let begin = (episode.since == Since::Round).then_some(episode.begin);
             Cloud { seed, episode: episode.clone(), begin, is_here: false }
         };
         let of = |story: &'_ Story| story.faults.iter().map(|episode| cloud(story.seed, episode)).collect::<Vec<_>>();
@@ -199,8 +199,8 @@ impl Sky {
         self.clouds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn accepted(&self, seed: u64) {
-        for cloud in self.clouds().iter_mut().filter(|cloud| cloud.seed == seed && cloud.begin.is_none()) {
+    fn happens(&self, seed: u64, what: Since) {
+        for cloud in self.clouds().iter_mut().filter(|cloud| cloud.seed == seed && cloud.episode.since == what) {
             cloud.begin = Some(self.began.elapsed() + cloud.episode.begin);
         }
     }
@@ -259,7 +259,7 @@ fn come_to_rest(fleet: &Fleet, recorder: &Recorder, stage: u32, jobs: &[String],
                 why.push("some region does not answer".to_owned());
             } else {
                 let mut case = Case::new(job);
-                recorder.submissions_of(job).iter().for_each(|event| case.add(event));
+                recorder.deeds_on(job).iter().for_each(|event| case.add(event));
                 why.extend(check::unrest(&case, &rests));
             }
             let is_late = Instant::now() > until;

@@ -45,9 +45,13 @@ impl Recorder {
         self.add(Event::Weather { at: self.now(), what });
     }
 
-    /// Those that are about what users submitted for this job.
-    pub fn submissions_of(&self, wanted: &str) -> Vec<Event> {
-        let is_wanted = |event: &&Event| matches!(event, Event::Submitted { spec, .. } if spec.job == wanted);
+    /// What people did to this job.
+    pub fn deeds_on(&self, wanted: &str) -> Vec<Event> {
+        let is_wanted = |event: &&Event| match event {
+            Event::Submitted { spec, .. } => spec.job == wanted,
+            Event::Done { job, .. } => job == wanted,
+            _ => false,
+        };
         self.events.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(is_wanted).cloned().collect()
     }
 }

@@ -1,8 +1,8 @@
 //! Where every rollout ends when the faults have stopped.
 
 use super::Report;
-use super::case::{Case, by_age};
-use crate::chaos::history::{Rest, Seen, SeenRegion, Spec};
+use super::case::{Case, Deed, by_age};
+use crate::chaos::history::{Record, Rest, Seen, SeenRegion, Spec};
 
 pub fn check(case: &Case, report: Report) {
     for (at, why) in &case.restless {
@@ -81,9 +81,19 @@ impl Look<'_> {
     }
 
     fn phase(&self, region: &str) -> &str {
-        let rest = self.rests.iter().find(|rest| rest.region == region).and_then(|rest| rest.rollout.as_ref());
-        let own = rest.filter(|shown| shown.id == self.head.id).and_then(|shown| shown.regions.iter().find(|own| own.region == region));
-        own.and_then(|own| own.record.as_ref()).map_or("", |record| &record.phase)
+        self.own(region).map_or("", |own| &own.phase)
+    }
+
+    /// As if it had failed by itself: nobody else is held to it.
+    fn is_failed_by_person(&self, region: &str) -> bool {
+        let is_asked = |deed: &Deed| deed.what == "fail" && deed.region == region && (deed.status == 200 || deed.status == 0);
+        self.case.deeds.iter().any(is_asked) && self.own(region).is_some_and(|own| own.phase == "failed" && own.cause_region.is_empty())
+    }
+
+    fn own(&self, region: &str) -> Option<&Record> {
+        let rest = self.rests.iter().find(|rest| rest.region == region)?;
+        let shown = rest.rollout.as_ref().filter(|shown| shown.id == self.head.id)?;
+        shown.regions.iter().find(|own| own.region == region)?.record.as_ref()
     }
 
     fn is_touched(&self) -> bool {
@@ -94,10 +104,11 @@ impl Look<'_> {
         }
     }
 
-    /// What the newest rollout brings.
+    /// What the newest rollout brings. A region that it leaves out gives its own versions numbers when it stops.
     fn spec(&self) -> Result<&Spec, String> {
-        let versions = self.rests.iter().flat_map(|rest| &rest.versions).filter(|version| version.version == self.head.version);
-        let known = versions.filter_map(|version| self.case.spec(&version.marker)).next();
+        let takes_part = |rest: &&Rest| self.head.regions.iter().any(|region| region.is_listed && region.region == rest.region);
+        let versions = self.rests.iter().filter(takes_part).flat_map(|rest| &rest.versions);
+        let known = versions.filter(|version| version.version == self.head.version).find_map(|version| self.case.spec(&version.marker));
         known.ok_or_else(|| format!("nobody knows what version {} is", self.head.version))
     }
 
@@ -112,7 +123,7 @@ impl Look<'_> {
 
     /// The known outcomes: a failure that can come comes, whatever else goes wrong, because nothing else makes a region fail.
     fn end_of(&self, spec: &Spec, place: &SeenRegion) -> &'static str {
-        let fails = |region: &SeenRegion| spec.failing.contains(&region.region);
+        let fails = |region: &SeenRegion| spec.failing.contains(&region.region) || self.is_failed_by_person(&region.region);
         if place.is_deferred {
             return if fails(place) { "failed" } else { "successful" };
         }

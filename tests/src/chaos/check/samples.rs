@@ -295,6 +295,28 @@ fn known_outcomes() {
 }
 
 #[test]
+fn a_person_fails_a_region() {
+    // it counts as a failure of its own, and spreads as one
+    let failed = |status| Event::Done {
+        job: "j".to_owned(),
+        what: "fail".to_owned(),
+        region: "b".to_owned(),
+        span: Span::default(),
+        status,
+        text: String::new(),
+    };
+    let ends = |deed: Vec<Event>, phases| {
+        let events = [vec![submitted(&spec("one", "", &[]), "a", 1, 200, "")], all_rest("", phases), deed].concat();
+        check(&events).is_empty()
+    };
+    assert!(ends(vec![failed(200)], ["held", "failed", "failed"]));
+    assert!(ends(vec![failed(0)], ["held", "failed", "failed"]));
+    assert!(ends(vec![failed(0)], ["successful"; 3]));
+    assert!(!ends(vec![failed(200)], ["held", "failed", "held"]));
+    assert!(!ends(vec![], ["held", "failed", "failed"]));
+}
+
+#[test]
 fn rest() {
     let rule = "what was at rest stays so";
     let change = |change: &dyn Fn(&mut Rest)| {

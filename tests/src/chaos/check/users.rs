@@ -17,7 +17,11 @@ fn what_was_accepted_is_kept(case: &Case, report: Report) {
     let Some(rests) = case.rests.values().next() else { return };
     for submission in case.submissions.iter().filter(|submission| submission.status == 200) {
         let Submission { spec, span, .. } = submission;
-        let version_in = |rest: &Rest| rest.versions.iter().find(|version| version.marker == spec.marker).map(|version| version.version);
+        // who returns to it, or stops it, gives it another number
+        let version_in = |rest: &Rest| {
+            let those = rest.versions.iter().filter(|version| version.marker == spec.marker);
+            those.map(|version| version.version).min()
+        };
         let may_have_lost_it = |rest: &Rest| rest.versions.len() >= VERSIONS_KEPT;
         let listed = || rests.iter().filter(|rest| spec.regions.contains(&rest.region) && !may_have_lost_it(rest));
         let Some(version) = listed().find_map(version_in) else {
