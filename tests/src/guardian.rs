@@ -32,14 +32,15 @@ impl Guardian {
         Guardian::start(script, &[OsStr::new(&pid.to_string()), folder.as_os_str()])
     }
 
-    /// Kills every process that has `folder` in its arguments or its environment, and removes the folder, unless it is dismissed.
+    /// Kills every process that has `folder` in its arguments or its environment, and removes the folder, unless there are histories in it that
+    /// somebody wants to see, or it is dismissed.
     ///
     /// # Panics
     /// The process cannot be started.
     pub fn of_campaign(folder: &Path) -> Guardian {
         let script = "read word; for turn in 1 2 3; do \
             for process in $(grep -lF \"$0\" /proc/[0-9]*/cmdline /proc/[0-9]*/environ | cut -d/ -f3 | sort -u); do \
-            [ $process = $$ ] || kill -9 $process; done; done; [ -n \"$word\" ] || rm -rf \"$0\"";
+            [ $process = $$ ] || kill -9 $process; done; done; [ -n \"$word\" ] || ls \"$0\"/history-* || rm -rf \"$0\"";
         Guardian::start(script, &[folder.as_os_str()])
     }
 

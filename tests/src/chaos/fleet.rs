@@ -15,7 +15,6 @@ use serde_json::Value;
 use super::web;
 use super::wires::{Wires, address_of};
 use super::world::{Conditions, N_AGENTS, N_SERVERS, REGIONS, is_server, name_of, region_of, servers_of};
-use crate::guardian::Guardian;
 
 const HTTP: u16 = 4646;
 const RPC: u16 = 4647;
@@ -43,8 +42,6 @@ struct Agent {
     is_stopped: bool,
     /// How often it was started.
     life: u32,
-    /// Of whatever it leaves when this process is killed; namespaces need nobody for that.
-    guardian: Option<Guardian>,
 }
 
 impl Fleet {
@@ -211,10 +208,7 @@ impl Fleet {
             wires.inside(place, &mut command);
         }
         let process = command.spawn()?;
-        if let Ground::Together = self.ground {
-            agent.guardian = Some(Guardian::of_agent(process.id(), &self.home(place)));
-        }
-        *agent = Agent { process: Some(process), is_stopped: false, life: agent.life + 1, guardian: agent.guardian.take() };
+        *agent = Agent { process: Some(process), is_stopped: false, life: agent.life + 1 };
         Ok(())
     }
 }
