@@ -132,10 +132,15 @@ fn act(place: &Place, job: &str, deed: &Deed) {
         Deed::Replace(submission) => {
             submit(place, submission, true);
         }
-        Deed::Abort { region } => {
-            let body = json!({ "Action": "abort" });
+        Deed::Abort { region } | Deed::Release { region, .. } | Deed::Exclude { region, .. } => {
+            let (action, other) = match deed {
+                Deed::Release { other, .. } => ("release", REGIONS[*other]),
+                Deed::Exclude { other, .. } => ("exclude", REGIONS[*other]),
+                _ => ("abort", ""),
+            };
+            let body = json!({ "Action": action, "Region": other });
             for _ in 0..5 {
-                if ask(*region, "abort", "PUT", &format!("/v1/job/{job}/rollout"), Some(&body)) == 200 {
+                if ask(*region, action, "PUT", &format!("/v1/job/{job}/rollout"), Some(&body)) == 200 {
                     return;
                 }
                 std::thread::sleep(AGAIN_AFTER);

@@ -51,6 +51,16 @@ pub enum Deed {
     Fail {
         region: usize,
     },
+    /// Says in a region that nobody need wait for the other one's turn.
+    Release {
+        region: usize,
+        other: usize,
+    },
+    /// Says in a region that the other one takes no part.
+    Exclude {
+        region: usize,
+        other: usize,
+    },
     /// Lets a region succeed that waits for the others.
     Unblock {
         region: usize,
@@ -145,12 +155,15 @@ impl Story {
 
 fn deed(dice: &mut Dice, spec: &Spec, listed: &[usize]) -> Deed {
     let region = dice.pick(listed);
-    match dice.below(7) {
+    let other = dice.pick(listed);
+    match dice.below(9) {
         0 | 1 => Deed::Pause { region, length: ms(dice, 500, 3000) },
         2 => Deed::Abort { region },
         3 => Deed::Stop { region },
         4 => Deed::Fail { region },
         5 => Deed::Unblock { region },
+        6 => Deed::Release { region, other },
+        7 => Deed::Exclude { region, other },
         _ => {
             let spec = Spec { failing: Vec::new(), ..marked(spec, "three") };
             Deed::Replace(Box::new(Submission { after: Duration::ZERO, origin: region, spec }))
@@ -182,7 +195,12 @@ fn in_slow_motion(dice: &mut Dice, origin: usize) -> [Episode; 2] {
 }
 
 fn length(dice: &mut Dice) -> Duration {
-    if dice.percent(45) { ms(dice, 200, 1500) } else { ms(dice, 1500, 6000) }
+    match dice.below(20) {
+        0..9 => ms(dice, 200, 1500),
+        9..18 => ms(dice, 1500, 6000),
+        // long enough to be taken for dead
+        _ => ms(dice, 6000, 12_000),
+    }
 }
 
 fn fault(dice: &mut Dice) -> Fault {
@@ -220,7 +238,7 @@ mod tests {
 
     use super::*;
 
-    /// The same seed draws the same story; a few hundred of them have everything in them, and every fault ends.
+    /// The same seed draws the same story; a few hundred of them have everything in them.
     #[test]
     fn stories() {
         let stories: Vec<Story> = (0..400).map(Story::draw).collect();
@@ -241,11 +259,10 @@ mod tests {
             for episode in &story.faults {
                 let shown = format!("{:?}", episode.fault);
                 seen.insert(shown.split(['(', ' ']).next().unwrap_or_default().to_owned());
-                assert!(episode.begin + episode.length <= WINDOW, "{episode:?}");
             }
             assert!(spec.failing.iter().all(|region| spec.regions.contains(region)), "{spec:?}");
             assert_eq!(spec.regions.len(), spec.counts.len());
         }
-        assert_eq!(seen.len(), 3 + 3 + 2 + 2 + 2 + 3 + 7 + 12, "{seen:#?}");
+        assert_eq!(seen.len(), 3 + 3 + 2 + 2 + 2 + 3 + 9 + 12, "{seen:#?}");
     }
 }

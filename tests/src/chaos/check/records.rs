@@ -121,10 +121,16 @@ fn one_of_those_on_a_base(case: &Case, report: Report) {
     for claim in case.claims().filter(|claim| !claim.is_in(NOT_ADOPTED)) {
         let base = claim.rollout.base.as_deref();
         let first = *adopted.entry(base).or_insert(claim);
-        // two who stop the same want the same
-        let are_stops = first.rollout.kind == "stop" && claim.rollout.kind == "stop";
-        if first.rollout.id != claim.rollout.id && !are_stops && told.insert(base) {
+        let are_proposals = !is_free(first.rollout, claim.rollout) && !is_free(claim.rollout, first.rollout);
+        if first.rollout.id != claim.rollout.id && are_proposals && told.insert(base) {
             report("two proposals on one base never both commit", format!("base {base:?}: {first}\nand {claim}"));
         }
     }
+}
+
+/// A stop asks nobody: two who stop the same want the same, and whoever takes no part in the other rollout may stop what it has.
+fn is_free(stop: &Seen, other: &Seen) -> bool {
+    let origin = stop.id.split('.').nth(1).unwrap_or_default();
+    let takes_part = other.regions.iter().any(|region| region.region == origin && !region.is_deferred);
+    stop.kind == "stop" && (other.kind == "stop" || !takes_part)
 }

@@ -48,6 +48,10 @@ impl Look<'_> {
             return Ok(());
         }
         let shown = rest.rollout.as_ref().map_or("no rollout", |rollout| rollout.id.as_str());
+        if shown != self.head.id && self.is_overridden(place) {
+            // it was excluded before it adopted
+            return Ok(());
+        }
         if shown != self.head.id {
             return Err(format!("has {shown}, not {}", self.head.id));
         }
@@ -88,6 +92,11 @@ impl Look<'_> {
     fn is_failed_by_person(&self, region: &str) -> bool {
         let is_asked = |deed: &Deed| deed.what == "fail" && deed.region == region && (deed.status == 200 || deed.status == 0);
         self.case.deeds.iter().any(is_asked) && self.own(region).is_some_and(|own| own.phase == "failed" && own.cause_region.is_empty())
+    }
+
+    fn is_overridden(&self, place: &SeenRegion) -> bool {
+        let shown = self.rests.iter().filter_map(|rest| rest.rollout.as_ref()).filter(|shown| shown.id == self.head.id);
+        shown.into_iter().flat_map(|shown| &shown.regions).any(|region| region.region == place.region && region.is_overridden)
     }
 
     fn own(&self, region: &str) -> Option<&Record> {

@@ -164,6 +164,14 @@ fn versions_and_bases() {
     let rules = broken(&with([early(Seen { version: 1, ..second("b=adopted/2", None) })]));
     assert_eq!(rules, ["two proposals on one base never both commit"]);
     assert_eq!(check(&with([early(Seen { version: 1, ..second("b=withdrawn/2", None) })])), []);
+    // a stop needs no vote, but b has voted for the other one, unless it was away
+    let mut other = seen(FIRST, "fail_all", "a=adopted/2 b=adopted/2");
+    let stop = Seen { kind: "stop".to_owned(), base: None, ..seen(SECOND, "fail_all", "b=stopped/3") };
+    let rule = "two proposals on one base never both commit";
+    assert_eq!(broken(&told(&[("a", &other), ("b", &stop)])), [rule]);
+    assert_eq!(check(&told(&[("a", &Seen { kind: "stop".to_owned(), ..other.clone() }), ("b", &stop)])), []);
+    other.regions[1].is_deferred = true;
+    assert_eq!(check(&told(&[("a", &other), ("b", &stop)])), []);
 }
 
 /// Rollouts as regions told them, in this order; nothing was submitted or is at rest.

@@ -33,8 +33,12 @@ fn what_was_accepted_is_kept(case: &Case, report: Report) {
         let rollouts = case.rollouts();
         let of_version = || rollouts.iter().filter(|rollout| rollout.kind == "run" && rollout.version == version);
         for rest in listed().filter(|rest| version_in(rest).is_none()) {
+            let of_rollouts = || case.sights.iter().filter_map(|sight| sight.rollout.as_ref());
+            let is_overridden = of_rollouts()
+                .filter(|rollout| rollout.version == version && rollout.kind == "run")
+                .any(|rollout| rollout.regions.iter().any(|own| own.region == rest.region && own.is_overridden));
             let joins_late = of_version().any(|rollout| rollout.regions.iter().any(|own| own.region == rest.region && own.is_deferred));
-            if !joins_late {
+            if !joins_late && !is_overridden {
                 let evidence = format!("{} was accepted and is version {version}, {} never got it", spec.marker, rest.region);
                 report("what was committed is adopted by all", evidence);
             }
