@@ -145,6 +145,14 @@ impl Fleet {
         None
     }
 
+    /// What became of the packets between them.
+    pub fn traffic(&self) -> Option<String> {
+        match &self.ground {
+            Ground::Apart(wires) => Some(wires.traffic()),
+            Ground::Together => None,
+        }
+    }
+
     pub fn log(&self, place: usize) -> PathBuf {
         self.home(place).join("agent.log")
     }

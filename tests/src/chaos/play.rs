@@ -91,6 +91,9 @@ pub fn campaign(campaign: &Campaign) -> Result<Tally, String> {
             break;
         }
     }
+    if let Some(traffic) = fleet.traffic() {
+        println!("{traffic}");
+    }
     let panics = panics(&fleet);
     tally.violations += panics.len();
     panics.iter().for_each(|violation| println!("VIOLATION {violation}"));

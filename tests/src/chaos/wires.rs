@@ -13,6 +13,7 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,28 @@ const PACKET_MAX: usize = 2048;
 
 pub struct Wires {
     namespaces: Vec<Option<OwnedFd>>,
-    conditions: Arc<Mutex<Arc<Conditions>>>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    conditions: Mutex<Arc<Conditions>>,
+    traffic: Traffic,
+}
+
+/// Packets by what became of them.
+#[derive(Default)]
+struct Traffic {
+    passed: AtomicU64,
+    delayed: AtomicU64,
+    lost: AtomicU64,
+    cut: AtomicU64,
+}
+
+impl Traffic {
+    fn count(of: &AtomicU64) {
+        of.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 pub fn address_of(place: usize) -> Ipv4Addr {
@@ -59,10 +81,10 @@ impl Wires {
             namespaces.push(namespace);
             devices.push(device);
         }
-        let conditions = Arc::new(Mutex::new(Arc::new(Conditions::default())));
-        let shared = Arc::clone(&conditions);
-        std::thread::spawn(move || Switch::new(devices, shared).run());
-        Ok(Wires { namespaces, conditions })
+        let shared = Arc::new(Shared::default());
+        let switch = Switch { devices, shared: Arc::clone(&shared), delayed: BinaryHeap::new(), dice: Dice::new(0) };
+        std::thread::spawn(move || switch.run());
+        Ok(Wires { namespaces, shared })
     }
 
     /// Makes a process start in the namespace of an agent.
@@ -73,7 +95,14 @@ impl Wires {
     }
 
     pub fn set(&self, conditions: &Conditions) {
-        *self.conditions.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(conditions.clone());
+        *self.shared.conditions.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(conditions.clone());
+    }
+
+    /// What became of all packets so far.
+    pub fn traffic(&self) -> String {
+        let Traffic { passed, delayed, lost, cut } = &self.shared.traffic;
+        let [passed, delayed, lost, cut] = [passed, delayed, lost, cut].map(|of| of.load(Ordering::Relaxed));
+        format!("{passed} packets passed, {delayed} were delayed, {lost} lost, {cut} cut off")
     }
 }
 
@@ -132,7 +161,7 @@ fn set_up(namespace: Option<&OwnedFd>, place: usize) -> io::Result<()> {
 
 struct Switch {
     devices: Vec<File>,
-    conditions: Arc<Mutex<Arc<Conditions>>>,
+    shared: Arc<Shared>,
     /// By the time when they arrive.
     delayed: BinaryHeap<Reverse<Delayed>>,
     dice: Dice,
@@ -146,15 +175,11 @@ struct Delayed {
 }
 
 impl Switch {
-    fn new(devices: Vec<File>, conditions: Arc<Mutex<Arc<Conditions>>>) -> Switch {
-        Switch { devices, conditions, delayed: BinaryHeap::new(), dice: Dice::new(0) }
-    }
-
     fn run(mut self) {
         let mut buffer = [0; PACKET_MAX];
         loop {
             let ready = self.wait();
-            let conditions = Arc::clone(&self.conditions.lock().unwrap_or_else(PoisonError::into_inner));
+            let conditions = Arc::clone(&self.shared.conditions.lock().unwrap_or_else(PoisonError::into_inner));
             for from in ready {
                 for _ in 0..BATCH {
                     let Ok(n) = self.devices[from].read(&mut buffer) else { break };
@@ -185,13 +210,19 @@ impl Switch {
         }
         let Some(to) = packet.get(16..20).and_then(place_of) else { return };
         let link = conditions.link(from, to);
-        if link.is_cut || self.dice.percent(link.loss_percent.into()) {
-            return;
+        let traffic = &self.shared.traffic;
+        if link.is_cut {
+            return Traffic::count(&traffic.cut);
+        }
+        if self.dice.percent(link.loss_percent.into()) {
+            return Traffic::count(&traffic.lost);
         }
         if link.delay_ms == 0 && link.jitter_ms == 0 {
             // a full device loses it, as a real one
             let _ = self.devices[to].write(packet);
+            Traffic::count(&traffic.passed);
         } else if self.delayed.len() < DELAYED_MAX {
+            Traffic::count(&traffic.delayed);
             let delay = u64::from(link.delay_ms) + self.dice.between(0, u64::from(link.jitter_ms) + 1);
             let due = Instant::now() + Duration::from_millis(delay);
             self.delayed.push(Reverse(Delayed { due, to, packet: packet.to_owned() }));
