@@ -76,6 +76,17 @@ fn an_interrupted_demo_leaves_no_process_and_no_file_behind() {
 }
 
 #[test]
+fn a_killed_campaign_leaves_no_process_and_no_file_behind() {
+    // SIGKILL, which nobody can answer, while rollouts are played
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut script = start("chaos", &["--rollouts", "3"], folder.path());
+    until("tasks run", || processes_of(folder.path()).into_iter().find(|line| line.contains(" executor ")));
+    killpg(Pid::from_raw(script.id().try_into().expect("a pid")), Signal::SIGKILL).expect("running");
+    script.wait().expect("it ends");
+    until("nothing is left", || (processes_of(folder.path()).is_empty() && files_in(folder.path()).is_empty()).then_some(()));
+}
+
+#[test]
 fn two_clusters_run_side_by_side() {
     // of the same regions; the end of the one is nothing to the other
     let first = Cluster::plan(&["west"], 1, 1).up();

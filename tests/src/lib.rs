@@ -5,6 +5,7 @@
 
 mod agent;
 mod ask;
+pub mod chaos;
 mod cluster;
 mod command;
 mod guardian;
@@ -21,6 +22,7 @@ pub use agent::Agent;
 pub use ask::{ask, ask_within};
 pub use cluster::{Cluster, Guest, Member, Plan};
 pub use command::{Following, Output, steppe_at};
+pub use guardian::Guardian;
 pub use http::{get, put, request, send};
 pub use job::JobFile;
 pub use network::Network;

@@ -60,6 +60,9 @@ pub struct RolloutRegion {
     #[serde(rename = "DeploymentID")]
     pub deployment_id: DeploymentId,
     pub job_version: u64,
+    /// How fresh this is: the larger pair of incarnation and seq, the newer. Equal ones say the same, whoever is asked.
+    pub incarnation: u64,
+    pub seq: u64,
     /// Allocations wanted, placed, healthy.
     pub desired: u32,
     pub placed: u32,

@@ -73,6 +73,8 @@ fn shown_region(rollout: &RolloutView, view: &RolloutRegionView) -> RolloutRegio
         forced: record.forced,
         deployment_id: record.deployment_id,
         job_version: record.job_version,
+        incarnation: record.incarnation,
+        seq: record.seq,
         desired: record.desired,
         placed: record.placed,
         healthy: record.healthy,

@@ -39,7 +39,8 @@ pub struct Open {
 
 impl Region {
     pub fn new(name: &str) -> Self {
-        let mut region = Self { name: name.into(), store: Store::default(), copies: Records::default(), open: None, heard: BTreeMap::new() };
+        let mut region =
+            Self { name: name.into(), store: Store::default(), copies: Records::default(), open: None, heard: BTreeMap::new() };
         region.begin();
         region
     }

@@ -1,0 +1,131 @@
+//! Plays rollouts between real processes while networks and processes fail, and judges what was said: see `process_tests::chaos`.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+use process_tests::chaos::play::{Campaign, Tally, campaign, judge};
+use process_tests::{Guardian, steppe};
+
+const USAGE: &str = "usage: scripts/chaos [--rollouts N] [--from SEED] [--keep]\n       scripts/chaos judge HISTORY";
+
+/// Everything that a campaign starts is in namespaces that end with it. The first process there takes care of those whose parents ended.
+const APART: [&str; 5] = ["--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let number = |text: &str| text.parse::<u64>().ok();
+    let (mut rollouts, mut from) = (10, 0);
+    match words[..] {
+        ["judge", path] => return judged(Path::new(path)),
+        ["inside", place, keep, folder, rollouts, from] => {
+            let (Some(rollouts), Some(from)) = (number(rollouts), number(from)) else { return usage() };
+            let folder = PathBuf::from(folder);
+            return inside(&Campaign { rollouts, from, program: steppe(), folder, is_apart: place == "apart", keeps_all: keep == "keep" });
+        }
+        _ => {}
+    }
+    let keeps_all = words.last() == Some(&"--keep");
+    let mut rest = words.strip_suffix(&["--keep"]).unwrap_or(&words);
+    while let [flag, value, further @ ..] = rest {
+        let Some(value) = number(value) else { return usage() };
+        match *flag {
+            "--rollouts" => rollouts = value,
+            "--from" => from = value,
+            _ => return usage(),
+        }
+        rest = further;
+    }
+    if rest.is_empty() { outside(rollouts, from, keeps_all) } else { usage() }
+}
+
+fn usage() -> ExitCode {
+    eprintln!("{USAGE}");
+    ExitCode::from(2)
+}
+
+/// Starts the campaign where it can do no harm; whatever happens to this process, nothing of it stays.
+fn outside(rollouts: u64, from: u64, keeps_all: bool) -> ExitCode {
+    println!("{rollouts} rollouts from seed {from}");
+    let Ok(folder) = tempfile::Builder::new().prefix("steppe-chaos-").tempdir() else {
+        eprintln!("no folder for temporary files");
+        return ExitCode::from(2);
+    };
+    // the guardian removes it
+    let folder = folder.keep();
+    let mut guardian = Guardian::of_campaign(&folder);
+    let itself = std::env::current_exe().expect("this program");
+    let mut command = match namespaces() {
+        Ok(words) => {
+            let mut command = Command::new("unshare");
+            command.args(words).args(["sh", "-c", "\"$@\" & wait $!", "sh"]).arg(itself).args(["inside", "apart"]);
+            command
+        }
+        Err(problem) => {
+            println!("no network namespaces here ({problem}): networks stay as they are, only processes fail");
+            let mut command = Command::new(itself);
+            command.args(["inside", "together"]);
+            command
+        }
+    };
+    command
+        .arg(if keeps_all { "keep" } else { "forget" })
+        .arg(&folder)
+        .args([rollouts.to_string(), from.to_string()])
+        .env("STEPPE_BIN", steppe())
+        .stdin(Stdio::null());
+    let code = command.status().ok().and_then(|status| status.code()).unwrap_or(2);
+    if keeps_all || code != 0 {
+        println!("kept: {}", folder.display());
+        guardian.dismiss();
+    }
+    ExitCode::from(u8::try_from(code).unwrap_or(2))
+}
+
+/// What `unshare` must be told, after it was tried; why it cannot be.
+fn namespaces() -> Result<Vec<&'static str>, String> {
+    let tried = |words: &[&str]| {
+        let inner = "ip link set lo up && test -w /dev/net/tun";
+        let run = Command::new("unshare").args(words).args(["sh", "-c", inner]).stdin(Stdio::null()).output();
+        match run {
+            Ok(run) if run.status.success() => Ok(()),
+            Ok(run) => Err(String::from_utf8_lossy(&run.stderr).trim().to_owned()),
+            Err(error) => Err(format!("unshare: {error}")),
+        }
+    };
+    let as_root: Vec<&'static str> = ["--map-root-user"].into_iter().chain(APART).collect();
+    match tried(&APART) {
+        Ok(()) => Ok(APART.to_vec()),
+        Err(problem) => tried(&as_root).map(|()| as_root).map_err(|_| problem),
+    }
+}
+
+fn inside(what: &Campaign) -> ExitCode {
+    let tally = match campaign(what) {
+        Ok(tally) => tally,
+        Err(problem) => {
+            println!("the campaign ended: {problem}");
+            return ExitCode::from(2);
+        }
+    };
+    for (outcome, n) in &tally.outcomes {
+        println!("{n:5}  {outcome}");
+    }
+    let Tally { rollouts, observations, violations, .. } = tally;
+    println!("{rollouts} rollouts from {}, {observations} observations, {violations} violations", what.from);
+    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn judged(path: &Path) -> ExitCode {
+    match judge(path) {
+        Ok(violations) if violations.is_empty() => ExitCode::SUCCESS,
+        Ok(violations) => {
+            violations.iter().for_each(|violation| println!("{violation}"));
+            ExitCode::FAILURE
+        }
+        Err(problem) => {
+            eprintln!("{problem}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! The agents as processes.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::web;
+use super::wires::{Wires, address_of};
+use super::world::{Conditions, N_AGENTS, N_SERVERS, REGIONS, is_server, name_of, region_of, servers_of};
+
+const HTTP: u16 = 4646;
+const RPC: u16 = 4647;
+const GOSSIP: u16 = 4648;
+const SOON: Duration = Duration::from_secs(2);
+
+/// Where the agents are.
+pub enum Ground {
+    /// In namespaces of their own.
+    Apart(Wires),
+    /// On the loopback of this machine: networks between them cannot fail.
+    Together,
+}
+
+pub struct Fleet {
+    ground: Ground,
+    program: PathBuf,
+    folder: PathBuf,
+    agents: Mutex<Vec<Agent>>,
+}
+
+#[derive(Default)]
+struct Agent {
+    process: Option<Child>,
+    is_stopped: bool,
+    /// How often it was started.
+    life: u32,
+}
+
+impl Fleet {
+    /// Nobody runs yet.
+    ///
+    /// # Errors
+    /// Their configuration cannot be written.
+    pub fn new(ground: Ground, program: &Path, folder: &Path) -> io::Result<Fleet> {
+        let agents = Mutex::new((0..N_AGENTS).map(|_| Agent::default()).collect());
+        let fleet = Fleet { ground, program: program.to_owned(), folder: folder.to_owned(), agents };
+        for place in 0..N_AGENTS {
+            fs::create_dir_all(fleet.home(place))?;
+            fs::write(fleet.home(place).join("agent.hcl"), fleet.config(place))?;
+        }
+        Ok(fleet)
+    }
+
+    pub fn http(&self, place: usize) -> SocketAddr {
+        SocketAddr::new(self.address(place), HTTP)
+    }
+
+    /// How often an agent was started, and whether it can answer now.
+    pub fn life(&self, place: usize) -> (u32, bool) {
+        let agent = &self.agents()[place];
+        (agent.life, agent.process.is_some() && !agent.is_stopped)
+    }
+
+    /// Makes processes and networks as they shall be; says what changed. What was killed starts again, what was stopped goes on.
+    pub fn set(&self, conditions: &Conditions) -> Vec<String> {
+        if let Ground::Apart(wires) = &self.ground {
+            wires.set(conditions);
+        }
+        let mut changes = Vec::new();
+        for place in 0..N_AGENTS {
+            let mut agents = self.agents();
+            let agent = &mut agents[place];
+            if conditions.is_dead[place] && agent.process.is_some() {
+                agent.kill();
+                changes.push(format!("{} is killed", name_of(place)));
+            } else if !conditions.is_dead[place] && agent.process.is_none() {
+                let said = match self.start(place, agent) {
+                    Ok(()) => "is started".to_owned(),
+                    Err(error) => format!("cannot be started: {error}"),
+                };
+                changes.push(format!("{} {said}", name_of(place)));
+            }
+            if agent.process.is_some() && conditions.is_stopped[place] != agent.is_stopped {
+                agent.is_stopped = conditions.is_stopped[place];
+                agent.signal(if agent.is_stopped { Signal::SIGSTOP } else { Signal::SIGCONT });
+                changes.push(format!("{} is {}", name_of(place), if agent.is_stopped { "stopped" } else { "continued" }));
+            }
+        }
+        changes
+    }
+
+    /// Agents that ended although nobody killed them.
+    pub fn ended(&self) -> Vec<String> {
+        let mut agents = self.agents();
+        let mut ended = Vec::new();
+        for (place, agent) in agents.iter_mut().enumerate() {
+            if let Some(Ok(Some(status))) = agent.process.as_mut().map(Child::try_wait) {
+                ended.push(format!("{} ended with {status}", name_of(place)));
+                agent.process = None;
+            }
+        }
+        ended
+    }
+
+    /// The server that leads a region, by the word of any that answers.
+    pub fn leader(&self, region: usize) -> Option<usize> {
+        servers_of(region).find_map(|server| {
+            if !self.life(server).1 {
+                return None;
+            }
+            let (_, leader) = web::ask("GET", self.http(server), "/v1/status/leader?stale", None, Duration::from_millis(300))?;
+            let address: SocketAddr = leader.as_str()?.parse().ok()?;
+            servers_of(region).find(|place| self.address(*place) == address.ip())
+        })
+    }
+
+    /// Why the agents do not work yet, all of them; `None` when they do.
+    pub fn not_ready(&self) -> Option<String> {
+        let get = |place, path: &str| web::ask("GET", self.http(place), path, None, SOON).map(|(_, body)| body);
+        for server in 0..N_SERVERS {
+            let known = get(server, "/v1/regions");
+            if known.as_ref().and_then(Value::as_array).map(Vec::len) != Some(REGIONS.len()) {
+                return Some(format!("{} knows the regions {known:?}", name_of(server)));
+            }
+        }
+        for (region, name) in REGIONS.iter().enumerate() {
+            let nodes = get(servers_of(region).start, "/v1/nodes");
+            let all = nodes.as_ref().and_then(Value::as_array);
+            if !all.is_some_and(|nodes| nodes.len() == 1 && nodes.iter().all(|node| node["Status"] == "ready")) {
+                return Some(format!("the node of {name} is not ready"));
+            }
+            let peers = get(servers_of(region).start, "/v1/status/peers");
+            if peers.as_ref().and_then(Value::as_array).map(Vec::len) != Some(servers_of(region).len()) {
+                return Some(format!("{name} has the peers {peers:?}"));
+            }
+        }
+        None
+    }
+
+    /// What became of the packets between them.
+    pub fn traffic(&self) -> Option<String> {
+        match &self.ground {
+            Ground::Apart(wires) => Some(wires.traffic()),
+            Ground::Together => None,
+        }
+    }
+
+    pub fn log(&self, place: usize) -> PathBuf {
+        self.home(place).join("agent.log")
+    }
+
+    fn agents(&self) -> MutexGuard<'_, Vec<Agent>> {
+        self.agents.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn home(&self, place: usize) -> PathBuf {
+        self.folder.join(name_of(place))
+    }
+
+    fn address(&self, place: usize) -> IpAddr {
+        match self.ground {
+            Ground::Apart(_) => address_of(place).into(),
+            // several campaigns at once do not meet
+            Ground::Together => {
+                let id = std::process::id().to_be_bytes();
+                Ipv4Addr::new(127, 1 + (id[2] & 63), id[3], u8::try_from(place + 1).unwrap_or(u8::MAX)).into()
+            }
+        }
+    }
+
+    fn config(&self, place: usize) -> String {
+        let region = region_of(place);
+        let all = |places: std::ops::Range<usize>, port: u16| {
+            let of = |place: usize| format!("\"{}\"", SocketAddr::new(self.address(place), port));
+            places.filter(|other| *other != place).map(of).collect::<Vec<_>>().join(", ")
+        };
+        let role = if is_server(place) {
+            format!(
+                "server {{\n  enabled = true\n  bootstrap_expect = {}\n  server_join {{\n    retry_join = [{}]\n    retry_interval = \"1s\"\n  }}\n}}\n",
+                servers_of(region).len(),
+                all(0..N_SERVERS, GOSSIP)
+            )
+        } else {
+            let servers = all(servers_of(region), RPC);
+            format!(
+                "client {{\n  enabled = true\n  servers = [{servers}]\n}}\nplugin \"raw_exec\" {{\n  config {{\n    enabled = true\n  }}\n}}\n"
+            )
+        };
+        format!(
+            "name = \"{}\"\nregion = \"{name}\"\ndatacenter = \"{name}-1\"\ndata_dir = \"{}\"\nbind_addr = \"{}\"\nlog_level = \"INFO\"\n\
+             ports {{\n  http = {HTTP}\n  rpc = {RPC}\n  serf = {GOSSIP}\n}}\n{role}",
+            name_of(place),
+            self.home(place).join("data").display(),
+            self.address(place),
+            name = REGIONS[region],
+        )
+    }
+
+    fn start(&self, place: usize, agent: &mut Agent) -> io::Result<()> {
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log(place))?;
+        let mut command = Command::new(&self.program);
+        command.arg("agent").arg("-config").arg(self.home(place).join("agent.hcl"));
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NOMAD_")) {
+            command.env_remove(name);
+        }
+        if let Ground::Apart(wires) = &self.ground {
+            wires.inside(place, &mut command);
+        }
+        let process = command.spawn()?;
+        *agent = Agent { process: Some(process), is_stopped: false, life: agent.life + 1 };
+        Ok(())
+    }
+}
+
+impl Agent {
+    fn signal(&self, signal: Signal) {
+        let pid = self.process.as_ref().and_then(|process| i32::try_from(process.id()).ok());
+        if let Some(pid) = pid {
+            let _ = kill(Pid::from_raw(pid), signal);
+        }
+    }
+
+    fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        self.is_stopped = false;
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        for agent in self.agents().iter_mut() {
+            agent.kill();
+        }
+    }
+}
+
+/// Asks again and again, with a bound.
+pub fn wait_for(patience: Duration, mut problem: impl FnMut() -> Option<String>) -> Result<(), String> {
+    let end = Instant::now() + patience;
+    while let Some(problem) = problem() {
+        if Instant::now() > end {
+            return Err(problem);
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! A campaign against real processes: three regions of three servers and a client each, networks between them that fail as told, people who
+//! submit, change their minds and stop things, and a judge.
+//!
+//! [`plan`] draws from a seed what happens; [`play`] does it, with [`fleet`] for the processes, [`wires`] for the networks and [`witness`] for
+//! what every server says meanwhile; all of it goes into a [`history`], and [`check`] judges that, knowing nothing but the invariants of
+//! rollouts. Neither looks into an agent: only what is said over HTTP counts. Start reading at [`play::campaign`].
+
+pub mod check;
+mod dice;
+mod fleet;
+pub mod history;
+mod people;
+pub mod plan;
+pub mod play;
+mod web;
+mod wires;
+mod witness;
+pub mod world;
+
+pub use dice::Dice;

@@ -1,0 +1,291 @@
+//! A campaign: rounds of stories that happen at the same time in one long-lived cluster, and a judgement after each.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::check::{self, Case, Violation};
+use super::fleet::{Fleet, Ground, wait_for};
+use super::history::{self, Event, Rest};
+use super::people::{self, Place};
+use super::plan::{Episode, Since, Story, WINDOW};
+use super::wires::Wires;
+use super::witness::{Recorder, Witnesses, rest};
+use super::world::{Conditions, Fault, N_AGENTS, REGIONS, name_of};
+
+/// At the same time: enough for people and faults to meet, few enough for two cores.
+const STORIES: u64 = 10;
+const READY: Duration = Duration::from_secs(90);
+/// Between two looks at what is to go wrong.
+const TICK: Duration = Duration::from_millis(5);
+/// From the end of the last fault until everything is at rest.
+const CALM: Duration = Duration::from_secs(90);
+/// People try for so long after the end of the last fault.
+const PERSISTENCE: Duration = Duration::from_secs(60);
+
+/// What to play, and with what.
+pub struct Campaign {
+    pub rollouts: u64,
+    pub from: u64,
+    pub program: PathBuf,
+    /// Everything is in here; where there are violations, their histories, too.
+    pub folder: PathBuf,
+    /// This process has a network namespace of its own.
+    pub is_apart: bool,
+    /// Histories without violations are kept, too.
+    pub keeps_all: bool,
+}
+
+/// How it went.
+#[derive(Default)]
+pub struct Tally {
+    pub rollouts: u64,
+    pub observations: usize,
+    pub violations: usize,
+    /// How often what was found at rest.
+    pub outcomes: BTreeMap<String, usize>,
+}
+
+/// Plays it; an error is none of the program under test.
+///
+/// # Errors
+/// Agents or networks cannot be set up.
+pub fn campaign(campaign: &Campaign) -> Result<Tally, String> {
+    let ground = match campaign.is_apart {
+        true => Ground::Apart(Wires::lay().map_err(|error| format!("no networks: {error}"))?),
+        false => Ground::Together,
+    };
+    let fleet = Fleet::new(ground, &campaign.program, &campaign.folder).map_err(|error| error.to_string())?;
+    let fleet = Arc::new(fleet);
+    let began = Instant::now();
+    fleet.set(&Conditions::default());
+    wait_for(READY, || fleet.not_ready())?;
+    println!("{N_AGENTS} agents are ready after {:.1} s", began.elapsed().as_secs_f64());
+    let mut tally = Tally::default();
+    let end = campaign.from.saturating_add(campaign.rollouts);
+    let mut first = campaign.from;
+    while first < end {
+        let last = first.saturating_add(STORIES).min(end);
+        let stories: Vec<Story> = (first..last).map(Story::draw).collect();
+        let round = Instant::now();
+        let recorder = Arc::new(Recorder::new(began));
+        let calm = play(&fleet, &recorder, &stories);
+        let events = recorder.take();
+        let mut violations = check::check(&events);
+        violations.extend(fleet.ended().into_iter().map(|what| of_agents("no agent ends by itself", what)));
+        tally.add(&stories, &events, &violations);
+        let seconds = round.elapsed().as_secs_f64();
+        println!("seeds {first}..{}: {seconds:.0} s, at rest {calm:.1} s after the last fault, {} violations", last - 1, violations.len());
+        if campaign.keeps_all || !violations.is_empty() {
+            let path = campaign.folder.join(format!("history-{first}.jsonl"));
+            history::write(&path, &events).map_err(|error| error.to_string())?;
+            violations.iter().for_each(|violation| println!("VIOLATION {violation}"));
+            println!("history: {}", path.display());
+        }
+        first = last;
+        if let Err(problem) = wait_for(READY, || fleet.not_ready()) {
+            tally.violations += 1;
+            println!("the cluster does not recover: {problem}");
+            break;
+        }
+    }
+    if let Some(traffic) = fleet.traffic() {
+        println!("{traffic}");
+    }
+    let panics = panics(&fleet);
+    tally.violations += panics.len();
+    panics.iter().for_each(|violation| println!("VIOLATION {violation}"));
+    Ok(tally)
+}
+
+impl Tally {
+    fn add(&mut self, stories: &[Story], events: &[Event], violations: &[Violation]) {
+        self.rollouts += stories.len() as u64;
+        self.observations += events.iter().filter(|event| matches!(event, Event::Seen(_) | Event::Rest(_))).count();
+        self.violations += violations.len();
+        for (_, rests) in by_job(events) {
+            *self.outcomes.entry(outcome(&rests)).or_default() += 1;
+        }
+    }
+}
+
+fn by_job(events: &[Event]) -> BTreeMap<&str, Vec<&Rest>> {
+    let mut jobs: BTreeMap<&str, Vec<&Rest>> = BTreeMap::new();
+    for event in events {
+        if let Event::Rest(rest) = event
+            && rest.stage == 0
+        {
+            jobs.entry(&rest.job).or_default().push(rest);
+        }
+    }
+    jobs
+}
+
+/// `fail_all: failed failed failed`, in the order of the list.
+fn outcome(rests: &[&Rest]) -> String {
+    let heads = rests.iter().filter_map(|rest| Some((rest, rest.rollout.as_ref()?)));
+    let Some((_, head)) = heads.clone().max_by(|(_, one), (_, two)| check::by_age(&one.id, &two.id)) else { return "nothing".to_owned() };
+    let phase = |name: &str| {
+        let (_, shown) = heads.clone().find(|(rest, shown)| rest.region == name && shown.id == head.id)?;
+        shown.regions.iter().find(|own| own.region == name)?.record.as_ref().map(|record| record.phase.clone())
+    };
+    let phases: Vec<String> = head.regions.iter().map(|region| phase(&region.region).unwrap_or_else(|| "away".to_owned())).collect();
+    let mode = if head.kind == "stop" { "stop" } else { &head.on_failure };
+    format!("{:12}{}", format!("{mode}:"), phases.join(" "))
+}
+
+fn of_agents(rule: &'static str, evidence: String) -> Violation {
+    Violation { rule, job: "agents".to_owned(), evidence }
+}
+
+fn panics(fleet: &Fleet) -> Vec<Violation> {
+    let of = |place: usize| {
+        let log = fs::read_to_string(fleet.log(place)).unwrap_or_default();
+        let lines: Vec<String> = log.lines().filter(|line| line.contains("panicked")).map(str::to_owned).collect();
+        lines.into_iter().map(move |line| of_agents("no agent panics", format!("{}: {line}", name_of(place))))
+    };
+    (0..N_AGENTS).flat_map(of).collect()
+}
+
+/// One round; returns how many seconds after the last fault everything was at rest.
+fn play(fleet: &Arc<Fleet>, recorder: &Arc<Recorder>, stories: &[Story]) -> f64 {
+    let jobs: Vec<String> = stories.iter().map(|story| story.main.spec.job.clone()).collect();
+    let place = Place { fleet: Arc::clone(fleet), recorder: Arc::clone(recorder), until: Instant::now() + WINDOW + PERSISTENCE };
+    let witnesses = Witnesses::of(fleet, recorder, &jobs);
+    let sky = Sky::new(stories);
+    let calm = std::thread::scope(|scope| {
+        let live = |story: &'_ Story| people::live(&place, story, |what| sky.happens(story.seed, what));
+        let people: Vec<_> = stories.iter().map(|story| scope.spawn(move || live(story))).collect();
+        storm(fleet, recorder, &sky);
+        let calm = Instant::now();
+        for person in people {
+            let _ = person.join();
+        }
+        come_to_rest(fleet, recorder, 0, &jobs, calm + CALM);
+        calm.elapsed().as_secs_f64()
+    });
+    for job in &jobs {
+        people::stop(&place, job);
+    }
+    come_to_rest(fleet, recorder, 1, &jobs, Instant::now() + CALM);
+    drop(witnesses);
+    calm
+}
+
+/// All that is to go wrong in a round.
+struct Sky {
+    began: Instant,
+    clouds: Mutex<Vec<Cloud>>,
+}
+
+struct Cloud {
+    seed: u64,
+    episode: Episode,
+    /// Since the beginning of the round; none as long as nobody knows.
+    begin: Option<Duration>,
+    is_here: bool,
+}
+
+impl Sky {
+    fn new(stories: &[Story]) -> Sky {
+        let cloud = |seed, episode: &Episode| {
+            let begin = (episode.since == Since::Round).then_some(episode.begin);
+            Cloud { seed, episode: episode.clone(), begin, is_here: false }
+        };
+        let of = |story: &'_ Story| story.faults.iter().map(|episode| cloud(story.seed, episode)).collect::<Vec<_>>();
+        Sky { began: Instant::now(), clouds: Mutex::new(stories.iter().flat_map(of).collect()) }
+    }
+
+    fn clouds(&self) -> MutexGuard<'_, Vec<Cloud>> {
+        self.clouds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn happens(&self, seed: u64, what: Since) {
+        for cloud in self.clouds().iter_mut().filter(|cloud| cloud.seed == seed && cloud.episode.since == what) {
+            cloud.begin = Some(self.began.elapsed() + cloud.episode.begin);
+        }
+    }
+}
+
+/// Lets everything go wrong that shall, and heals it at the end.
+fn storm(fleet: &Fleet, recorder: &Recorder, sky: &Sky) {
+    loop {
+        let now = sky.began.elapsed();
+        let mut clouds = sky.clouds();
+        let mut has_changed = false;
+        for cloud in clouds.iter_mut() {
+            let is_here = cloud.begin.is_some_and(|begin| begin <= now && now < begin + cloud.episode.length) && now < WINDOW;
+            if is_here && !cloud.is_here {
+                recorder.weather(format!("seed {}: begins: {:?}", cloud.seed, cloud.episode.fault));
+                cloud.episode.fault = found_out(fleet, &cloud.episode.fault);
+            } else if !is_here && cloud.is_here {
+                recorder.weather(format!("seed {}: ends: {:?}", cloud.seed, cloud.episode.fault));
+            }
+            has_changed |= is_here != cloud.is_here;
+            cloud.is_here = is_here;
+        }
+        if has_changed {
+            let faults = clouds.iter().filter(|cloud| cloud.is_here).map(|cloud| &cloud.episode.fault);
+            fleet.set(&Conditions::of(faults)).into_iter().for_each(|change| recorder.weather(change));
+        }
+        let is_over = |cloud: &Cloud| cloud.begin.is_some_and(|begin| begin + cloud.episode.length <= now);
+        if now >= WINDOW || clouds.iter().all(is_over) {
+            recorder.weather("everything is healed".to_owned());
+            return;
+        }
+        drop(clouds);
+        std::thread::sleep(TICK);
+    }
+}
+
+/// Who the leader is, where it matters.
+fn found_out(fleet: &Fleet, fault: &Fault) -> Fault {
+    let leader = |region: usize| fleet.leader(region).map(|leader| vec![leader]);
+    match fault {
+        Fault::LeaderKilled(region) => leader(*region).map(Fault::Killed),
+        Fault::LeaderStopped(region) => leader(*region).map(Fault::Stopped),
+        _ => None,
+    }
+    .unwrap_or_else(|| fault.clone())
+}
+
+/// Waits until every job is where it must end; writes down what every region then has of it, and what is missing where it is not.
+fn come_to_rest(fleet: &Fleet, recorder: &Recorder, stage: u32, jobs: &[String], until: Instant) {
+    let mut open = jobs.to_vec();
+    loop {
+        open.retain(|job| {
+            let rests: Vec<Rest> = (0..REGIONS.len()).filter_map(|region| rest(fleet, recorder, stage, job, region)).collect();
+            let mut why: Vec<String> = Vec::new();
+            if rests.len() < REGIONS.len() {
+                why.push("some region does not answer".to_owned());
+            } else {
+                let mut case = Case::new(job);
+                recorder.deeds_on(job).iter().for_each(|event| case.add(event));
+                why.extend(check::unrest(&case, &rests));
+            }
+            let is_late = Instant::now() > until;
+            if is_late && !why.is_empty() {
+                recorder.add(Event::Restless { job: job.clone(), at: recorder.now(), why: why.clone() });
+            }
+            let is_over = why.is_empty() || is_late;
+            if is_over {
+                rests.into_iter().for_each(|rest| recorder.add(Event::Rest(rest)));
+            }
+            !is_over
+        });
+        if open.is_empty() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(300));
+    }
+}
+
+/// Judges a history that was kept.
+///
+/// # Errors
+/// It cannot be read.
+pub fn judge(path: &Path) -> Result<Vec<Violation>, String> {
+    history::read(path).map(|events| check::check(&events)).map_err(|error| format!("{}: {error}", path.display()))
+}
