@@ -65,6 +65,11 @@ pub fn from_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
     options().with_limit(body.len() as u64).deserialize(body).map_err(Error::Decode)
 }
 
+/// As [`from_body`], of a shape that newer programs only append to: what follows is skipped.
+pub fn from_longer_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    options().with_limit(body.len() as u64).allow_trailing_bytes().deserialize(body).map_err(Error::Decode)
+}
+
 /// Wraps bytes that are already encoded.
 pub fn wrap(kind: Kind, version: u16, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEADER + body.len());

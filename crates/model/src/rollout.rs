@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::codec;
 use crate::{DeploymentId, Job, JobId, JobKey, MultiregionStrategy, Namespace, Phase, RegionName, RolloutKind, Uuid};
 
 /// One Raft cluster. Two clusters with one name and different uuids refuse each other.
@@ -183,6 +184,29 @@ pub struct RegionRecord {
 }
 
 impl RegionRecord {
+    /// Version of the bytes of a record. A newer one only appends fields.
+    pub const VERSION: u16 = 1;
+
+    /// The bytes that are published.
+    ///
+    /// # Errors
+    ///
+    /// It has no bytes: a text is longer than memory.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, codec::Error> {
+        codec::encode(codec::Kind::GossipRecord, Self::VERSION, self)
+    }
+
+    /// Reads what a server of any version published: fields that are not known here are skipped.
+    ///
+    /// # Errors
+    ///
+    /// It is damaged, or of a phase that is not known here. Then the region counts as one of which nothing new was heard, which enables
+    /// nothing.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, codec::Error> {
+        let (_, body) = codec::unwrap(codec::Kind::GossipRecord, u16::MAX, bytes)?;
+        codec::from_longer_body(body)
+    }
+
     /// Newest wins.
     pub fn freshness(&self) -> (u64, u64) {
         (self.incarnation, self.seq)
@@ -209,4 +233,52 @@ pub struct Witnessed {
     pub forced: bool,
     pub cause_region: RegionName,
     pub overrides: Overrides,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> RegionRecord {
+        RegionRecord {
+            rollout: RolloutId { lamport: 3, origin: "west".into(), uuid: Uuid::from_u128(5) },
+            namespace: "default".into(),
+            job_id: "web".into(),
+            region: RegionId { name: "east".into(), cluster: Uuid::from_u128(6) },
+            phase: Phase::Running,
+            cause: "why".to_owned(),
+            cause_region: "west".into(),
+            forced: false,
+            overrides: OverrideBits::default(),
+            has_deferred: false,
+            deployment_id: DeploymentId::NIL,
+            job_version: 4,
+            incarnation: 1,
+            seq: 70,
+            desired: 3,
+            placed: 2,
+            healthy: 1,
+        }
+    }
+
+    /// A server of a later version says more: what is known here is read all the same. A phase that is not known here is not guessed.
+    #[test]
+    fn records_of_other_versions() {
+        let record = record();
+        let bytes = record.to_bytes().unwrap();
+        assert_eq!(RegionRecord::from_bytes(&bytes).unwrap(), record);
+        let body = codec::to_body(&record).unwrap();
+        let longer = codec::wrap(codec::Kind::GossipRecord, RegionRecord::VERSION + 1, &[&body[..], b"and more"].concat());
+        assert_eq!(RegionRecord::from_bytes(&longer).unwrap(), record);
+        for length in 0..body.len() {
+            let shorter = codec::wrap(codec::Kind::GossipRecord, RegionRecord::VERSION, &body[..length]);
+            assert!(RegionRecord::from_bytes(&shorter).is_err(), "{length}");
+        }
+        // Two records that differ in nothing but the phase show where it stands.
+        let other = codec::to_body(&RegionRecord { phase: Phase::Blocked, ..record }).unwrap();
+        let at = body.iter().zip(&other).position(|(one, other)| one != other).unwrap();
+        let mut unknown = body;
+        unknown[at] = 200;
+        assert!(RegionRecord::from_bytes(&codec::wrap(codec::Kind::GossipRecord, RegionRecord::VERSION + 1, &unknown)).is_err());
+    }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use gossip::{Gossip, Input, Member, MemberMeta, Memory, Output, Record, SyncRequest, SyncResponse};
-use model::codec::{self, Kind};
+
 use model::{RegionName, RegionRecord};
 use multiregion::Records;
 use raftstore::Replica;
@@ -24,8 +24,6 @@ use tracing::{debug, error, info, warn};
 
 use crate::founding::Founding;
 
-/// Version of the bytes of a record's body.
-const RECORD_VERSION: u16 = 1;
 /// A sync that takes longer has failed.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
 /// Syncs answered at once; more are turned away, they are repeated anyway.
@@ -489,7 +487,7 @@ impl Shell {
 
     /// Whether it is said, now or before.
     fn publish(&mut self, now: Duration, record: &RegionRecord) -> bool {
-        let body = match codec::encode(Kind::GossipRecord, RECORD_VERSION, record) {
+        let body = match record.to_bytes() {
             Ok(body) => body,
             Err(error) => {
                 warn!(%error, "a rollout record cannot be encoded");
@@ -555,7 +553,7 @@ impl Shell {
         if record.author.name == self.own {
             return;
         }
-        let record: RegionRecord = match codec::decode(Kind::GossipRecord, RECORD_VERSION, &record.body) {
+        let record = match RegionRecord::from_bytes(&record.body) {
             Ok(record) => record,
             Err(error) => return warn!(author = %record.author.name, %error, "a record cannot be read"),
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
+use gossip::Member;
 use model::{
     Job, JobKey, OverrideBits, Overrides, Phase, RegionName, RegionRecord, Rollout, RolloutHeader, RolloutId, RolloutKind, Testimony, Uuid,
 };
@@ -29,6 +30,8 @@ const SUBMISSION_TIMEOUT: Duration = Duration::from_secs(28);
 const WINNER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Numbers above are nonsense, and would leave none for those that come after.
 const NUMBER_MAX: u64 = u64::MAX / 2;
+/// Servers of this feature level and above know all that a rollout needs.
+const ROLLOUTS_SINCE: u32 = 1;
 /// Regions that voted for a younger proposal are asked again after this time: they hear of its withdrawal by gossip.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
@@ -211,6 +214,9 @@ async fn ask_all(core: &Arc<Core>, job: &Arc<Job>) -> Answers {
 }
 
 async fn ask_one(core: &Arc<Core>, region: &RegionName, job: &Arc<Job>) -> Result<Answer, String> {
+    if let Some(older) = too_old(&core.pool.members(), region) {
+        return Ok(Answer { refusal: older, ..Answer::default() });
+    }
     if *region == core.region {
         return Ok(prepare(core, job));
     }
@@ -218,6 +224,14 @@ async fn ask_one(core: &Arc<Core>, region: &RegionName, job: &Arc<Job>) -> Resul
         RolloutReply::Prepared((prepared, head_regions)) => Ok(from_wire(prepared, head_regions)),
         _ => Err("an answer of another kind".to_owned()),
     }
+}
+
+/// Why a region cannot take part: any of its servers may have to lead it, and is too old to know what a rollout needs.
+fn too_old(members: &[Member], region: &RegionName) -> Option<String> {
+    let is_old =
+        |member: &&Member| member.meta.region == *region && member.status.is_active() && member.meta.feature_level < ROLLOUTS_SINCE;
+    let names: Vec<String> = members.iter().filter(is_old).map(Member::full_name).collect();
+    (!names.is_empty()).then(|| format!("{} cannot take part in rollouts of this version: update it first", names.join(", ")))
 }
 
 // ---- submit
@@ -564,4 +578,30 @@ pub async fn assert(core: &Core, key: &JobKey, overrides: Overrides) -> Result<W
     };
     let applied = core.execute(command).await?;
     Ok(WriteReply { index: applied.index, value: WriteValue::Done })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gossip::Status;
+
+    /// One old server that is there keeps its region out, and is named; one that is gone does not, nor do those of other regions.
+    #[test]
+    fn old_servers() {
+        let server = |id, region: &str, level, status| {
+            let mut member = crate::members::tests::server(id, &format!("server-{id}"), status);
+            member.meta.region = region.into();
+            member.meta.feature_level = level;
+            member
+        };
+        let pool = [
+            server(1, "west", 1, Status::Alive),
+            server(2, "west", 0, Status::Failed),
+            server(3, "east", 7, Status::Alive),
+            server(4, "east", 0, Status::Alive),
+        ];
+        assert_eq!(too_old(&pool, &"west".into()), None);
+        let words = too_old(&pool, &"east".into()).expect("one is too old");
+        assert!(words.starts_with("server-4.east cannot take part"), "{words}");
+    }
 }
