@@ -23,5 +23,5 @@ mod words;
 
 pub use interpolate::{effective_job, new_deployment, source_view, spec_hash};
 pub use record::{Records, own_record, own_records, own_seq};
-pub use step::{Rule, Step, abandoned, adopt, learn, missing, step, step_by};
+pub use step::{Rule, Step, abandoned, adopt, concerns, learn, missing, step, step_by};
 pub use words::waiting_for;

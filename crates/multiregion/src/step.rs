@@ -1,11 +1,12 @@
 //! The guards applied to every rollout that this region takes part in.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
-    EvalStatus, EvalTrigger, Evaluation, IdSource, Job, JobKey, Overrides, Phase, RegionName, RegionRecord, Rollout, RolloutHeader,
-    RolloutId, RolloutKind,
+    EvalStatus, EvalTrigger, Evaluation, IdSource, Job, JobKey, Overrides, Phase, RegionName, Rollout, RolloutHeader, RolloutId,
+    RolloutKind,
 };
 use state::{Adoption, Command, PhaseChange, Store};
 
@@ -58,27 +59,31 @@ pub fn step_by(rule: Rule, view: &Store, records: &Records, now: i64, ids: &mut 
     step
 }
 
-/// Rollouts that this region must learn of, and a region that can tell: to be fetched there and given to [`learn`]. They came while it was
-/// away, and nobody waited for it: stops, which have no barrier, and rollouts that were decided without it because the job said so. Other
-/// rollouts need no such care, because nobody commits one without this region's vote.
-pub fn missing(view: &Store, records: &Records) -> Vec<(RolloutId, RegionName)> {
-    let mut newest: BTreeMap<(JobKey, RolloutKind), &RegionRecord> = BTreeMap::new();
+/// Rollouts that this region may have to learn of, and a region that can tell: to be fetched there and given to [`learn`], of each list only up to
+/// the first that [`concerns`] this region. A list is about one job, newest first. They came while this region was away, and nobody waited for it:
+/// stops, which have no barrier, and rollouts that were decided without it because the job said so. Other rollouts need no such care, because
+/// nobody commits one without this region's vote.
+pub fn missing(view: &Store, records: &Records) -> Vec<Vec<(RolloutId, RegionName)>> {
+    let mut missing: BTreeMap<(JobKey, bool), BTreeMap<Reverse<&RolloutId>, &RegionName>> = BTreeMap::new();
     for record in records.all().filter(|record| record.phase == Phase::Stopped || record.has_deferred && record.phase.is_adopted()) {
         let key = JobKey { namespace: record.namespace.clone(), id: record.job_id.clone() };
-        let kind = if record.phase == Phase::Stopped { RolloutKind::Stop } else { RolloutKind::Run };
+        let is_stop = record.phase == Phase::Stopped;
         let head = view.rollout_head(&key);
         let is_behind = head.is_none_or(|head| head.header.id < record.rollout);
         // Where the job never was there is nothing to stop, and twice is not needed.
-        let is_wanted = kind == RolloutKind::Run || head.is_some_and(|head| head.header.kind == RolloutKind::Run);
-        if view.rollout(&record.rollout).is_some() || !is_behind || !is_wanted {
-            continue;
-        }
-        let newest = newest.entry((key, kind)).or_insert(record);
-        if newest.rollout < record.rollout {
-            *newest = record;
+        let is_wanted = !is_stop || head.is_some_and(|head| head.header.kind == RolloutKind::Run);
+        if view.rollout(&record.rollout).is_none() && is_behind && is_wanted {
+            missing.entry((key, is_stop)).or_default().entry(Reverse(&record.rollout)).or_insert(&record.region.name);
         }
     }
-    newest.into_values().map(|record| (record.rollout.clone(), record.region.name.clone())).collect()
+    let places =
+        |list: BTreeMap<Reverse<&RolloutId>, &RegionName>| list.into_iter().map(|(id, region)| (id.0.clone(), region.clone())).collect();
+    missing.into_values().map(places).collect()
+}
+
+/// Whether a rollout that was decided without this region says what becomes of the job here: then older ones say nothing any more.
+pub fn concerns(view: &Store, header: &RolloutHeader) -> bool {
+    header.everybody().any(|region| *region == view.identity().region)
 }
 
 /// What to do with a rollout that was fetched from another region, when it concerns this one and its time has come.

@@ -310,7 +310,7 @@ fn unreachable_regions() {
     };
     tell(&mut records, &west);
     let (header, source) = (Arc::new(header), Arc::new(both));
-    assert_eq!(multiregion::missing(&east.0, &records), [(header.id.clone(), RegionName::from("west"))]);
+    assert_eq!(multiregion::missing(&east.0, &records), [[(header.id.clone(), RegionName::from("west"))]]);
     assert_eq!(multiregion::learn(&east.0, &records, &header, Some(&source), 9), None, "west is not through with it");
     west.walk(&[Phase::Running, Phase::Blocked, Phase::Unblocking, Phase::Successful]);
     tell(&mut records, &west);
@@ -322,7 +322,7 @@ fn unreachable_regions() {
     }
     let head = east.0.rollout_head(&key()).expect("a head");
     assert_eq!((&head.header.id, head.phase), (&header.id, Phase::Running));
-    assert_eq!(multiregion::missing(&east.0, &records), []);
+    assert!(multiregion::missing(&east.0, &records).is_empty());
 }
 
 /// What a later rollout says counts, not one that a region missed before it.
@@ -342,6 +342,41 @@ fn a_late_region_joins_the_last_rollout_only() {
     multiregion::own_records(&west.0).into_iter().for_each(|record| _ = records.put(record));
     assert_eq!(multiregion::learn(&east.0, &records, &Arc::new(header), Some(&Arc::new(both)), 9), None);
     assert!(multiregion::learn(&east.0, &records, &Arc::new(stop), None, 9).is_some());
+}
+
+/// A rollout that leaves a region out while it is away reaches it also when a later one, which has nothing to do with it, was decided without yet
+/// another region.
+#[test]
+fn a_region_that_was_left_out_learns_so_behind_a_rollout_of_others() {
+    let (mut west, mut north, east) = (Region::new("west"), Region::new("north"), finished().1);
+    let silent = |name: &str| (RegionName::from(name), Err("No path to region".to_owned()));
+    let own = |region: &Region, job: &Job| (region.0.identity().region.clone(), Ok(region.answer(job)));
+    let first = job("one", &["west", "north", "east"]);
+    let head = proposed(submit(&[&west, &north, &Region::new("east")], &first));
+    west.adopt(&head, &first);
+    north.adopt(&head, &first);
+    let without_east = deferring("two", &["west", "north"]);
+    let answers = vec![own(&west, &without_east), own(&north, &without_east), silent("east")];
+    let second = proposed(decide(&without_east, &"west".into(), &answers, Uuid::from_u128(5), "", 0));
+    assert_eq!((&second.dropped[..], &second.deferred[..]), (&["east".into()][..], &["east".into()][..]));
+    west.adopt(&second, &without_east);
+    north.adopt(&second, &without_east);
+    west.walk(&[Phase::Running, Phase::Blocked]);
+    let third = deferring("three", &["west", "north"]);
+    let answers = vec![own(&west, &third), silent("north")];
+    let third_header = proposed(decide(&third, &"west".into(), &answers, Uuid::from_u128(6), "", 0));
+    assert!(!third_header.everybody().any(|region| region.as_str() == "east"), "{third_header:?}");
+    west.adopt(&third_header, &third);
+    let mut records = multiregion::Records::default();
+    for record in [&west, &north].into_iter().flat_map(|region| multiregion::own_records(&region.0)) {
+        records.put(record);
+    }
+    let lists = multiregion::missing(&east.0, &records);
+    let ids: Vec<&RolloutId> = lists.iter().flatten().map(|(id, _)| id).collect();
+    assert_eq!(ids, [&third_header.id, &second.id]);
+    assert!(!multiregion::concerns(&east.0, &third_header) && multiregion::concerns(&east.0, &second));
+    let learned = multiregion::learn(&east.0, &records, &Arc::new(second), Some(&Arc::new(without_east)), 9);
+    assert!(learned.is_some(), "it is left out");
 }
 
 /// A region that was away and gave the version's number to something of its own does not ask for the rollout again and again: it cannot have it.
@@ -470,7 +505,7 @@ fn a_stop_reaches_who_was_away() {
     for record in multiregion::own_records(&west.0) {
         records.put(record);
     }
-    assert_eq!(multiregion::missing(&east.0, &records), [(header.id.clone(), RegionName::from("west"))]);
+    assert_eq!(multiregion::missing(&east.0, &records), [[(header.id.clone(), RegionName::from("west"))]]);
     let command = multiregion::learn(&east.0, &records, &header, None, 9).expect("it concerns the east");
     assert_eq!(east.apply(&command), Outcome::Done);
     let step = multiregion::step(&east.0, &records, 9, &mut IdSource::new(1));
@@ -478,9 +513,9 @@ fn a_stop_reaches_who_was_away() {
         east.apply(command);
     }
     assert!(east.0.job(&key()).is_some_and(|job| job.stop));
-    assert_eq!(multiregion::missing(&east.0, &records), []);
+    assert!(multiregion::missing(&east.0, &records).is_empty());
     assert_eq!(multiregion::learn(&east.0, &records, &header, None, 9), None, "known by now");
-    assert_eq!(multiregion::missing(&Region::new("north").0, &records), [], "a region that never had the job");
+    assert!(multiregion::missing(&Region::new("north").0, &records).is_empty(), "a region that never had the job");
 }
 
 /// A job without deployments (batch) that is stopped here ends its rollout here: there is no deployment whose end could tell.

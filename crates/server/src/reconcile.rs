@@ -160,19 +160,25 @@ pub async fn catch_up(core: Arc<Core>) {
         }
         let mut commands = Vec::new();
         let missing = multiregion::missing(&core.view(), &core.pool.records());
-        fetched.retain(|id, _| missing.iter().any(|(missing, _)| missing == id));
-        for (id, region) in missing {
-            if !fetched.contains_key(&id) {
-                match rollout::fetch(&core, &region, id.clone()).await {
-                    Ok(Some(found)) => _ = fetched.insert(id.clone(), found),
-                    Ok(None) => debug!(rollout = %id, from = %region, "the rollout is no longer known there"),
-                    Err(problem) => debug!(rollout = %id, from = %region, %problem, "a rollout is not fetched yet"),
+        fetched.retain(|id, _| missing.iter().flatten().any(|(missing, _)| missing == id));
+        for list in missing {
+            for (id, region) in list {
+                if !fetched.contains_key(&id) {
+                    match rollout::fetch(&core, &region, id.clone()).await {
+                        Ok(Some(found)) => _ = fetched.insert(id.clone(), found),
+                        Ok(None) => debug!(rollout = %id, from = %region, "the rollout is no longer known there"),
+                        Err(problem) => debug!(rollout = %id, from = %region, %problem, "a rollout is not fetched yet"),
+                    }
                 }
-            }
-            let Some((header, source)) = fetched.get(&id) else { continue };
-            if let Some(command) = multiregion::learn(&core.view(), &core.pool.records(), header, source.as_ref(), now()) {
-                info!(rollout = %id, from = %region, "learned of a rollout that came while this region was away");
-                commands.push(command);
+                // One that is not known may be the one that counts.
+                let Some((header, source)) = fetched.get(&id) else { break };
+                if let Some(command) = multiregion::learn(&core.view(), &core.pool.records(), header, source.as_ref(), now()) {
+                    info!(rollout = %id, from = %region, "learned of a rollout that came while this region was away");
+                    commands.push(command);
+                }
+                if multiregion::concerns(&core.view(), header) {
+                    break;
+                }
             }
         }
         commands.extend(forgotten(&core).await);

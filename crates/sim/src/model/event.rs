@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Phase, RegionName, RegionRecord, RolloutId, Uuid};
+use model::{Phase, RegionName, RegionRecord, Rollout, RolloutId, Uuid};
 use multiregion::submission::{self, Decision, Verdict, Vote};
 use state::{Command, Outcome};
 
@@ -223,18 +223,25 @@ fn hearing(protocol: &Protocol, world: &World, at: usize, region: &Region, event
             }
         }
     }
-    for (rollout, name) in missing(protocol, region) {
-        let Some(from) = world.position(&name) else { continue };
-        // Fetched again and again; here only when it is of use.
-        let command = learn(world, at, from, &rollout);
-        let is_taken = |command| region.clone().apply(&command) == Outcome::Done;
-        if command.is_some_and(is_taken) {
-            events.push(Event::Fetch { at, from, rollout });
+    for list in missing(protocol, region) {
+        for (rollout, name) in list {
+            let Some(from) = world.position(&name) else { break };
+            // Fetched again and again; here only when it is of use.
+            let command = learn(world, at, from, &rollout);
+            let is_taken = |command| region.clone().apply(&command) == Outcome::Done;
+            let concerns = |known: &Arc<Rollout>| multiregion::concerns(&region.store, &known.header);
+            let counts = world.regions[from].store.rollout(&rollout).is_none_or(concerns);
+            if command.is_some_and(is_taken) {
+                events.push(Event::Fetch { at, from, rollout });
+            }
+            if counts {
+                break;
+            }
         }
     }
 }
 
-fn missing(protocol: &Protocol, region: &Region) -> Vec<(RolloutId, RegionName)> {
+fn missing(protocol: &Protocol, region: &Region) -> Vec<Vec<(RolloutId, RegionName)>> {
     let looks = protocol.flaw != Some(Flaw::IgnoresStops);
     if looks { multiregion::missing(&region.store, &region.copies) } else { Vec::new() }
 }
@@ -255,12 +262,12 @@ pub fn happen(protocol: &Protocol, world: &mut World, event: &Event) {
         }
         Event::Propose { at } => propose(world, *at),
         Event::Vote { at, by } => {
-            let vote = vote(world, *at, *by);
+            let vote = vote(protocol, world, *at, *by);
             put_vote(world, *at, *by, vote);
         }
         Event::LoseVote { at, by } => {
             world.left.lost_votes -= 1;
-            vote(world, *at, *by);
+            vote(protocol, world, *at, *by);
             put_vote(world, *at, *by, Vote::Silent("no answer".to_owned()));
         }
         Event::Decide { at } => decide(protocol, world, *at, true),
@@ -354,14 +361,31 @@ fn propose(world: &mut World, at: usize) {
     }
 }
 
-fn vote(world: &mut World, at: usize, by: usize) -> Vote {
+fn vote(protocol: &Protocol, world: &mut World, at: usize, by: usize) -> Vote {
     let Some(command) = world.regions[at].open.as_ref().map(stage) else { return Vote::Yes };
-    match world.apply(by, &command) {
+    let outcome = match protocol.flaw {
+        Some(Flaw::StartsBesideTheStaged) => start_and_vote(world, by, &command),
+        _ => world.apply(by, &command),
+    };
+    match outcome {
         Outcome::Busy { winner } => Vote::Busy(winner),
         Outcome::MovedOn { winner } => Vote::MovedOn(winner),
         Outcome::Refused(reason) => Vote::No(reason),
         Outcome::Done | Outcome::Registered { .. } => Vote::Yes,
     }
+}
+
+/// In one step, as if the start had been decided before and came after.
+fn start_and_vote(world: &mut World, by: usize, vote: &Command) -> Outcome {
+    let before = world.regions[by].store.clone();
+    let starts = |command: &Command| matches!(command, Command::SetRolloutPhase(change) if change.to == Phase::Running);
+    if let Some(start) = world.regions[by].wishes(None).into_iter().find(starts) {
+        world.regions[by].apply(&start);
+    }
+    let outcome = world.regions[by].apply(vote);
+    world.regions[by].settle();
+    world.look_back(by, &before);
+    outcome
 }
 
 fn put_vote(world: &mut World, at: usize, by: usize, vote: Vote) {

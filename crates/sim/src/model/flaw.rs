@@ -19,7 +19,7 @@ pub enum Flaw {
     FailuresSpread,
     /// A peer gives up its vote when it has heard nothing of the origin.
     GivesUpVotes,
-    /// What is staged does not keep the present rollout from starting.
+    /// A start that was decided before the vote for a newer rollout counts after it.
     StartsBesideTheStaged,
     /// The origin takes every answer for a vote.
     TakesNoForYes,
@@ -49,7 +49,6 @@ impl Flaw {
             Some(Self::FailuresStay) => failures_stay,
             Some(Self::FailuresSpread) => failures_spread,
             Some(Self::GivesUpVotes) => gives_up_votes,
-            Some(Self::StartsBesideTheStaged) => starts_beside_the_staged,
             _ => guard::next,
         }
     }
@@ -124,15 +123,4 @@ fn gives_up_votes(
     let is_peer = header.id.origin != *me;
     let gives_up = own == Phase::Voted && is_peer && !phases.contains_key(&header.id.origin);
     if gives_up { Some(Move::Withdraw) } else { guard::next(header, me, own, phases, overrides, local) }
-}
-
-fn starts_beside_the_staged(
-    header: &RolloutHeader,
-    me: &RegionName,
-    own: Phase,
-    phases: &Phases,
-    overrides: &Overrides,
-    local: Local,
-) -> Option<Move> {
-    guard::next(header, me, own, phases, overrides, Local { newer_staged: false, ..local })
 }

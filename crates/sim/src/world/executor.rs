@@ -55,6 +55,13 @@ impl Sim {
         act(&mut self.0.borrow_mut())
     }
 
+    /// For what is done at the end of a task, which may also come when a violation ends the run.
+    pub fn try_with(&self, act: impl FnOnce(&mut World)) {
+        if let Ok(mut world) = self.0.try_borrow_mut() {
+            act(&mut world);
+        }
+    }
+
     pub fn spawn(&self, owner: Owner, task: impl Future<Output = ()> + 'static) {
         self.with(|world| world.spawned.push((owner, Box::pin(task))));
     }

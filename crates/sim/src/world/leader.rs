@@ -144,21 +144,27 @@ async fn catch_up(sim: Sim, at: usize) {
             let server = &world.servers[at];
             if ignores { Vec::new() } else { multiregion::missing(&server.store, &server.records) }
         });
-        fetched.retain(|id, _| missing.iter().any(|(missing, _)| missing == id));
-        for (id, region) in missing {
-            if !fetched.contains_key(&id)
-                && let Ok(Some(found)) = fetch(&sim, at, &region, &id).await
-            {
-                fetched.insert(id.clone(), found);
-            }
-            let Some((header, source)) = fetched.get(&id) else { continue };
-            sim.with(|world| {
-                let (server, now) = (&world.servers[at], world.unix());
-                if let Some(command) = multiregion::learn(&server.store, &server.records, header, source.as_ref(), now) {
-                    world.told.learned += 1;
-                    commands.push(command);
+        fetched.retain(|id, _| missing.iter().flatten().any(|(missing, _)| missing == id));
+        for list in missing {
+            for (id, region) in list {
+                if !fetched.contains_key(&id)
+                    && let Ok(Some(found)) = fetch(&sim, at, &region, &id).await
+                {
+                    fetched.insert(id.clone(), found);
                 }
-            });
+                let Some((header, source)) = fetched.get(&id) else { break };
+                let counts = sim.with(|world| {
+                    let (server, now) = (&world.servers[at], world.unix());
+                    if let Some(command) = multiregion::learn(&server.store, &server.records, header, source.as_ref(), now) {
+                        world.told.learned += 1;
+                        commands.push(command);
+                    }
+                    multiregion::concerns(&world.servers[at].store, header)
+                });
+                if counts {
+                    break;
+                }
+            }
         }
         commands.extend(forgotten(&sim, at).await);
         propose(&sim, at, commands, &mut refused).await;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use model::{Job, Phase, RegionName, RolloutHeader};
+use model::{Job, Phase, RegionName, RolloutHeader, RolloutId};
 use multiregion::submission::{self, Answer, Answers, Decision, Verdict, Vote, listed};
 use state::{Command, Outcome};
 
@@ -27,6 +27,37 @@ pub fn as_vote(outcome: Outcome) -> Vote {
         Outcome::MovedOn { winner } => Vote::MovedOn(winner),
         Outcome::Refused(reason) => Vote::No(reason),
         Outcome::Done | Outcome::Registered { .. } => Vote::Yes,
+    }
+}
+
+/// A proposal is being decided here for as long as this exists.
+struct Submitting {
+    sim: Sim,
+    at: usize,
+    life: u32,
+    id: RolloutId,
+}
+
+impl Submitting {
+    fn new(sim: &Sim, at: usize, id: &RolloutId) -> Self {
+        let life = sim.with(|world| {
+            world.servers[at].submitting.insert(id.clone());
+            world.servers[at].life
+        });
+        Self { sim: sim.clone(), at, life, id: id.clone() }
+    }
+}
+
+impl Drop for Submitting {
+    fn drop(&mut self) {
+        self.sim.try_with(|world| {
+            let server = &mut world.servers[self.at];
+            if server.life == self.life {
+                server.submitting.remove(&self.id);
+                // If it is still not decided, it is withdrawn.
+                server.reconcile.give();
+            }
+        });
     }
 }
 
@@ -55,16 +86,8 @@ impl Sim {
             }
             Decision::Propose(header) => Arc::new(*header),
         };
-        let is_free = self.with(|world| world.servers[at].submitting.insert(header.id.clone()));
-        assert!(is_free, "two submissions of one name");
-        let left = deadline + ASK_AGAIN_AFTER;
-        let left = self.with(|world| left.saturating_sub(world.now)) + REGION_TIMEOUT;
-        let decided = self.timeout(left, self.propose_rollout(at, job, &header, deadline)).await;
-        self.with(|world| {
-            world.servers[at].submitting.remove(&header.id);
-            world.servers[at].reconcile.give();
-        });
-        decided.unwrap_or_else(|| Err("the rollout was not decided in time".to_owned()))
+        let _submitting = Submitting::new(self, at, &header.id);
+        self.propose_rollout(at, job, &header, deadline).await
     }
 
     /// Asks every region of the list, and those that the job's present rollouts have beyond it.
