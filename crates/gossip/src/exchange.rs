@@ -5,7 +5,7 @@
 //! what does not fit follows in the next round. An exchange ends when there is nothing to say, when a round would only repeat the last
 //! one (the two disagree for good, for example about who owns a region's name), or after a bounded number of rounds.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -258,6 +258,17 @@ impl Gossip {
     }
 
     fn absorb_lines(&mut self, lines: &[MemberLine]) {
+        // In a large pool nearly every line is known, and foca looks through all members for each.
+        let known: HashMap<Uuid, (u64, SocketAddr, u16)> = self
+            .foca
+            .iter_membership_state()
+            .map(|member| (member.id().node, (member.id().generation, member.id().address, member.incarnation())))
+            .collect();
+        let is_news = |line: &MemberLine| {
+            known.get(&line.identity.node).is_none_or(|(generation, address, incarnation)| {
+                (*generation, *address) != (line.identity.generation, line.identity.address) || *incarnation < line.incarnation
+            })
+        };
         let mut updates = Vec::new();
         for line in lines {
             if line.identity.node == self.own_node() {
@@ -268,7 +279,10 @@ impl Gossip {
             let node = line.identity.node;
             let admitted =
                 self.with(|knowledge| knowledge.admit(node, &claim, None, line.identity.address).is_ok() && !knowledge.is_refused(node));
-            if admitted && let Some(state) = self.believed(line) {
+            if admitted
+                && let Some(state) = self.believed(line)
+                && (state != foca::State::Alive || is_news(line))
+            {
                 updates.push(foca::Member::new(line.identity.clone(), line.incarnation, state));
             }
         }

@@ -2,8 +2,9 @@
 //!
 //! Decides which servers are members and in which state (SWIM, by foca), which of two versions of a member's description or of a
 //! [`Record`] is newer, whom to tell, what two members must exchange so that both know the same, and that two clusters never share one
-//! region name in a pool. A machine without I/O: datagrams, answers and the time go into [`Gossip::handle`], everything to be done comes
-//! out of [`Gossip::poll`].
+//! region name in a pool. On top of SWIM it doubts itself before others (`health`), wants suspicions confirmed (`suspicion`), probes over TCP
+//! where datagrams do not get through (`probe`) and keeps most news in the region (`peers`). A machine without I/O: datagrams, answers and
+//! the time go into [`Gossip::handle`], everything to be done comes out of [`Gossip::poll`].
 //!
 //! Deliberately does not know what a record means (its key and body are bytes), what a region's state is, and nothing of sockets, disks,
 //! clocks or encryption. It is the only crate that knows foca.
