@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gossip::{Config, Status};
 
-use crate::sim::{Network, full_name, seconds, seeds};
+use crate::sim::{Network, Starved, full_name, seconds, seeds};
 
 /// The number of healthy servers that were shown as failed in a minute or two, while the second of so many read everything so late.
 fn healthy_called_dead(seed: u64, n_servers: usize, lag: Duration, config: &Config) -> usize {
@@ -37,6 +37,29 @@ fn a_slow_server_among_many() {
     let without = Config { patience_max: 0, confirmations: 0, ..Config::fast() };
     assert!(healthy_called_dead(1, 100, seconds(8), &without) > 20);
     assert_eq!(healthy_called_dead(1, 100, seconds(8), &Config::fast()), 0);
+}
+
+/// Five minutes on links that lose three of ten datagrams, two servers getting a tenth of a core: nobody is called dead, not even the two.
+/// With SWIM alone and as much time to answer, many are.
+#[test]
+fn bad_links_and_starved_servers() {
+    let names_called_dead = |config: &Config| {
+        let mut network = Network::of(6, 9, config);
+        network.join_all(seconds(10));
+        network.run(seconds(10));
+        network.loss = 0.3;
+        for index in [1, 7] {
+            network.servers[index].starved = Some(Starved { runs: Duration::from_millis(100), cycle: seconds(1) });
+        }
+        let since = network.now;
+        network.run(seconds(300));
+        network.false_deaths(since).1.len()
+    };
+    for base in [Config::default(), Config::fast()] {
+        assert_eq!(names_called_dead(&base), 0);
+    }
+    let alone = Config { patience_max: 0, confirmations: 0, tcp_probes: false, ..Config::fast() };
+    assert!(names_called_dead(&alone) > 0);
 }
 
 /// The same server gives its suspects so long, since nobody else suspects them, that their answers are read in time.

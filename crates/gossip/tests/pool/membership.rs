@@ -45,10 +45,10 @@ fn joins_are_answered() {
 #[test]
 fn crash_is_noticed() {
     for (config, loss, within) in [
-        (Config::default(), 0.0, seconds(20)),
-        (Config::default(), 0.05, seconds(25)),
-        (Config::fast(), 0.0, seconds(5)),
-        (Config::fast(), 0.05, seconds(8)),
+        (Config::default(), 0.0, seconds(12)),
+        (Config::default(), 0.05, seconds(12)),
+        (Config::fast(), 0.0, seconds(4)),
+        (Config::fast(), 0.05, seconds(4)),
     ] {
         for seed in seeds(2) {
             let mut network = Network::of(seed, 9, &config);
