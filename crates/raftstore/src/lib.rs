@@ -20,6 +20,8 @@ mod log;
 mod machine;
 mod network;
 mod replica;
+#[cfg(test)]
+mod simulation;
 mod snapshot;
 mod task;
 mod types;
