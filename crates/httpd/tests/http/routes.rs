@@ -338,6 +338,34 @@ async fn rollout() {
     assert_eq!((none.status, none.text().as_str()), (404, "rollout not found"));
 }
 
+/// What a person asserts about a rollout goes on as it is meant, or is refused in words.
+#[tokio::test]
+async fn asserting_something_about_a_rollout() {
+    let server = Server::start().await;
+    let path = "/v1/job/shop%2Fcart/rollout";
+    for (body, excluded, released, aborted) in [
+        (json!({"Action": "abort"}), vec![], vec![], true),
+        (json!({"Action": "exclude", "Region": "east"}), vec!["east"], vec![], false),
+        (json!({"Action": "release", "Region": "west"}), vec![], vec!["west"], false),
+    ] {
+        let answer = server.send("PUT", path, &body.to_string()).await;
+        assert_eq!((answer.status, answer.json()), (200, json!({"Index": 31})), "{body}");
+        let names = |names: &[&str]| names.iter().map(|name| (*name).into()).collect();
+        let overrides = model::Overrides { excluded: names(&excluded), released: names(&released), aborted };
+        let rpc::message::Write::OverrideRollout { key, overrides: asserted } = server.world.last_write() else { panic!("{body}") };
+        assert_eq!((key.id.as_str(), asserted), ("shop/cart", overrides), "{body}");
+    }
+    for (body, words) in [
+        (json!({"Action": "exclude"}), "Region: which one to exclude?"),
+        (json!({"Action": "abort", "Region": "east"}), "a rollout is aborted in all its regions"),
+        (json!({"Action": "undo"}), "Action: unknown \"undo\"; known are: abort, exclude, release"),
+        (json!({}), "Action: unknown"),
+    ] {
+        let answer = server.send("PUT", path, &body.to_string()).await;
+        assert!(answer.status == 400 && answer.text().contains(words), "{body}: {} {}", answer.status, answer.text());
+    }
+}
+
 /// Details of what is shown: secrets, texts of events, what may be asked for.
 #[tokio::test]
 async fn details() {
