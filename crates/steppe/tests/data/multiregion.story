@@ -264,6 +264,7 @@ $ steppe job rollout status -json -verbose multi
             "Excluded": false,
             "Forced": false,
             "Healthy": 0,
+            "Incarnation": 0,
             "JobVersion": 2,
             "Known": true,
             "Listed": true,
@@ -271,6 +272,7 @@ $ steppe job rollout status -json -verbose multi
             "Placed": 0,
             "Region": "west",
             "Released": false,
+            "Seq": 0,
             "Status": null,
             "WaitingFor": ""
         }
