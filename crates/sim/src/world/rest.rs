@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use model::{OnFailure, Overrides, Phase, RegionName, RolloutKind};
+use model::{Deployment, DeploymentStatus, OnFailure, Overrides, Phase, RegionName, RolloutKind};
+use state::Store;
 
 use super::call::Request;
 use super::executor::{Executor, Sim};
@@ -28,7 +29,9 @@ pub fn come_to_rest(executor: &mut Executor) {
         executor.run(LOOK);
         let (now, present, are_equal) = sim.with(|world| {
             world.people_resume(&sim);
-            (world.now, world.groups.iter().map(|group| group.committed.len()).collect::<Vec<_>>(), world.unequal().is_none())
+            let is_due = world.groups.iter().any(|group| waits_for_its_time(&group.truth));
+            let present = world.groups.iter().map(|group| group.committed.len()).collect::<Vec<_>>();
+            (world.now, present, world.unequal().is_none() && !is_due)
         });
         if present != last || !are_equal {
             last = present;
@@ -41,6 +44,13 @@ pub fn come_to_rest(executor: &mut Executor) {
             panic!("no rest within {REST_MAX:?}: {}", why.unwrap_or_else(|| "a reconciler is busy for ever".to_owned()));
         }
     }
+}
+
+/// Something will happen by itself, later: what failed is placed again, or no progress is made in time.
+fn waits_for_its_time(store: &Store) -> bool {
+    let has_deadline = |deployment: &Deployment| deployment.task_groups.values().any(|group| !group.require_progress_by.is_never());
+    let rolls = |deployment: &Deployment| deployment.status == DeploymentStatus::Running && !deployment.is_complete();
+    store.open_evals().any(|eval| eval.wait_until.0 > 0) || store.active_deployments().any(|known| rolls(known) && has_deadline(known))
 }
 
 /// No more faults.
