@@ -26,6 +26,15 @@ pub struct RolloutId {
     pub uuid: Uuid,
 }
 
+impl RolloutId {
+    /// Names the rollout among one author's records. The region is left out: the rest is enough.
+    pub fn record_key(&self) -> Vec<u8> {
+        let mut key = self.lamport.to_be_bytes().to_vec();
+        key.extend_from_slice(self.uuid.as_bytes());
+        key
+    }
+}
+
 impl fmt::Display for RolloutId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.lamport, self.origin, self.uuid)
@@ -66,6 +75,11 @@ impl RolloutHeader {
     /// Regions that must vote and adopt: the listed ones and the dropped ones, without the deferred.
     pub fn participants(&self) -> impl Iterator<Item = &RegionName> {
         self.everybody().filter(|region| !self.deferred.contains(region))
+    }
+
+    /// Whether a region has to do with it.
+    pub fn concerns(&self, region: &RegionName) -> bool {
+        self.everybody().any(|known| known == region)
     }
 
     /// Every region that has to do with it, in the order of the list, dropped ones last.
@@ -154,6 +168,26 @@ pub struct Rollout {
     pub modify_index: u64,
     /// Unix nanoseconds of the last change.
     pub modify_time: i64,
+}
+
+impl Rollout {
+    /// As it is from the vote on, until it is decided.
+    pub fn voted(header: Arc<RolloutHeader>, source: Option<Arc<Job>>, index: u64, time: i64) -> Self {
+        Self {
+            header,
+            phase: Phase::Voted,
+            resume_to: None,
+            cause: String::new(),
+            cause_region: RegionName::default(),
+            forced: false,
+            deployment_id: DeploymentId::NIL,
+            source,
+            overrides: Overrides::default(),
+            create_index: index,
+            modify_index: index,
+            modify_time: time,
+        }
+    }
 }
 
 /// What one region publishes about itself in one rollout. Written by that region alone; everybody else holds copies.

@@ -10,9 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{
-    EvalTrigger, IdSource, Job, Overrides, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind, Testimony, Witnessed,
-};
+use model::{EvalTrigger, IdSource, Job, Phase, RegionName, Rollout, RolloutHeader, RolloutId, RolloutKind, Testimony, Witnessed};
 use state::{Command, LiftFence, Recovery, Store};
 
 use crate::record::Records;
@@ -22,24 +20,18 @@ use crate::step::{adopt, own_revert, rollout_eval};
 /// not waited for.
 pub fn witnesses(view: &Store) -> BTreeSet<RegionName> {
     let me = &view.identity().region;
-    let mut witnesses = BTreeSet::new();
-    for rollout in view.rollouts() {
-        let others = rollout.header.everybody().filter(|region| *region != me && !rollout.overrides.excluded.contains(*region));
-        witnesses.extend(others.cloned());
-    }
-    let is_excluded = |region: &RegionName| view.rollouts().any(|rollout| rollout.overrides.excluded.contains(region));
-    witnesses.retain(|region| !is_excluded(region));
-    witnesses
+    let excluded: BTreeSet<&RegionName> = view.rollouts().flat_map(|rollout| &rollout.overrides.excluded).collect();
+    let concerned = view.rollouts().flat_map(|rollout| rollout.header.everybody());
+    concerned.filter(|region| *region != me && !excluded.contains(region)).cloned().collect()
 }
 
 /// What this region knows of `restored`.
 pub fn testify(view: &Store, records: &Records, restored: &RegionName) -> Testimony {
-    let concerns = |rollout: &&Arc<Rollout>| rollout.header.everybody().any(|region| region == restored);
     Testimony {
         records: records.all().filter(|record| record.region.name == *restored).cloned().collect(),
         rollouts: view
             .rollouts()
-            .filter(concerns)
+            .filter(|rollout| rollout.header.concerns(restored))
             .map(|rollout| Witnessed {
                 header: Arc::clone(&rollout.header),
                 source: rollout.source.clone(),
@@ -96,8 +88,8 @@ pub fn recover<'a>(view: &Store, testimonies: impl Iterator<Item = &'a Testimony
     }
     let mut newest: BTreeMap<_, &RolloutId> = BTreeMap::new();
     for (id, (header, _)) in &headers {
-        let known = view.rollout(id).map(|rollout| rollout.phase);
-        if known.max_rank(said.get(id).map(|said| said.phase)).is_some_and(|phase| phase.is_adopted()) {
+        let phases = [view.rollout(id).map(|rollout| rollout.phase), said.get(id).map(|said| said.phase)];
+        if phases.into_iter().flatten().max_by_key(|phase| rank(*phase)).is_some_and(|phase| phase.is_adopted()) {
             newest.insert(header.job_key(), id);
         }
     }
@@ -108,16 +100,6 @@ pub fn recover<'a>(view: &Store, testimonies: impl Iterator<Item = &'a Testimony
         rollouts.extend(recovery(view, header, source.as_ref(), said, is_newest, now, ids));
     }
     Command::LiftFence(Box::new(LiftFence { rollouts, lamport, time: now }))
-}
-
-trait MaxRank {
-    fn max_rank(self, other: Self) -> Self;
-}
-
-impl MaxRank for Option<Phase> {
-    fn max_rank(self, other: Self) -> Self {
-        [self, other].into_iter().flatten().max_by_key(|phase| rank(*phase))
-    }
 }
 
 /// Keeps what is further on; of two that are as far, the one that says why.
@@ -209,20 +191,7 @@ fn recovery(
         eval: None,
     };
     let is_adopted_here = known_phase.is_some_and(|phase| phase.is_adopted());
-    let blank = Rollout {
-        header: Arc::clone(header),
-        phase: Phase::Voted,
-        resume_to: None,
-        cause: String::new(),
-        cause_region: RegionName::default(),
-        forced: false,
-        deployment_id: Default::default(),
-        source: source.cloned(),
-        overrides: Overrides::default(),
-        create_index: 0,
-        modify_index: 0,
-        modify_time: 0,
-    };
+    let blank = Rollout::voted(Arc::clone(header), source.cloned(), 0, now);
     let rollout = known.map_or(&blank, |known| &**known);
     // What was cancelled had given way to something that is not known here: the snapshot's job stands.
     let has_brought_something = last.phase.is_adopted() && !matches!(last.phase, Phase::Cancelled | Phase::Dropped);

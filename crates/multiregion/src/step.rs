@@ -83,7 +83,7 @@ pub fn missing(view: &Store, records: &Records) -> Vec<Vec<(RolloutId, RegionNam
 
 /// Whether a rollout that was decided without this region says what becomes of the job here: then older ones say nothing any more.
 pub fn concerns(view: &Store, header: &RolloutHeader) -> bool {
-    header.everybody().any(|region| *region == view.identity().region)
+    header.concerns(&view.identity().region)
 }
 
 /// What to do with a rollout that was fetched from another region, when it concerns this one and its time has come.

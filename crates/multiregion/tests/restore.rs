@@ -1,12 +1,13 @@
 //! A region comes back from a snapshot in the middle of a rollout: what it had told the others is not taken back, also when nobody has its
 //! words any more.
 
-use std::sync::Arc;
+mod common;
 
-use model::{IdSource, JobKey, MultiregionStrategy, OnFailure, Phase, RolloutHeader, RolloutId, RolloutKind, Uuid};
+use common::{Region, key};
+use model::{IdSource, MultiregionStrategy, OnFailure, Phase, RolloutHeader, RolloutId, RolloutKind, Uuid};
 use multiregion::Records;
 use multiregion::restore::{recover, testify, witnesses};
-use state::{Command, Outcome, PhaseChange, Plan, Store};
+use state::{Command, Outcome, Store};
 
 fn header() -> RolloutHeader {
     let source = source();
@@ -31,19 +32,13 @@ fn source() -> model::Job {
     testkit::job("web").multiregion(MultiregionStrategy { max_parallel: 1, ..Default::default() }, &["west", "east"]).build()
 }
 
-struct Region(Store);
+trait Restores {
+    fn phase(&self) -> Option<Phase>;
+    fn walk_to(&mut self, to: &str, cause: &str);
+    fn restore(&mut self, saved: &Store);
+}
 
-impl Region {
-    fn new(name: &str) -> Self {
-        let mut region = Self(Store::default());
-        region.apply(&Command::Bootstrap { region: name.into(), cluster: Uuid::from_u128(9) });
-        region
-    }
-
-    fn apply(&mut self, command: &Command) -> Outcome {
-        self.0.apply(self.0.index() + 1, command).outcome
-    }
-
+impl Restores for Region {
     fn phase(&self) -> Option<Phase> {
         self.0.rollout(&header().id).map(|rollout| rollout.phase)
     }
@@ -55,17 +50,13 @@ impl Region {
             to => to.parse().expect("a phase"),
         };
         if self.phase().is_none() {
-            let stage = Command::StageRollout { header: header().into(), source: Some(source().into()), submission: None, time: 0 };
-            assert_eq!(self.apply(&stage), Outcome::Done);
+            self.stage(&header(), &source());
         }
         if to == Phase::Voted {
             return;
         }
         if self.phase() == Some(Phase::Voted) {
-            let staged = self.0.rollout(&header().id).cloned().expect("staged");
-            let me = self.0.identity().region.clone();
-            let adopt = multiregion::adopt(&self.0, &staged, &me, 0, &mut IdSource::new(1));
-            assert!(matches!(self.apply(&adopt), Outcome::Registered { .. }));
+            self.adopt_staged(&header());
         }
         let line = [Phase::Adopted, Phase::Running, Phase::Blocked, Phase::Unblocking, Phase::Successful];
         let at = |phase: Phase| line.iter().position(|on_line| *on_line == phase);
@@ -73,27 +64,7 @@ impl Region {
             Some(end) => line[at(self.phase().expect("a phase")).expect("on the line") + 1..=end].to_vec(),
             None => vec![to],
         };
-        for to in steps {
-            let deployment = self.0.latest_deployment(&key()).cloned();
-            if let Some(mut deployment) = deployment.filter(|deployment| deployment.is_active()) {
-                // There are no nodes: it is made to want nothing, so that it may be complete.
-                Arc::make_mut(&mut deployment).task_groups.values_mut().for_each(|group| group.desired_total = 0);
-                self.apply(&Command::ApplyPlan(Box::new(Plan { deployment: Some((*deployment).clone()), ..Plan::default() })));
-            }
-            let change = PhaseChange {
-                id: header().id,
-                from: self.phase().expect("a phase"),
-                to,
-                cause: cause.to_owned(),
-                cause_region: cause.into(),
-                forced: false,
-                revert_to: None,
-                stop_job: false,
-                eval: None,
-                time: 0,
-            };
-            assert_eq!(self.apply(&Command::SetRolloutPhase(Box::new(change))), Outcome::Done, "to {to}");
-        }
+        steps.into_iter().for_each(|to| self.go(to, cause));
     }
 
     fn restore(&mut self, saved: &Store) {
@@ -103,10 +74,6 @@ impl Region {
         self.apply(&Command::AddToRestore { id, position: 0, records });
         assert_eq!(self.apply(&Command::FinishRestore { id, n_records, incarnation: 0, time: 0 }), Outcome::Done);
     }
-}
-
-fn key() -> JobKey {
-    JobKey::new("default", "web")
 }
 
 /// West was saved at `saved`, said `said` last and is restored; east is at `peer` (because of `cause`), and `heard` what west said, or lost it.

@@ -1,72 +1,36 @@
 //! Submissions: what regions answer, what the origin makes of it, how votes are counted.
 
+mod common;
+
 use std::sync::Arc;
 
-use model::{
-    IdSource, Job, JobKey, MultiregionStrategy, Overrides, Phase, RegionName, RolloutHeader, RolloutId, RolloutKind, Unreachable, Uuid,
-};
+use common::{Region, key};
+use model::{IdSource, Job, MultiregionStrategy, Overrides, Phase, RegionName, RolloutHeader, RolloutId, RolloutKind, Unreachable, Uuid};
 use multiregion::submission::{Answer, Answers, Decision, Verdict, Vote, answer, count, decide, stop};
-use state::{Command, Outcome, PhaseChange, Plan, Store};
+use state::{Command, Outcome, PhaseChange};
 
 fn job(what: &str, regions: &[&str]) -> Job {
     testkit::job("web").env("WHAT", what).multiregion(MultiregionStrategy::default(), regions).build()
 }
 
-fn key() -> JobKey {
-    JobKey::new("default", "web")
+trait Submits {
+    fn answer(&self, job: &Job) -> Answer;
+    fn adopt(&mut self, header: &RolloutHeader, source: &Job);
+    fn walk(&mut self, phases: &[Phase]);
 }
 
-/// A region as a state alone, without network.
-struct Region(Store);
-
-impl Region {
-    fn new(name: &str) -> Self {
-        let mut region = Self(Store::default());
-        region.apply(&Command::Bootstrap { region: name.into(), cluster: Uuid::from_u128(9) });
-        region
-    }
-
-    fn apply(&mut self, command: &Command) -> Outcome {
-        self.0.apply(self.0.index() + 1, command).outcome
-    }
-
+impl Submits for Region {
     fn answer(&self, job: &Job) -> Answer {
         answer(&self.0, job, String::new())
     }
 
     fn adopt(&mut self, header: &RolloutHeader, source: &Job) {
-        let header = Arc::new(header.clone());
-        let source = (header.kind == RolloutKind::Run).then(|| Arc::new(source.clone()));
-        assert_eq!(self.apply(&Command::StageRollout { header: header.clone(), source, submission: None, time: 0 }), Outcome::Done);
-        let staged = self.0.rollout(&header.id).cloned().expect("staged");
-        let me = self.0.identity().region.clone();
-        let command = multiregion::adopt(&self.0, &staged, &me, 0, &mut IdSource::new(header.id.lamport));
-        assert!(matches!(self.apply(&command), Outcome::Registered { .. }));
+        self.stage(header, source);
+        self.adopt_staged(header);
     }
 
-    /// There are no nodes: the deployment is made to want nothing, so that it may be complete.
     fn walk(&mut self, phases: &[Phase]) {
-        for to in phases {
-            let head = self.0.rollout_head(&key()).cloned().expect("a head");
-            if let Some(deployment) = self.0.deployment(head.deployment_id) {
-                let mut deployment = (**deployment).clone();
-                deployment.task_groups.values_mut().for_each(|group| group.desired_total = 0);
-                self.apply(&Command::ApplyPlan(Box::new(Plan { deployment: Some(deployment), ..Plan::default() })));
-            }
-            let change = PhaseChange {
-                id: head.header.id.clone(),
-                from: head.phase,
-                to: *to,
-                cause: String::new(),
-                cause_region: RegionName::default(),
-                forced: false,
-                revert_to: None,
-                stop_job: false,
-                eval: None,
-                time: 0,
-            };
-            assert_eq!(self.apply(&Command::SetRolloutPhase(Box::new(change))), Outcome::Done, "to {to}");
-        }
+        phases.iter().for_each(|to| self.go(*to, ""));
     }
 }
 
@@ -325,9 +289,8 @@ fn unreachable_regions() {
     assert!(multiregion::missing(&east.0, &records).is_empty());
 }
 
-/// What a later rollout says counts, not one that a region missed before it.
-#[test]
-fn a_late_region_joins_the_last_rollout_only() {
+/// West has finished a second rollout while east, which was to take part, could not be asked.
+fn finished_without_east() -> (Region, Region, Job, RolloutHeader) {
     let (mut west, east, _) = finished();
     let both = deferring("two", &["west", "east"]);
     let silent = (RegionName::from("east"), Err("No path to region".to_owned()));
@@ -335,6 +298,13 @@ fn a_late_region_joins_the_last_rollout_only() {
     let header = proposed(decide(&both, &"west".into(), &answers, Uuid::from_u128(5), "", 0));
     west.adopt(&header, &both);
     west.walk(&[Phase::Running, Phase::Blocked, Phase::Unblocking, Phase::Successful]);
+    (west, east, both, header)
+}
+
+/// What a later rollout says counts, not one that a region missed before it.
+#[test]
+fn a_late_region_joins_the_last_rollout_only() {
+    let (mut west, east, both, header) = finished_without_east();
     let mut records = multiregion::Records::default();
     let stop = stop(&west.0, &west.0.rollout_head(&key()).cloned().expect("a head"), Uuid::from_u128(6), "", 7);
     assert!(stop.regions.contains(&"east".into()), "it may have joined by then");
@@ -382,13 +352,7 @@ fn a_region_that_was_left_out_learns_so_behind_a_rollout_of_others() {
 /// A region that was away and gave the version's number to something of its own does not ask for the rollout again and again: it cannot have it.
 #[test]
 fn a_late_region_whose_version_is_taken_does_not_join() {
-    let (mut west, mut east, _) = finished();
-    let both = deferring("two", &["west", "east"]);
-    let silent = (RegionName::from("east"), Err("No path to region".to_owned()));
-    let answers: Answers = vec![("west".into(), Ok(west.answer(&both))), silent];
-    let header = proposed(decide(&both, &"west".into(), &answers, Uuid::from_u128(5), "", 0));
-    west.adopt(&header, &both);
-    west.walk(&[Phase::Running, Phase::Blocked, Phase::Unblocking, Phase::Successful]);
+    let (west, mut east, both, header) = finished_without_east();
     let mut records = multiregion::Records::default();
     multiregion::own_records(&west.0).into_iter().for_each(|record| _ = records.put(record));
     let (header, source) = (Arc::new(header), Arc::new(both));

@@ -472,7 +472,7 @@ impl Shell {
                 for id in &rollouts {
                     let authors = heard.records.of(id).map(|record| record.region.name.clone());
                     for author in authors.chain([self.own.clone()]).collect::<Vec<_>>() {
-                        self.machine.forget(now, &author, &key(id));
+                        self.machine.forget(now, &author, &id.record_key());
                         heard.at.remove(&(id.clone(), author));
                     }
                     Arc::make_mut(&mut heard.records).forget(id);
@@ -494,8 +494,13 @@ impl Shell {
                 return true;
             }
         };
-        let record =
-            Record { author: record.region.clone(), key: key(&record.rollout), incarnation: record.incarnation, seq: record.seq, body };
+        let record = Record {
+            author: record.region.clone(),
+            key: record.rollout.record_key(),
+            incarnation: record.incarnation,
+            seq: record.seq,
+            body,
+        };
         match self.machine.publish(now, record) {
             Ok(_) => true,
             Err(error @ gossip::Error::NotBootstrapped { .. }) => {
@@ -588,13 +593,6 @@ impl Shell {
             let _ = events.send(Event::Answered { peer: to, result }).await;
         });
     }
-}
-
-/// Names the rollout within its author's records: a hash of nothing, the id itself is short enough.
-fn key(rollout: &model::RolloutId) -> Vec<u8> {
-    let mut key = rollout.lamport.to_be_bytes().to_vec();
-    key.extend_from_slice(rollout.uuid.as_bytes());
-    key
 }
 
 async fn ask_sync(to: SocketAddr, request: &SyncRequest) -> Result<SyncResponse, String> {

@@ -68,9 +68,8 @@ pub async fn answer(core: &Arc<Core>, request: RolloutRequest) -> Result<Rollout
             Ok(RolloutReply::Fetched(view.rollout(&id).map(|rollout| (Arc::clone(&rollout.header), rollout.source.clone()))))
         }
         RolloutRequest::Testify { restored, incarnation } => {
-            let own = core.view().identity().region.clone();
-            if restored == own {
-                return Err(Failure::bad_request(format!("region {:?} asks itself what it had said", own.as_str())));
+            if restored == core.region {
+                return Err(Failure::bad_request(format!("region {:?} asks itself what it had said", restored.as_str())));
             }
             core.execute(Command::HeedRegion { region: restored.clone(), incarnation }).await?;
             // In this order: whatever this region may still do because of older news is among these.

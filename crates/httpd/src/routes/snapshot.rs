@@ -8,7 +8,7 @@ use std::io::{Seek, Write};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use api::archive::{self, ArchiveError, ArchiveMeta};
+use api::archive::{self, ArchiveMeta};
 use axum::body::Body;
 use axum::response::Response;
 use base64::Engine;
@@ -151,10 +151,8 @@ fn too_slow() -> Refusal {
 
 fn unpack(archive: File) -> Result<File, Refusal> {
     let mut state = tempfile::tempfile().map_err(on_disk)?;
-    match archive::read(std::io::BufReader::new(archive), std::io::BufWriter::new(&state)) {
-        Ok(_) => {}
-        Err(error @ (ArchiveError::Content(_) | ArchiveError::Io(_))) => return Err(Refusal::bad_request(error.to_string())),
-    }
+    archive::read(std::io::BufReader::new(archive), std::io::BufWriter::new(&state))
+        .map_err(|error| Refusal::bad_request(error.to_string()))?;
     state.flush().map_err(on_disk)?;
     state.rewind().map_err(on_disk)?;
     Ok(state)

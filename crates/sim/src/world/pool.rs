@@ -4,14 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use gossip::{Config, Gossip, Input, MemberMeta, Output, Record, ServerIdentity, SyncRequest, SyncResponse};
-use model::codec::{self, Kind};
-use model::{RegionId, RegionName, RegionRecord, RolloutId, Uuid};
+use model::{RegionId, RegionName, RegionRecord, Uuid};
 
 use super::executor::Sim;
 use super::world::{Event, World};
 
-/// Version of the bytes of a record's body.
-const RECORD_VERSION: u16 = 1;
 /// A connection that cannot be made fails after this time, and one on which nothing comes after this.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
@@ -227,7 +224,7 @@ impl World {
         if record.author.name == self.group_of(at).name {
             return;
         }
-        let record: RegionRecord = codec::decode(Kind::GossipRecord, RECORD_VERSION, &record.body).expect("records can be read");
+        let record = RegionRecord::from_bytes(&record.body).expect("records can be read");
         self.heard(at, record);
     }
 
@@ -245,20 +242,13 @@ impl World {
     pub fn publish(&mut self, at: usize, records: &[RegionRecord]) {
         let now = self.now;
         for record in records {
-            let body = codec::encode(Kind::GossipRecord, RECORD_VERSION, record).expect("records can be written");
+            let body = record.to_bytes().expect("records can be written");
             let author: RegionId = record.region.clone();
-            let said = Record { author, key: key(&record.rollout), incarnation: record.incarnation, seq: record.seq, body };
+            let said = Record { author, key: record.rollout.record_key(), incarnation: record.incarnation, seq: record.seq, body };
             if let Some(gossip) = &mut self.servers[at].gossip {
                 gossip.publish(now, said).expect("a record that can be published");
             }
             self.drain(at);
         }
     }
-}
-
-/// Names the rollout within its author's records.
-fn key(rollout: &RolloutId) -> Vec<u8> {
-    let mut key = rollout.lamport.to_be_bytes().to_vec();
-    key.extend_from_slice(rollout.uuid.as_bytes());
-    key
 }

@@ -8,10 +8,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
-use model::{Job, Overrides, Phase, RegionName, Rollout, RolloutId, Uuid};
+use model::{Job, Phase, RegionName, Rollout, RolloutId, Uuid};
 
 use super::Change;
-use super::rollouts::shown;
 use crate::command::{LiftFence, Outcome, PhaseChange, Recovery};
 use crate::snapshot::Restoring;
 use crate::store::{Identity, Restoration, Store};
@@ -117,20 +116,8 @@ impl Change<'_> {
     fn recover(&mut self, recovery: &Recovery, time: i64) {
         let (id, key) = (&recovery.header.id, recovery.header.job_key());
         if !self.store.rollouts.contains_key(id) {
-            self.put_rollout(Rollout {
-                header: Arc::clone(&recovery.header),
-                phase: Phase::Voted,
-                resume_to: None,
-                cause: String::new(),
-                cause_region: RegionName::default(),
-                forced: false,
-                deployment_id: Default::default(),
-                source: recovery.source.clone(),
-                overrides: Overrides::default(),
-                create_index: self.index,
-                modify_index: self.index,
-                modify_time: time,
-            });
+            let rollout = Rollout::voted(Arc::clone(&recovery.header), recovery.source.clone(), self.index, time);
+            self.put_rollout(rollout);
         }
         let is_staged = self.store.rollout_staged.get(&key) == Some(id);
         if recovery.phase == Phase::Voted {
@@ -152,7 +139,6 @@ impl Change<'_> {
         if rollout.phase == recovery.phase || rollout.phase.is_terminal() {
             return;
         }
-        self.put_rollout_phase(&rollout, recovery.phase, &recovery.cause, &recovery.cause_region, recovery.forced, time);
         let change = PhaseChange {
             id: id.clone(),
             from: rollout.phase,
@@ -165,10 +151,7 @@ impl Change<'_> {
             eval: recovery.eval.clone(),
             time,
         };
-        if let Some((status, description)) = shown(&change) {
-            self.change_deployment(rollout.deployment_id, status, &description, time);
-        }
-        self.follow_phase(&change, &key);
+        self.change_phase(&rollout, &change);
     }
 
     fn stage_again(&mut self, id: &RolloutId, key: &model::JobKey) {

@@ -51,20 +51,7 @@ impl Change<'_> {
         if let Some(submission) = submission {
             self.put_submission(&key, header.job_version, submission);
         }
-        let rollout = Rollout {
-            header: Arc::clone(header),
-            phase: Phase::Voted,
-            resume_to: None,
-            cause: String::new(),
-            cause_region: RegionName::default(),
-            forced: false,
-            deployment_id: DeploymentId::NIL,
-            source: source.cloned(),
-            overrides: Overrides::default(),
-            create_index: self.index,
-            modify_index: self.index,
-            modify_time: time,
-        };
+        let rollout = Rollout::voted(Arc::clone(header), source.cloned(), self.index, time);
         self.store.rollout_staged.insert(key, header.id.clone());
         self.put_rollout(rollout);
         Outcome::Done
@@ -234,16 +221,17 @@ impl Change<'_> {
             // Voted for between decision and commit: from then on nothing of the older one starts.
             return Outcome::Refused(format!("rollout {} does not start any more, {} is being decided", change.id, staged.header.id));
         }
-        self.put_rollout_phase(&rollout, change.to, &change.cause, &change.cause_region, change.forced, change.time);
-        if let Some((status, description)) = shown(change) {
-            self.change_deployment(rollout.deployment_id, status, &description, change.time);
-        }
-        self.follow_phase(change, &key);
+        self.change_phase(&rollout, change);
         Outcome::Done
     }
 
-    /// What a change of phase does to the job.
-    pub(super) fn follow_phase(&mut self, change: &PhaseChange, key: &JobKey) {
+    /// The phase changes, with what follows: the deployment shows it, the job may stop or be reverted, the region looks at it.
+    pub(super) fn change_phase(&mut self, rollout: &Rollout, change: &PhaseChange) {
+        let key = &rollout.header.job_key();
+        self.put_rollout_phase(rollout, change.to, &change.cause, &change.cause_region, change.forced, change.time);
+        if let Some((status, description)) = shown(change) {
+            self.change_deployment(rollout.deployment_id, status, &description, change.time);
+        }
         if change.stop_job
             && let Some(job) = self.store.jobs.get(key).cloned().filter(|job| !job.stop)
         {
@@ -263,7 +251,7 @@ impl Change<'_> {
         let Some(rollout) = self.store.rollouts.get(id).cloned() else {
             return Outcome::Refused(format!("rollout {id} is not known here"));
         };
-        let is_foreign = |region: &&RegionName| !rollout.header.everybody().any(|known| known == *region);
+        let is_foreign = |region: &&RegionName| !rollout.header.concerns(region);
         if let Some(foreign) = overrides.released.iter().chain(&overrides.excluded).find(is_foreign) {
             return Outcome::Refused(format!("region {:?} is no part of rollout {id}", foreign.as_str()));
         }
@@ -352,7 +340,7 @@ pub(super) fn leads_to(rollout: &Rollout, to: Phase, why: Why) -> bool {
 }
 
 /// How the deployment shows the phase; `None` leaves it as it is.
-pub(super) fn shown(change: &PhaseChange) -> Option<(DeploymentStatus, String)> {
+fn shown(change: &PhaseChange) -> Option<(DeploymentStatus, String)> {
     let (status, text) = match change.to {
         Phase::Adopted => (DeploymentStatus::Pending, "Deployment is pending, waiting for peer region"),
         Phase::Running => (DeploymentStatus::Running, "Deployment is running"),
