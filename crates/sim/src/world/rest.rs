@@ -134,7 +134,7 @@ impl World {
             for name in seen.header.participants().filter(|name| !is_origin_excluded && !asserted.excluded.contains(*name)) {
                 assert!(seen.phase(name).is_some_and(|phase| phase.is_adopted()), "{id} was never adopted in {name}");
             }
-            for name in seen.header.dropped.iter().filter(|name| !asserted.excluded.contains(*name)) {
+            for name in seen.header.dropped.iter().filter(|name| !is_origin_excluded && !asserted.excluded.contains(*name)) {
                 let is_over = matches!(seen.phase(name), Some(Phase::Dropped | Phase::Cancelled));
                 // A region that was away does not join what has been aborted meanwhile, and keeps what it has.
                 let is_over = is_over || asserted.aborted && seen.header.deferred.contains(name);
