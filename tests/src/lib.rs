@@ -15,6 +15,7 @@ mod log;
 mod network;
 mod program;
 mod questions;
+pub mod swarm;
 mod turn;
 mod wait;
 

@@ -1,0 +1,304 @@
+//! A million allocations: jobs over HTTP, simulated nodes over rpc, real servers with their disks.
+//!
+//! usage: c1m CLUSTER_JSON DIRECTORY [--jobs N] [--count N] [--nodes N] [--batch] [--json]
+
+use std::error::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use api::client::Query;
+use api::{Client, JobRegisterRequest};
+use model::{Job, LogConfig, Node, RegionName, Task, Uuid};
+use process_tests::swarm::{Seen, Swarm};
+use rpc::message::{Call, Hops, Read, ReadOptions, ReadValue, Reply, Request};
+use rpc::transport::{Identity, Limits, Pool};
+
+const CLASSES: usize = 10;
+const CONNECTIONS: usize = 8;
+const SUBMITTERS: usize = 16;
+const LOOK: Duration = Duration::from_millis(250);
+/// Nothing moved for so long: it is stuck.
+const STUCK: Duration = Duration::from_secs(120);
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[derive(Clone)]
+struct Options {
+    jobs: usize,
+    count: i64,
+    nodes: usize,
+    batch: bool,
+    json: bool,
+}
+
+struct Server {
+    name: String,
+    http: String,
+    rpc: String,
+    pid: u64,
+    data: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [cluster, directory, rest @ ..] = arguments.as_slice() else { return Err("usage: c1m CLUSTER_JSON DIRECTORY [OPTIONS]".into()) };
+    let options = options(rest)?;
+    let servers = servers(Path::new(cluster))?;
+    let wanted = options.jobs as u64 * options.count.unsigned_abs();
+    let floor = floor(Path::new(directory), wanted, servers.len())?;
+
+    let addresses: Vec<String> = servers.iter().map(|server| server.rpc.clone()).collect();
+    let began = Instant::now();
+    let swarm = Swarm::start("west", &addresses, nodes(&options), CONNECTIONS);
+    until(|| swarm.seen.n_registered.load(Ordering::Relaxed) as usize == options.nodes).await?;
+    let registered = began.elapsed();
+    let before: Vec<u64> = servers.iter().map(|server| memory(server.pid)).collect();
+
+    let watcher = Watcher::new(&servers[0]);
+    let began = Instant::now();
+    let submitting = submit(servers[0].http.clone(), options.clone());
+    let ((), samples) = tokio::try_join!(submitting, follow(&watcher, &swarm.seen, wanted, began))?;
+    report(&options, &servers, &samples, wanted, floor, registered, &before);
+    Ok(())
+}
+
+fn options(words: &[String]) -> Result<Options, Failure> {
+    let mut options = Options { jobs: 1_000, count: 1_000, nodes: 5_000, batch: false, json: false };
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let mut number = || -> Result<usize, Failure> { Ok(words.next().ok_or("a number is missing")?.parse()?) };
+        match word.as_str() {
+            "--jobs" => options.jobs = number()?,
+            "--count" => options.count = i64::try_from(number()?)?,
+            "--nodes" => options.nodes = number()?,
+            "--batch" => options.batch = true,
+            "--json" => options.json = true,
+            other => return Err(format!("unknown option {other}").into()),
+        }
+    }
+    Ok(options)
+}
+
+fn servers(cluster: &Path) -> Result<Vec<Server>, Failure> {
+    let known: serde_json::Value = serde_json::from_slice(&std::fs::read(cluster)?)?;
+    let agents = known["agents"].as_array().ok_or("no agents in the cluster's file")?;
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let servers = agents.iter().filter(|agent| agent["role"] == "server").map(|agent| Server {
+        name: text(&agent["name"]),
+        http: text(&agent["http"]),
+        rpc: text(&agent["rpc"]),
+        pid: agent["pid"].as_u64().unwrap_or_default(),
+        data: PathBuf::from(text(&agent["data_dir"])),
+    });
+    Ok(servers.collect())
+}
+
+/// Large enough that all jobs of a class fill its nodes to three quarters.
+fn nodes(options: &Options) -> Vec<Node> {
+    let per_node = (options.jobs as i64 * options.count).div_euclid(options.nodes as i64).max(1);
+    let (cpu, memory) = (per_node * 40 * 4 / 3 + 100, per_node * 20 * 4 / 3 + 100);
+    let node = |position: usize| {
+        let class = format!("class-{}", position % CLASSES);
+        testkit::node(&format!("c1m-{position}")).datacenter("west-1").class(&class).resources(cpu, memory).disk(10_000_000).build()
+    };
+    (0..options.nodes).map(node).collect()
+}
+
+fn job(position: usize, options: &Options) -> Job {
+    let class = format!("class-{}", position % CLASSES);
+    let job = testkit::job(&format!("c1m-{position}"))
+        .datacenters(&["west-1"])
+        .count(options.count)
+        .resources(40, 20)
+        .disk(30)
+        .no_update()
+        .edit_task(prepare)
+        .constraint("${node.class}", "=", &class);
+    if options.batch { job.batch().build() } else { job.build() }
+}
+
+fn prepare(task: &mut Task) {
+    task.config = serde_json::Map::from_iter([("command".to_owned(), "/bin/true".into())]).into();
+    task.log_config = Some(LogConfig { max_files: 2, max_file_size_mb: 10, ..LogConfig::default() });
+}
+
+async fn submit(address: String, options: Options) -> Result<(), Failure> {
+    let next = Arc::new(AtomicUsize::new(0));
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..SUBMITTERS {
+        let (client, next, options) = (Client::new(&address)?, Arc::clone(&next), options.clone());
+        tasks.spawn(async move {
+            loop {
+                let position = next.fetch_add(1, Ordering::Relaxed);
+                if position >= options.jobs {
+                    return Ok::<(), Failure>(());
+                }
+                let request = JobRegisterRequest { job: Some(job(position, &options)), ..Default::default() };
+                client.register_job(&request, &Query::new()).await?;
+            }
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done??;
+    }
+    Ok(())
+}
+
+/// Counts what is committed, as a server has it.
+struct Watcher {
+    pool: Pool,
+    address: String,
+}
+
+impl Watcher {
+    fn new(server: &Server) -> Self {
+        let identity = Identity::new(Uuid::new_v4(), RegionName::from("west"), 1);
+        Self { pool: Pool::new(identity, Limits::default()), address: server.rpc.clone() }
+    }
+
+    async fn count(&self) -> Result<(u64, u64), Failure> {
+        let read = Read::Jobs { namespace: None, prefix: String::new() };
+        let options = ReadOptions { stale: true, ..ReadOptions::default() };
+        let call = Call { region: RegionName::from("west"), hops: Hops::default(), request: Request::Read(options, read) };
+        let reply = rpc::typed::call(&self.pool, &self.address, &call, Duration::from_secs(60)).await??;
+        let Reply::Read(reply) = reply else { return Err("no list of jobs".into()) };
+        let ReadValue::Jobs(jobs) = reply.value else { return Err("no list of jobs".into()) };
+        let groups = || jobs.iter().flat_map(|(_, summary)| summary.summary.values());
+        let n_running = groups().map(|group| group.running + group.complete).sum::<i64>().unsigned_abs();
+        let n_starting = groups().map(|group| group.starting).sum::<i64>().unsigned_abs();
+        Ok((n_running + n_starting, n_running))
+    }
+}
+
+struct Sample {
+    at: f64,
+    committed: u64,
+    running: u64,
+}
+
+async fn follow(watcher: &Watcher, seen: &Seen, wanted: u64, began: Instant) -> Result<Vec<Sample>, Failure> {
+    let mut samples: Vec<Sample> = Vec::new();
+    let mut moved = Instant::now();
+    let mut last = (0, 0);
+    loop {
+        tokio::time::sleep(LOOK).await;
+        let (committed, running) = watcher.count().await?;
+        samples.push(Sample { at: began.elapsed().as_secs_f64(), committed, running });
+        if (committed, running) != last {
+            (last, moved) = ((committed, running), Instant::now());
+            eprint!(
+                "\r{:8.1} s  {committed:>8} committed {:>8} pulled {running:>8} running  {} failures   ",
+                began.elapsed().as_secs_f64(),
+                seen.n_pulled.load(Ordering::Relaxed),
+                seen.n_failures.load(Ordering::Relaxed)
+            );
+        }
+        if running >= wanted {
+            eprintln!();
+            return Ok(samples);
+        }
+        if moved.elapsed() > STUCK {
+            return Err(format!("stuck at {committed} committed and {running} running of {wanted}").into());
+        }
+    }
+}
+
+async fn until(is_so: impl Fn() -> bool) -> Result<(), Failure> {
+    let began = Instant::now();
+    while !is_so() {
+        if began.elapsed() > STUCK {
+            return Err("the nodes did not register in time".into());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// What cannot be saved: every server inserts each allocation into one ordered map, and writes 150 bytes of it, with a sync per thousand.
+fn floor(directory: &Path, n: u64, n_servers: usize) -> Result<f64, Failure> {
+    let path = directory.join("c1m.floor");
+    let mut file = std::fs::File::create(&path)?;
+    let began = Instant::now();
+    let mut map = imbl::OrdMap::new();
+    let mut state = 7_u128;
+    for position in 0..n {
+        state = state.wrapping_mul(0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645).wrapping_add(1);
+        map.insert(state, Arc::new(position));
+        if position % 1_000 == 999 {
+            file.write_all(&[7; 150_000])?;
+            file.sync_data()?;
+        }
+    }
+    let took = began.elapsed().as_secs_f64() * n_servers as f64;
+    std::fs::remove_file(&path)?;
+    // Two cores share the servers' work.
+    Ok(took / 2.0)
+}
+
+/// Resident bytes of a process.
+fn memory(pid: u64) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.unwrap_or_default() * 1024
+}
+
+fn disk(path: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(path) else { return std::fs::metadata(path).map_or(0, |file| file.len()) };
+    entries.flatten().map(|entry| disk(&entry.path())).sum()
+}
+
+fn report(options: &Options, servers: &[Server], samples: &[Sample], wanted: u64, floor: f64, registered: Duration, before: &[u64]) {
+    let when = |what: &dyn Fn(&Sample) -> u64, part: f64| {
+        samples.iter().find(|sample| what(sample) as f64 >= wanted as f64 * part).map_or(f64::NAN, |sample| sample.at)
+    };
+    let committed = when(&|sample| sample.committed, 1.0);
+    let running = when(&|sample| sample.running, 1.0);
+    let tenth = wanted as f64 / 10.0;
+    let first = tenth / when(&|sample| sample.committed, 0.1);
+    let last = tenth / (committed - when(&|sample| sample.committed, 0.9));
+    let workload = format!("{} x {} on {} nodes, {} servers", options.jobs, options.count, options.nodes, servers.len());
+    let (goal_committed, goal_running) = (20.0 * wanted as f64 / 1e6, 60.0 * wanted as f64 / 1e6);
+    let rows = [
+        ("c1m committed", committed, "s", committed / floor, goal_committed, committed <= goal_committed),
+        ("c1m running", running, "s", running / floor, goal_running, running <= goal_running),
+        ("c1m rate", wanted as f64 / committed, "allocs/s", f64::NAN, f64::NAN, true),
+        ("c1m last tenth : first", last / first, "", f64::NAN, 0.9, last / first >= 0.9),
+    ];
+    for (name, figure, unit, ratio, goal, met) in rows {
+        if options.json {
+            let number = |value: f64| if value.is_finite() { serde_json::json!(value) } else { serde_json::Value::Null };
+            let line = serde_json::json!({
+                "name": name, "workload": workload, "figure": number(figure), "unit": unit,
+                "floor": floor, "ratio": number(ratio), "goal": number(goal), "met": met,
+            });
+            println!("{line}");
+        } else {
+            println!("{name:<24} {figure:>10.2} {unit:<9} floor {floor:>6.2} s  ratio {ratio:>6.2}  goal {goal:>6.2}  met {met}");
+        }
+    }
+    if options.json {
+        return;
+    }
+    println!("{workload}; nodes registered in {:.2} s", registered.as_secs_f64());
+    for (server, before) in servers.iter().zip(before) {
+        let after = memory(server.pid);
+        let each = after.saturating_sub(*before) as f64 / wanted as f64;
+        let kept = disk(&server.data);
+        println!(
+            "{:<16} {:>6} MiB resident ({each:.0} B per allocation), {:>6} MiB on disk ({:.0} B per allocation)",
+            server.name,
+            after >> 20,
+            kept >> 20,
+            kept as f64 / wanted as f64
+        );
+    }
+    let step = (samples.len() / 12).max(1);
+    for sample in samples.iter().step_by(step).chain(samples.last()) {
+        println!("{:>8.1} s {:>9} committed {:>9} running", sample.at, sample.committed, sample.running);
+    }
+}
