@@ -67,7 +67,7 @@ impl Default for ReplicaOptions {
 }
 
 impl ReplicaOptions {
-    fn raft_config(&self) -> Result<Config, Error> {
+    pub(crate) fn raft_config(&self) -> Result<Config, Error> {
         let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let config = Config {
             cluster_name: "region".to_owned(),
@@ -89,6 +89,15 @@ impl ReplicaOptions {
             ..Config::default()
         };
         config.validate().map_err(|e| Error::Settings(e.to_string()))
+    }
+
+    pub(crate) fn network_options(&self) -> NetworkOptions {
+        NetworkOptions {
+            append_timeout: self.append_timeout,
+            chunk_bytes: self.chunk_bytes.max(1),
+            chunk_timeout: self.chunk_timeout,
+            install_timeout: self.install_timeout,
+        }
     }
 }
 
@@ -260,16 +269,7 @@ impl Replica {
         })
         .await?;
         let machine = Machine::new(snapshots, publisher);
-        let network = Network {
-            id,
-            transport,
-            options: NetworkOptions {
-                append_timeout: options.append_timeout,
-                chunk_bytes: options.chunk_bytes.max(1),
-                chunk_timeout: options.chunk_timeout,
-                install_timeout: options.install_timeout,
-            },
-        };
+        let network = Network { id, transport, options: options.network_options() };
         let raft = match Raft::new(id, config, network, log.clone(), machine.clone()).await {
             Ok(raft) => raft,
             Err(error) => {
