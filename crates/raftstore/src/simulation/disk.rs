@@ -14,8 +14,9 @@ use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use tokio::sync::{mpsc, oneshot};
 
 use super::lock;
-use super::world::{below, fails, milliseconds, note, percent, violated};
+use super::world::{CatchUp, below, fails, milliseconds, note, percent, violated, writer};
 use crate::error::Error;
+use crate::log::{LogOptions, LogStore};
 use crate::snapshot::Records;
 use crate::types::{Entry, LogId, Types, Vote};
 use crate::value::Pair;
@@ -25,6 +26,8 @@ pub(super) enum Kind {
     Honest,
     /// Acknowledges at once and writes seconds later.
     Lies,
+    /// Holds the real log.
+    Real,
 }
 
 /// What a log knows.
@@ -55,8 +58,23 @@ impl Known {
 struct Platter {
     known: Known,
     records: BTreeMap<Vec<u8>, Vec<u8>>,
+    /// This life's, if it is real.
+    real: Option<Real>,
     /// Grows with each power cut.
     life: u64,
+}
+
+/// A real log, which writes when it is told.
+#[derive(Clone)]
+struct Real {
+    log: LogStore,
+    catch_up: Arc<Mutex<CatchUp>>,
+}
+
+/// The log of one life, for openraft.
+pub(super) enum Opened {
+    Invented(Log),
+    Real(LogStore),
 }
 
 /// The disk of one server in one of its lives. Nothing that is done to it after the life's end has an effect on the next.
@@ -71,7 +89,7 @@ pub(super) struct Disk {
 
 impl Disk {
     pub(super) fn new(home: &Path, server: u64, kind: Kind) -> Self {
-        let platter = Platter { known: Known::default(), records: BTreeMap::new(), life: 0 };
+        let platter = Platter { known: Known::default(), records: BTreeMap::new(), real: None, life: 0 };
         Self { server, kind, home: home.join(server.to_string()), life: 0, platter: Arc::new(Mutex::new(platter)) }
     }
 
@@ -96,16 +114,31 @@ impl Disk {
             platter.life += 1;
             note(self.server, "loses power");
             let next = Self { life: platter.life, ..self.clone() };
-            for name in ["snapshots", "receiving"] {
+            for name in ["log", "snapshots", "receiving"] {
                 copy_what_remains(&self.folder(name), &next.folder(name)).expect("a copy of the files");
             }
+            platter.real = None;
         }
     }
 
-    pub(super) fn open_log(&self) -> Log {
+    /// Begins this life's writing.
+    pub(super) fn open(&self) -> Opened {
+        if self.kind == Kind::Real {
+            return Opened::Real(self.open_real());
+        }
         let (writes, asked) = mpsc::unbounded_channel();
         tokio::spawn(write(self.clone(), asked));
-        Log { known: Arc::new(Mutex::new(lock(&self.platter).known.clone())), writes, disk: self.clone() }
+        Opened::Invented(Log { known: Arc::new(Mutex::new(lock(&self.platter).known.clone())), writes, disk: self.clone() })
+    }
+
+    fn open_real(&self) -> LogStore {
+        // Little in memory, so that much is read from the database.
+        let options = LogOptions { cache_bytes: below(2_000) as usize, ..LogOptions::default() };
+        let log = LogStore::open(self.folder("log"), &options).unwrap_or_else(|error| panic!("server {}: {error}", self.server));
+        let catch_up = Arc::new(Mutex::new(writer().expect("the log's writer")));
+        lock(&self.platter).real = Some(Real { log: log.clone(), catch_up: Arc::clone(&catch_up) });
+        tokio::spawn(write_real(self.clone(), catch_up));
+        log
     }
 }
 
@@ -119,11 +152,15 @@ fn copy_what_remains(from: &Path, to: &Path) -> io::Result<()> {
     paths.sort();
     for path in paths {
         let copy = to.join(path.file_name().unwrap_or_default());
-        if path.extension().is_some_and(|end| end == "tmp" || end == "part") {
+        if path.is_dir() {
+            copy_what_remains(&path, &copy)?;
+        } else if path.extension().is_some_and(|end| end == "tmp" || end == "part") {
             let content = fs::read(&path)?;
             fs::write(copy, &content[..below(content.len() as u64 + 1) as usize])?;
-        } else {
+        } else if path.extension().is_some_and(|end| end == "snapshot") {
             fs::hard_link(&path, copy)?;
+        } else {
+            fs::copy(&path, copy)?;
         }
     }
     Ok(())
@@ -131,7 +168,11 @@ fn copy_what_remains(from: &Path, to: &Path) -> io::Result<()> {
 
 impl Records for Disk {
     fn all(&self) -> Result<Vec<Pair>, Error> {
-        Ok(lock(&self.platter).records.clone().into_iter().collect())
+        let platter = lock(&self.platter);
+        match &platter.real {
+            Some(real) => real.log.snapshot_records(),
+            None => Ok(platter.records.clone().into_iter().collect()),
+        }
     }
 
     fn set(&self, key: &[u8], value: Option<Vec<u8>>) -> Result<(), Error> {
@@ -142,6 +183,11 @@ impl Records for Disk {
         let mut platter = lock(&self.platter);
         if platter.life != self.life {
             return Err(Error::Closed);
+        }
+        if let Some(Real { log, catch_up }) = platter.real.clone() {
+            let answer = log.begin_snapshot_record(key, value)?;
+            (lock(&catch_up))();
+            return answer.recv().map_err(|_| Error::Closed)?;
         }
         match value {
             Some(value) => _ = platter.records.insert(key.to_vec(), value),
@@ -159,6 +205,25 @@ enum Write {
     Committed(Option<LogId>),
 }
 
+/// How long a write takes at most, milliseconds.
+fn a_while() -> u64 {
+    if percent(5) { 400 } else { 10 }
+}
+
+/// Lets the real log write now and then. What it was not let write when the power fails is in no file yet.
+async fn write_real(disk: Disk, catch_up: Arc<Mutex<CatchUp>>) {
+    loop {
+        tokio::time::sleep(milliseconds(a_while())).await;
+        if disk.is_dead() {
+            return;
+        }
+        let n_writes = (lock(&catch_up))();
+        if n_writes > 0 {
+            note(disk.server, format_args!("has done {n_writes} writes"));
+        }
+    }
+}
+
 /// Writes what was asked for together, after a while, and says so then.
 async fn write(disk: Disk, mut asked: mpsc::UnboundedReceiver<Write>) {
     while let Some(first) = asked.recv().await {
@@ -167,11 +232,9 @@ async fn write(disk: Disk, mut asked: mpsc::UnboundedReceiver<Write>) {
             together.push(next);
         }
         let at_most = match disk.kind {
-            Kind::Honest if percent(5) => 400,
-            Kind::Honest => 10,
             // Votes are waited for all the same.
-            Kind::Lies if together.iter().any(|write| matches!(write, Write::Vote(..))) => 10,
-            Kind::Lies => 5_000,
+            Kind::Lies if !together.iter().any(|write| matches!(write, Write::Vote(..))) => 5_000,
+            _ => a_while(),
         };
         tokio::time::sleep(milliseconds(at_most)).await;
         let mut platter = lock(&disk.platter);

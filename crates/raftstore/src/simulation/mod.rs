@@ -3,7 +3,8 @@
 //!
 //! Real: openraft with the configuration that servers have, the messages and their handler, the client, the state machine, the snapshots'
 //! files and their way to other servers. Invented: time, the network, and the log's disk: what is appended is in memory until a write that
-//! takes its time is done. That the real log keeps what its barrier covered is for `tests/power.rs`.
+//! takes its time is done. A few runs have the real log instead, which writes when the run lets it. That its barrier keeps what it covers,
+//! whatever else is on the medium, is for `tests/power.rs`.
 //!
 //! The same seed gives the same run: all runs on one thread, and all chance comes from the seed, openraft's too (see [`Runtime`]).
 
@@ -23,15 +24,17 @@ use self::disk::Kind;
 use self::group::{Group, Tally};
 pub use self::runtime::Runtime;
 use self::world::Trace;
-pub(crate) use self::world::{blocking, is_running};
+pub(crate) use self::world::{blocking, is_running, take_writer};
 
 const SEEDS: u64 = 24;
+/// Fewer: a real log takes real time.
+const REAL_SEEDS: u64 = 2;
 
 /// Whatever crashes and is cut off, whoever comes and goes: what was acknowledged is in every replica in the end and is read before, all
 /// replicas go through the same states, and no vote goes back.
 #[test]
 fn no_seed_loses_what_was_acknowledged() {
-    let all = play_many(0, SEEDS);
+    let all = play_many(0, SEEDS, Kind::Honest);
     assert!(all.violations.is_empty(), "{:#?}", all.violations);
     let least = Tally { n_acknowledged: 20, n_reads: 5, n_changes: 2, n_built: 5, n_received: 1, n_crashes: 3 };
     assert!(all.tally.is_at_least(least, SEEDS), "hardly anything happened in {SEEDS} seeds: {:?}", all.tally);
@@ -47,6 +50,16 @@ fn the_same_seed_is_the_same_run() {
     assert_ne!(play(0, Kind::Honest, false).trace, play(1, Kind::Honest, false).trace);
 }
 
+/// The same with the real log on disk, of which only what it has written outlives a power cut. It repeats, too.
+#[test]
+fn the_real_log_loses_nothing_either() {
+    let all = play_many(0, REAL_SEEDS, Kind::Real);
+    assert!(all.violations.is_empty(), "{:#?}", all.violations);
+    let least = Tally { n_acknowledged: 20, n_reads: 5, n_changes: 1, n_built: 5, n_received: 0, n_crashes: 3 };
+    assert!(all.tally.is_at_least(least, REAL_SEEDS), "hardly anything happened in {REAL_SEEDS} seeds: {:?}", all.tally);
+    assert_eq!(play_many(0, REAL_SEEDS, Kind::Real).hash, all.hash);
+}
+
 /// A disk that says that it has written what it has not loses what was acknowledged: the check above can fail.
 #[test]
 fn a_disk_that_lies_is_noticed() {
@@ -58,13 +71,14 @@ fn a_disk_that_lies_is_noticed() {
 #[ignore = "scripts/raft_runs"]
 fn runs() {
     let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
+    let kind = if std::env::var_os("RAFT_RUNS_REAL_LOG").is_some() { Kind::Real } else { Kind::Honest };
     if let Some(seed) = number("RAFT_RUNS_TELL") {
-        let told = play(seed, Kind::Honest, true);
+        let told = play(seed, kind, true);
         eprintln!("{told:?}");
         std::process::exit(i32::from(told.result.is_err()));
     }
     let (from, seeds) = (number("RAFT_RUNS_FROM").unwrap_or(0), number("RAFT_RUNS_SEEDS").unwrap_or(100));
-    let all = play_many(from, seeds);
+    let all = play_many(from, seeds, kind);
     for (seed, violation) in &all.violations {
         eprintln!("seed {seed}: {violation}\n    scripts/raft_runs --tell {seed}");
     }
@@ -82,9 +96,10 @@ struct Played {
 }
 
 fn play(seed: u64, kind: Kind, tell: bool) -> Played {
-    // In memory, if there is such a place: whether files survive is not the question here.
+    // Snapshots in memory, if there is such a place: how long a sync takes is not the question. A database may be too large for it.
     let memory = Path::new("/dev/shm");
-    let home = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a directory");
+    let in_memory = memory.is_dir() && kind != Kind::Real;
+    let home = if in_memory { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a directory");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     world::begin(seed, tell);
     let result = catch_unwind(AssertUnwindSafe(|| {
@@ -105,7 +120,7 @@ struct Sum {
 }
 
 /// Plays on all processors.
-fn play_many(from: u64, seeds: u64) -> Sum {
+fn play_many(from: u64, seeds: u64, kind: Kind) -> Sum {
     let (next, sum) = (AtomicU64::new(from), Mutex::new(Sum::default()));
     let work = || {
         loop {
@@ -113,7 +128,7 @@ fn play_many(from: u64, seeds: u64) -> Sum {
             if seed >= from + seeds {
                 return;
             }
-            let Played { result, trace } = play(seed, Kind::Honest, false);
+            let Played { result, trace } = play(seed, kind, false);
             let mut sum = lock(&sum);
             sum.n_events += trace.n_events;
             sum.hash ^= trace.hash.iter().fold(seed, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));

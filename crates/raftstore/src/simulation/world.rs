@@ -13,11 +13,15 @@ thread_local! {
     static WORLD: RefCell<World> = RefCell::new(World::new(0, false));
 }
 
+/// Writes what waits in a real log, and returns how much that was.
+pub(crate) type CatchUp = Box<dyn FnMut() -> usize + Send>;
+
 struct World {
     dice: IdSource,
     /// Nothing before the first event.
     began: Option<Instant>,
     is_running: bool,
+    writer: Option<CatchUp>,
     is_calm: bool,
     tell: bool,
     seen: blake3::Hasher,
@@ -28,7 +32,7 @@ struct World {
 impl World {
     fn new(seed: u64, tell: bool) -> World {
         let (seen, dice) = (blake3::Hasher::new(), IdSource::new(seed));
-        World { dice, began: None, is_running: false, is_calm: false, tell, seen, n_events: 0, violation: None }
+        World { dice, began: None, is_running: false, writer: None, is_calm: false, tell, seen, n_events: 0, violation: None }
     }
 }
 
@@ -76,6 +80,16 @@ pub(crate) fn is_running() -> bool {
 pub(crate) async fn blocking<T>(work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     tokio::time::sleep(milliseconds(20)).await;
     work()
+}
+
+/// A real log was opened, and leaves its writing to the run.
+pub(crate) fn take_writer(writer: CatchUp) {
+    with(|world| world.writer = Some(writer));
+}
+
+/// Of the log that was opened last.
+pub(super) fn writer() -> Option<CatchUp> {
+    with(|world| world.writer.take())
 }
 
 pub(super) fn draw() -> u64 {
