@@ -448,7 +448,7 @@ impl Replica {
         self.inner.raft.change_membership(change, retain).await.map(|_| ()).map_err(write_error)
     }
 
-    /// Hands leadership to another voter and returns when this server no longer leads.
+    /// Hands leadership to another voter and returns when this server no longer leads. Its own id changes nothing.
     ///
     /// # Errors
     ///
@@ -458,6 +458,10 @@ impl Replica {
         if !matches!(status.leadership.role, Role::Leader | Role::Elected) {
             let leader = status.leadership.leader.and_then(|id| status.members.into_iter().find(|member| member.id == id));
             return Err(ProposeError::NotLeader { leader: leader.map(|member| Leader { id: member.id, node: member.node }) });
+        }
+        // openraft would take no writes until another leads, which nobody was asked to.
+        if to == self.inner.id {
+            return Ok(());
         }
         if !status.members.iter().any(|member| member.id == to && member.voter) {
             return Err(ProposeError::Refused(format!("the raft id {to} is no voter of this region")));
