@@ -28,7 +28,7 @@ pub(crate) use self::world::{blocking, is_running, take_writer};
 
 const SEEDS: u64 = 24;
 /// Fewer: a real log takes real time.
-const REAL_SEEDS: u64 = 2;
+const REAL_SEEDS: u64 = 6;
 
 /// Whatever crashes and is cut off, whoever comes and goes: what was acknowledged is in every replica in the end and is read before, all
 /// replicas go through the same states, and no vote goes back.
@@ -80,7 +80,8 @@ fn runs() {
     let (from, seeds) = (number("RAFT_RUNS_FROM").unwrap_or(0), number("RAFT_RUNS_SEEDS").unwrap_or(100));
     let all = play_many(from, seeds, kind);
     for (seed, violation) in &all.violations {
-        eprintln!("seed {seed}: {violation}\n    scripts/raft_runs --tell {seed}");
+        let real_log = if kind == Kind::Real { "--real-log " } else { "" };
+        eprintln!("seed {seed}: {violation}\n    scripts/raft_runs {real_log}--tell {seed}");
     }
     eprintln!("{:?}", all.tally);
     eprintln!("hash {:016x}", all.hash);
