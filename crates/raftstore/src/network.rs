@@ -11,8 +11,10 @@ use openraft::network::{RPCOption, RPCTypes};
 use openraft::raft::{SnapshotResponse, TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse};
 use openraft::{OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 
+use crate::error::Error;
 use crate::format::{self, Malformed, MetaV1};
 use crate::snapshot::SnapshotFile;
+use crate::task::blocking;
 use crate::types::{ServerNode, SnapshotWithBody, Types, Vote};
 use crate::wire::{self, AppendRequest, AppendResponse, BeginV1, ChunkV1, InstallV1, InstalledV1, ProgressV1, kind};
 
@@ -160,8 +162,8 @@ impl<T: RaftTransport> Client<T> {
                 break;
             }
             let (file, length) = (body.clone(), self.options.chunk_bytes);
-            let read = tokio::task::spawn_blocking(move || file.read_at(offset, length)).await;
-            let bytes = read.map_err(|e| e.to_string())?.map_err(|e| format!("the snapshot cannot be read: {e}"))?;
+            let read = blocking(move || file.read_at(offset, length).map_err(|e| Error::io("read", &file.path, e))).await;
+            let bytes = read.map_err(|e| format!("the snapshot cannot be sent: {e}"))?;
             sent = offset + bytes.len() as u64;
             let chunk = ChunkV1 { blake3: body.blake3, offset, bytes: bytes.into() };
             progress = self.exchange(kind::SNAPSHOT_CHUNK, &chunk, self.options.chunk_timeout).await?;
@@ -214,6 +216,7 @@ impl<T: RaftTransport> RaftNetworkV2<Types> for Client<T> {
         _option: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
         let sent = tokio::select! {
+            biased;
             closed = cancel => return Err(StreamingError::Closed(closed)),
             sent = self.send_snapshot(vote, &snapshot) => sent,
         };

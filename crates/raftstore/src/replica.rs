@@ -67,7 +67,7 @@ impl Default for ReplicaOptions {
 }
 
 impl ReplicaOptions {
-    fn raft_config(&self) -> Result<Config, Error> {
+    pub(crate) fn raft_config(&self) -> Result<Config, Error> {
         let milliseconds = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
         let config = Config {
             cluster_name: "region".to_owned(),
@@ -89,6 +89,15 @@ impl ReplicaOptions {
             ..Config::default()
         };
         config.validate().map_err(|e| Error::Settings(e.to_string()))
+    }
+
+    pub(crate) fn network_options(&self) -> NetworkOptions {
+        NetworkOptions {
+            append_timeout: self.append_timeout,
+            chunk_bytes: self.chunk_bytes.max(1),
+            chunk_timeout: self.chunk_timeout,
+            install_timeout: self.install_timeout,
+        }
     }
 }
 
@@ -260,16 +269,7 @@ impl Replica {
         })
         .await?;
         let machine = Machine::new(snapshots, publisher);
-        let network = Network {
-            id,
-            transport,
-            options: NetworkOptions {
-                append_timeout: options.append_timeout,
-                chunk_bytes: options.chunk_bytes.max(1),
-                chunk_timeout: options.chunk_timeout,
-                install_timeout: options.install_timeout,
-            },
-        };
+        let network = Network { id, transport, options: options.network_options() };
         let raft = match Raft::new(id, config, network, log.clone(), machine.clone()).await {
             Ok(raft) => raft,
             Err(error) => {
@@ -448,7 +448,7 @@ impl Replica {
         self.inner.raft.change_membership(change, retain).await.map(|_| ()).map_err(write_error)
     }
 
-    /// Hands leadership to another voter and returns when this server no longer leads.
+    /// Hands leadership to another voter and returns when this server no longer leads. Its own id changes nothing.
     ///
     /// # Errors
     ///
@@ -458,6 +458,10 @@ impl Replica {
         if !matches!(status.leadership.role, Role::Leader | Role::Elected) {
             let leader = status.leadership.leader.and_then(|id| status.members.into_iter().find(|member| member.id == id));
             return Err(ProposeError::NotLeader { leader: leader.map(|member| Leader { id: member.id, node: member.node }) });
+        }
+        // openraft would take no writes until another leads, which nobody was asked to.
+        if to == self.inner.id {
+            return Ok(());
         }
         if !status.members.iter().any(|member| member.id == to && member.voter) {
             return Err(ProposeError::Refused(format!("the raft id {to} is no voter of this region")));

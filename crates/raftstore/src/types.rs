@@ -5,6 +5,13 @@ use std::sync::Arc;
 
 use state::{Applied, Command};
 
+#[cfg(not(test))]
+use openraft::impls::TokioRuntime as Runtime;
+
+/// tokio all the same, but what is left to chance there follows a seed.
+#[cfg(test)]
+use crate::simulation::Runtime;
+
 openraft::declare_raft_types!(
     /// The parameters of openraft in this house.
     ///
@@ -17,6 +24,7 @@ openraft::declare_raft_types!(
         NodeId = u64,
         Node = ServerNode,
         LeaderId = openraft::impls::leader_id_adv::LeaderId<u64, u64>,
+        AsyncRuntime = Runtime,
 );
 
 /// The position of an entry: which leader wrote it, and its index.

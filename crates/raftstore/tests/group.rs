@@ -147,6 +147,19 @@ async fn followers_point_to_the_leader_and_reads_are_as_fresh_as_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_is_to_hand_over_to_itself_goes_on() {
+    // A server alone: nobody else could take over from a leader that waits for it.
+    let home = tempfile::tempdir().expect("temporary directory");
+    let cable = Arc::new(Cable::default());
+    let alone = start(&cable, home.path(), 1, quick()).await;
+    alone.initialize(BTreeMap::from([(1, node(1))])).await.expect("founded");
+    leader(std::slice::from_ref(&alone)).await;
+    alone.transfer_leadership(1, Duration::from_secs(10)).await.expect("it leads already");
+    alone.propose(marker(1, 100)).await.expect("written");
+    stop(&cable, alone).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_new_state_is_published_before_its_command_is_answered() {
     // A server alone: what the publisher was told, in order, and a restart that begins with the snapshot.
     let home = tempfile::tempdir().expect("temporary directory");

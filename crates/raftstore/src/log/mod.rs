@@ -106,18 +106,15 @@ impl LogStore {
             counters: Counters::default(),
         });
         let (queue, writes) = mpsc::channel();
-        let mut for_writer = Writer::new(shared.clone(), witness, present);
-        let writer = thread::Builder::new()
-            .name("raft-log".to_owned())
-            .spawn(move || for_writer.run(&writes))
-            .map_err(|e| Error::io("start a writer for", &path, e))?;
+        let for_writer = Writer::new(shared.clone(), witness, present);
+        let writer = start(for_writer, writes, &path)?;
         let room_max = kibibytes(options.unwritten_bytes_max).max(1);
         Ok(LogStore {
             inner: Arc::new(Inner {
                 path,
                 shared,
                 queue: Mutex::new(queue),
-                writer: Mutex::new(Some(writer)),
+                writer: Mutex::new(writer),
                 room: Arc::new(Semaphore::new(room_max as usize)),
                 room_max,
                 message_bytes_max: options.message_bytes_max,
@@ -171,13 +168,18 @@ impl LogStore {
 
     /// Sets or removes the record of a snapshot; durable when this returns. Blocks.
     pub(crate) fn set_snapshot_record(&self, key: &[u8], value: Option<Vec<u8>>) -> Result<(), Error> {
+        self.begin_snapshot_record(key, value)?.recv().map_err(|_| Error::Closed)?
+    }
+
+    /// The same; durable when the answer comes.
+    pub(crate) fn begin_snapshot_record(&self, key: &[u8], value: Option<Vec<u8>>) -> Result<mpsc::Receiver<Result<(), Error>>, Error> {
         let (answer, receive) = mpsc::sync_channel(1);
         let done: Done = Box::new(move |result| {
-            // The other end waits below.
+            // Whoever waits has the other end.
             let _ = answer.send(result);
         });
         self.inner.send(Write::Mark { key: [keys::SNAPSHOT_PREFIX, key].concat(), value, done })?;
-        receive.recv().map_err(|_| Error::Closed)?
+        Ok(receive)
     }
 
     /// Entries `first..end` as far as the log has them, until they reach `bytes_max`.
@@ -374,6 +376,17 @@ impl RaftLogStorage<Types> for LogStore {
         self.inner.recent_mut().purge(log_id);
         Ok(self.inner.send(Write::Purge { upto: log_id.index, mark })?)
     }
+}
+
+/// Starts the thread that writes. In a simulated run nobody else may: the run itself writes what waits, when it is time.
+fn start(mut writer: Writer, writes: mpsc::Receiver<Write>, path: &Path) -> Result<Option<JoinHandle<()>>, Error> {
+    #[cfg(test)]
+    if crate::simulation::is_running() {
+        crate::simulation::take_writer(Box::new(move || writer.catch_up(&writes)));
+        return Ok(None);
+    }
+    let started = thread::Builder::new().name("raft-log".to_owned()).spawn(move || writer.run(&writes));
+    started.map(Some).map_err(|e| Error::io("start a writer for", path, e))
 }
 
 /// Reads bounds and marks, checks them, and drops what a purge left behind that was cut short.

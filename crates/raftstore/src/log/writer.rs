@@ -87,23 +87,27 @@ impl Writer {
     /// The thread's body: returns at `Stop` or when all handles are gone.
     pub(super) fn run(&mut self, queue: &Receiver<Write>) {
         while let Ok(first) = queue.recv() {
-            let mut batch = vec![first];
-            let mut n_bytes = batch.iter().map(size).sum::<usize>();
-            while n_bytes < BATCH_BYTES_MAX && batch.len() < BATCH_WRITES_MAX && !matches!(batch.last(), Some(Write::Stop { .. })) {
-                match queue.try_recv() {
-                    Ok(next) => {
-                        n_bytes += size(&next);
-                        batch.push(next);
-                    }
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-                }
-            }
+            let batch = collect(first, queue);
             if let Some(stopped) = self.commit(batch) {
                 // Closing waits for this answer before it lets go of the database.
                 stopped(Ok(()));
                 return;
             }
         }
+    }
+
+    /// Writes what waits now. Returns how many writes that were.
+    #[cfg(test)]
+    pub(super) fn catch_up(&mut self, queue: &Receiver<Write>) -> usize {
+        let mut n_writes = 0;
+        while let Ok(first) = queue.try_recv() {
+            let batch = collect(first, queue);
+            n_writes += batch.len();
+            if let Some(stopped) = self.commit(batch) {
+                stopped(Ok(()));
+            }
+        }
+        n_writes
     }
 
     /// Writes a batch, makes it durable, then answers all of it in order. Returns the answer to a stop, if one was in it.
@@ -182,6 +186,22 @@ impl Writer {
         }
         stop
     }
+}
+
+/// All that waits behind the first and shares its barrier.
+fn collect(first: Write, queue: &Receiver<Write>) -> Vec<Write> {
+    let mut batch = vec![first];
+    let mut n_bytes = batch.iter().map(size).sum::<usize>();
+    while n_bytes < BATCH_BYTES_MAX && batch.len() < BATCH_WRITES_MAX && !matches!(batch.last(), Some(Write::Stop { .. })) {
+        match queue.try_recv() {
+            Ok(next) => {
+                n_bytes += size(&next);
+                batch.push(next);
+            }
+            Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
+        }
+    }
+    batch
 }
 
 fn size(write: &Write) -> usize {

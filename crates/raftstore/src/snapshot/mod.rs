@@ -23,6 +23,7 @@ use crate::files;
 use crate::format::{self, MetaV1};
 use crate::log::LogStore;
 use crate::types::SnapshotMeta;
+use crate::value::Pair;
 
 /// How many snapshots stay on disk.
 const KEEP: usize = 2;
@@ -112,10 +113,28 @@ struct RecordV1 {
     meta: MetaV1,
 }
 
+/// Where the records of snapshots lie. Blocks.
+pub(crate) trait Records: Send + Sync + 'static {
+    /// All of them, by key.
+    fn all(&self) -> Result<Vec<Pair>, Error>;
+    /// Sets or removes one; durable when this returns.
+    fn set(&self, key: &[u8], value: Option<Vec<u8>>) -> Result<(), Error>;
+}
+
+impl Records for LogStore {
+    fn all(&self) -> Result<Vec<Pair>, Error> {
+        self.snapshot_records()
+    }
+
+    fn set(&self, key: &[u8], value: Option<Vec<u8>>) -> Result<(), Error> {
+        self.set_snapshot_record(key, value)
+    }
+}
+
 /// The snapshots of one replica.
 pub(crate) struct SnapshotStore {
     directory: PathBuf,
-    log: LogStore,
+    records: Box<dyn Records>,
     /// Newest last.
     kept: Mutex<Vec<(SnapshotMeta, SnapshotFile)>>,
     n_built: AtomicU64,
@@ -125,10 +144,10 @@ pub(crate) struct SnapshotStore {
 
 impl SnapshotStore {
     /// Opens the folder and removes what a crash left over. Blocks.
-    pub(crate) fn open(directory: &Path, log: LogStore) -> Result<SnapshotStore, Error> {
+    pub(crate) fn open(directory: &Path, records: impl Records) -> Result<SnapshotStore, Error> {
         files::create_directory(directory)?;
         let mut kept = Vec::new();
-        for (key, value) in log.snapshot_records()? {
+        for (key, value) in records.all()? {
             let place = || format!("the record of the snapshot {:?}", String::from_utf8_lossy(&key));
             let record: RecordV1 = format::decode_snapshot_meta(&value).map_err(|e| Error::corrupt(place(), e.to_string()))?;
             let meta = SnapshotMeta::try_from(record.meta).map_err(|e| Error::corrupt(place(), e.to_string()))?;
@@ -144,7 +163,7 @@ impl SnapshotStore {
         kept.sort_by_key(|(meta, _)| meta.last_log_id);
         let store = SnapshotStore {
             directory: directory.to_path_buf(),
-            log,
+            records: Box::new(records),
             kept: Mutex::new(kept),
             n_built: AtomicU64::new(0),
             n_installed: AtomicU64::new(0),
@@ -213,7 +232,7 @@ impl SnapshotStore {
         files::rename(from, &path)?;
         let record = RecordV1 { name: name.clone(), length, blake3, meta: MetaV1::from(meta) };
         let value = format::encode_snapshot_meta(&record).map_err(|e| Error::Settings(e.to_string()))?;
-        self.log.set_snapshot_record(name.as_bytes(), Some(value))?;
+        self.records.set(name.as_bytes(), Some(value))?;
         let body = open_body(path, length, blake3)?;
         let superseded = {
             let mut kept = self.kept();
@@ -226,7 +245,7 @@ impl SnapshotStore {
         for (_, old) in superseded {
             files::remove(&old.path)?;
             if let Some(name) = old.path.file_name() {
-                self.log.set_snapshot_record(name.as_encoded_bytes(), None)?;
+                self.records.set(name.as_encoded_bytes(), None)?;
             }
         }
         Ok(body)
@@ -235,9 +254,9 @@ impl SnapshotStore {
     /// Removes files that have no record and records that have no file.
     fn sweep(&self) -> Result<(), Error> {
         let kept: Vec<PathBuf> = self.kept().iter().map(|(_, body)| body.path.clone()).collect();
-        for (key, _) in self.log.snapshot_records()? {
+        for (key, _) in self.records.all()? {
             if !kept.iter().any(|path| path.file_name().is_some_and(|name| name.as_encoded_bytes() == key)) {
-                self.log.set_snapshot_record(&key, None)?;
+                self.records.set(&key, None)?;
             }
         }
         for entry in fs::read_dir(&self.directory).map_err(|e| Error::io("read", &self.directory, e))? {
