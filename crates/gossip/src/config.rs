@@ -183,10 +183,9 @@ impl Config {
 
     /// The configuration of foca for a pool of so many members.
     pub(crate) fn for_foca(&self, members: usize) -> foca::Config {
-        let members = members.max(1) as f64;
-        // With 4 * log10(9) = 4 transmissions by each of 9 members, one of a hundred news misses somebody although nothing is lost; with 10,
-        // one of ten thousand. News is rare.
-        let transmissions = ((members + 1.0).log10() * 4.0).clamp(10.0, 255.0) as u8;
+        // Each of n members tells a news k times, to anybody. If a share l is lost, somebody misses it once in n * e^(k * (1 - l)) news, and
+        // then waits for a sync. With this k that is one of a thousand where 30 of 100 packets are lost; news is rare.
+        let transmissions = ((members.max(1) as f64 * 1000.0).ln() / 0.7).clamp(10.0, 255.0) as u8;
         let every = |frequency, num_members: usize| Some(foca::PeriodicParams { frequency, num_members: at_least_one(num_members) });
         foca::Config {
             probe_period: self.probe_period,
@@ -241,6 +240,7 @@ mod tests {
         let config = Config::default();
         assert_eq!(config.suspicion(10), (Duration::from_millis(2_800), Duration::from_millis(11_200)));
         assert_eq!(config.suspicion(1000), (Duration::from_millis(8_400), Duration::from_millis(33_600)));
-        assert_eq!(config.for_foca(1000).max_transmissions.get(), 12);
+        assert_eq!(config.for_foca(9).max_transmissions.get(), 13);
+        assert_eq!(config.for_foca(1000).max_transmissions.get(), 19);
     }
 }

@@ -23,9 +23,10 @@ use crate::member::{Farewell, Member, MemberMeta, MetaRecord, MetaVersion};
 use crate::memory::Memory;
 use crate::packet::{self, Content, Packet};
 use crate::peers::Peers;
-use crate::pool::{Doubt, Presence};
+use crate::pool::Doubt;
 use crate::probe::Probe;
 use crate::record::{Item, MAX_KEY, Record};
+use crate::roster::{Presences, Shown, Sum};
 use crate::suspicion::Suspicion;
 use crate::swim::{Effects, SwimCodec};
 use crate::table::Digest;
@@ -110,9 +111,11 @@ pub struct Gossip {
     /// Somebody has come of whom there was no description.
     pub(crate) metas_may_be_missing: bool,
     /// Others as SWIM sees them.
-    pub(crate) presence: BTreeMap<Uuid, Presence>,
+    pub(crate) presence: Presences,
     /// As last told by `MemberChanged`.
-    pub(crate) shown: BTreeMap<Uuid, Member>,
+    pub(crate) shown: Shown,
+    /// Of the members, this server included, as others compare it.
+    pub(crate) fingerprint: Sum,
     /// Nodes whose presence or view may have changed.
     pub(crate) dirty: BTreeSet<Uuid>,
     /// Since when others have seen a node down that is not known here yet.
@@ -174,8 +177,9 @@ impl Gossip {
             outputs: VecDeque::new(),
             agenda,
             timers: Timers::default(),
-            presence: BTreeMap::new(),
-            shown: BTreeMap::new(),
+            presence: Presences::default(),
+            shown: Shown::default(),
+            fingerprint: Sum::default(),
             dirty: BTreeSet::from([identity.node]),
             down_since: BTreeMap::new(),
             doubts: BTreeMap::new(),
@@ -220,7 +224,7 @@ impl Gossip {
         }
         let agenda = &self.agenda;
         let own = [Some(agenda.maintenance), Some(agenda.sync), agenda.early_sync, agenda.seeds, agenda.remember, agenda.leave];
-        own.into_iter().chain([self.timers.next_deadline(), self.next_verdict()]).flatten().min()
+        own.into_iter().chain([self.timers.next_deadline(), self.next_verdict(), self.next_ping()]).flatten().min()
     }
 
     /// Says something new about this region to everybody. `Ok(false)` when it is not newer than what is known: any server of the region may
@@ -316,7 +320,7 @@ impl Gossip {
     }
 
     pub fn member(&self, node: Uuid) -> Option<&Member> {
-        self.shown.get(&node)
+        self.shown.get(node)
     }
 
     /// This server, with the generation it has now.
@@ -520,7 +524,7 @@ impl Gossip {
             Incoming::Direct(items) => items,
         };
         // From members only, so that nobody publishes into a pool that has not let him in.
-        if !self.shown.get(&sender.node).is_some_and(|member| member.status.is_active()) {
+        if !self.shown.get(sender.node).is_some_and(|member| member.status.is_active()) {
             return;
         }
         let mut news = false;
@@ -544,6 +548,7 @@ impl Gossip {
             self.timer_due(due, timer);
         }
         self.reach_verdicts();
+        self.ping_again();
         let now = self.now;
         let due = |at: &mut Option<Duration>| at.take_if(|at| *at <= now).is_some();
         if due(&mut self.agenda.leave) {
@@ -621,9 +626,9 @@ impl Gossip {
 
     fn tidy(&mut self) {
         let presence = &self.presence;
-        self.with(|knowledge| knowledge.tidy(|node| presence.contains_key(&node)));
-        self.last_sync.retain(|node, _| presence.contains_key(node));
-        self.udp_silence.retain(|node, _| presence.contains_key(node));
+        self.with(|knowledge| knowledge.tidy(|node| presence.get(node).is_some()));
+        self.last_sync.retain(|node, _| presence.get(*node).is_some());
+        self.udp_silence.retain(|node, _| presence.get(*node).is_some());
     }
 
     /// Something odd, once in a while.
