@@ -36,6 +36,8 @@ use crate::timers::Timers;
 const MAINTENANCE: Duration = Duration::from_secs(1);
 /// How often what is too old is looked for.
 const TIDY: Duration = Duration::from_secs(5);
+/// In a large pool less often: all members are looked through.
+const TIDY_PER_MEMBER: Duration = Duration::from_millis(50);
 /// The same complaint about the same server is told once in this time.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 const MAX_TOLD: usize = 1000;
@@ -612,7 +614,8 @@ impl Gossip {
         self.settle_doubts();
         self.with(Knowledge::expire);
         if self.agenda.tidy <= self.now {
-            self.agenda.tidy = self.now.saturating_add(TIDY);
+            self.agenda.tidy =
+                self.now.saturating_add(TIDY.max(TIDY_PER_MEMBER.saturating_mul(u32::try_from(members).unwrap_or(u32::MAX))));
             self.tidy();
         }
         if std::mem::take(&mut self.metas_may_be_missing) {

@@ -183,7 +183,7 @@ impl Gossip {
 
     /// Equal on two members that see the same servers in the same states with the same descriptions.
     pub(crate) fn fingerprint(&self) -> u64 {
-        let soon_gone = self.presence.values().filter(|presence| !self.is_kept(presence));
+        let soon_gone = self.presence.all_down().filter(|presence| !self.is_kept(presence));
         soon_gone.fold(self.fingerprint.total(), |sum, presence| sum.wrapping_sub(self.fingerprint.term(presence.identity.node)))
     }
 
@@ -270,8 +270,8 @@ impl Gossip {
     /// Members that have been down for long enough are forgotten, here and in foca.
     pub(crate) fn remove_long_down(&mut self) {
         let limit = self.config.remove_down_after;
-        let is_over = |presence: &&Presence| !presence.active && self.now.saturating_sub(presence.since) >= limit;
-        let gone: Vec<ServerIdentity> = self.presence.values().filter(is_over).map(|presence| presence.identity.clone()).collect();
+        let is_over = |presence: &&Presence| self.now.saturating_sub(presence.since) >= limit;
+        let gone: Vec<ServerIdentity> = self.presence.all_down().filter(is_over).map(|presence| presence.identity.clone()).collect();
         for identity in gone {
             self.seeds.remove(&identity.address);
             self.with(|knowledge| knowledge.remove_member(identity.node));

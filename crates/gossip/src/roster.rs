@@ -23,6 +23,7 @@ pub(crate) struct Presences {
     by_node: BTreeMap<Uuid, Presence>,
     /// Active ones. Two have one address only until it is noticed.
     by_address: BTreeMap<SocketAddr, BTreeSet<Uuid>>,
+    down: BTreeSet<Uuid>,
 }
 
 impl Presences {
@@ -31,6 +32,8 @@ impl Presences {
         self.remove(node);
         if presence.active {
             self.by_address.entry(presence.identity.address).or_default().insert(node);
+        } else {
+            self.down.insert(node);
         }
         self.by_node.insert(node, presence);
     }
@@ -38,6 +41,7 @@ impl Presences {
     pub(crate) fn remove(&mut self, node: Uuid) {
         if let Some(before) = self.by_node.remove(&node) {
             unlist(&mut self.by_address, &before.identity.address, node);
+            self.down.remove(&node);
         }
     }
 
@@ -51,6 +55,10 @@ impl Presences {
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &Presence> {
         self.by_node.values()
+    }
+
+    pub(crate) fn all_down(&self) -> impl Iterator<Item = &Presence> {
+        self.down.iter().filter_map(|node| self.by_node.get(node))
     }
 
     pub(crate) fn all_active(&self) -> impl Iterator<Item = &ServerIdentity> {
@@ -164,6 +172,8 @@ mod tests {
         presences.remove(Uuid::from_u128(2));
         assert_eq!((at(&presences, 10), at(&presences, 11)), (vec![], vec![]));
         assert!(presences.by_address.is_empty());
+        let down: Vec<u128> = presences.all_down().map(|presence| presence.identity.node.as_u128()).collect();
+        assert_eq!(down, [1, 3]);
     }
 
     /// A sum is that of its last terms.
