@@ -59,7 +59,8 @@ impl Shape {
         }
         let n = self.n();
         network.run_until(seconds(300), "all know all", |network| network.servers.iter().all(|server| server.mirror.len() == n));
-        network.run(seconds(60));
+        // Descriptions of a thousand are being gossiped for longer than of nine.
+        network.run(seconds(if n > LARGE { 180 } else { 60 }));
         network
     }
 }
