@@ -3,13 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
+use process_tests::chaos::apart;
 use process_tests::chaos::play::{Campaign, Tally, campaign, judge};
 use process_tests::{Guardian, steppe};
 
 const USAGE: &str = "usage: scripts/chaos [--rollouts N] [--from SEED] [--keep]\n       scripts/chaos judge HISTORY";
-
-/// Everything that a campaign starts is in namespaces that end with it. The first process there takes care of those whose parents ended.
-const APART: [&str; 5] = ["--net", "--pid", "--fork", "--kill-child", "--mount-proc"];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -54,16 +52,14 @@ fn outside(rollouts: u64, from: u64, keeps_all: bool) -> ExitCode {
     // the guardian removes it
     let folder = folder.keep();
     let mut guardian = Guardian::of_campaign(&folder);
-    let itself = std::env::current_exe().expect("this program");
-    let mut command = match namespaces() {
-        Ok(words) => {
-            let mut command = Command::new("unshare");
-            command.args(words).args(["sh", "-c", "\"$@\" & wait $!", "sh"]).arg(itself).args(["inside", "apart"]);
+    let mut command = match apart::itself() {
+        Ok(mut command) => {
+            command.args(["inside", "apart"]);
             command
         }
         Err(problem) => {
             println!("no network namespaces here ({problem}): networks stay as they are, only processes fail");
-            let mut command = Command::new(itself);
+            let mut command = Command::new(apart::program().expect("this program"));
             command.args(["inside", "together"]);
             command
         }
@@ -80,24 +76,6 @@ fn outside(rollouts: u64, from: u64, keeps_all: bool) -> ExitCode {
         guardian.dismiss();
     }
     ExitCode::from(u8::try_from(code).unwrap_or(2))
-}
-
-/// What `unshare` must be told, after it was tried; why it cannot be.
-fn namespaces() -> Result<Vec<&'static str>, String> {
-    let tried = |words: &[&str]| {
-        let inner = "ip link set lo up && test -w /dev/net/tun";
-        let run = Command::new("unshare").args(words).args(["sh", "-c", inner]).stdin(Stdio::null()).output();
-        match run {
-            Ok(run) if run.status.success() => Ok(()),
-            Ok(run) => Err(String::from_utf8_lossy(&run.stderr).trim().to_owned()),
-            Err(error) => Err(format!("unshare: {error}")),
-        }
-    };
-    let as_root: Vec<&'static str> = ["--map-root-user"].into_iter().chain(APART).collect();
-    match tried(&APART) {
-        Ok(()) => Ok(APART.to_vec()),
-        Err(problem) => tried(&as_root).map(|()| as_root).map_err(|_| problem),
-    }
 }
 
 fn inside(what: &Campaign) -> ExitCode {

@@ -19,19 +19,26 @@ use crate::identity::ServerIdentity;
 use crate::io::Output;
 use crate::knowledge::Knowledge;
 use crate::machine::{Gossip, Phase};
-use crate::member::Status;
+use crate::member::{Member, Status};
 use crate::record::Freshness;
-use crate::sync::{Answer, Body, CONTENT_BUDGET, Digests, Hello, MAX_OUTLINE_LINES, MemberLine, SyncRequest, SyncResponse, Wanted};
+use crate::sync::{
+    Answer, Body, CONTENT_BUDGET, Digests, Hello, MAX_MEMBER_LINES, MAX_OUTLINE_LINES, MemberLine, SyncRequest, SyncResponse, Wanted,
+};
 use crate::table::RegionDigest;
 
 /// 64 rounds of 384 KiB are enough for any table here; the next exchange goes on where this one stopped.
 const MAX_ROUNDS: u32 = 64;
+/// After so many rounds lists of members have gone both ways. What differs then has changed meanwhile and is being gossiped, unless
+/// descriptions still come in numbers; while many join a large pool, two members would go on comparing for ever.
+const LIST_ROUNDS: u32 = 3;
 /// An exchange without an answer for this long has failed.
 const NO_ANSWER: Duration = Duration::from_secs(30);
 /// More news than this at once is not gossiped on: the others will find it by their own digests.
 const SPREAD_LIMIT: usize = 64;
-/// In a large pool not everybody syncs with everybody who returns.
+/// In a pool above this size not everybody syncs with everybody who returns,
 const ALL_SYNC_UP_TO: usize = 32;
+/// but so many do: after the first, there is little left to say.
+const SOME_SYNC: u32 = 4;
 
 /// An exchange that this server began.
 pub(crate) struct Exchange {
@@ -87,7 +94,7 @@ impl Gossip {
         }
         let body = Body {
             membership: Some(self.fingerprint()),
-            members: full.then(|| self.member_lines()),
+            members: full.then(|| self.member_lines(&[])),
             digests: Some(Digests { complete: true, regions: self.digest().regions }),
             ..Body::default()
         };
@@ -138,7 +145,11 @@ impl Gossip {
         if exchange.rounds <= MAX_ROUNDS {
             self.exchanged_with(hello.identity.node);
         }
-        let reply = self.absorb(*body);
+        let n_metas = body.metas.len();
+        let mut reply = self.absorb(*body);
+        if exchange.rounds >= LIST_ROUNDS && n_metas <= SPREAD_LIMIT {
+            (reply.membership, reply.members) = (None, None);
+        }
         if std::mem::take(&mut exchange.join) {
             self.add_seed(peer);
             self.joined(peer, Ok(hello.meta.meta.full_name()));
@@ -248,7 +259,7 @@ impl Gossip {
         let ours = self.fingerprint();
         if body.membership.is_some_and(|theirs| theirs != ours) {
             reply.membership = Some(ours);
-            reply.members = Some(self.member_lines());
+            reply.members = Some(self.member_lines(body.members.as_deref().unwrap_or_default()));
         }
         self.with(|knowledge| {
             knowledge.serve_metas(&body.wanted_metas, body.members.as_deref(), &mut reply, &mut budget);
@@ -298,7 +309,7 @@ impl Gossip {
         let down_for = Duration::from_millis(down_for_ms);
         let generation = line.identity.generation;
         let said_goodbye = line.farewell.is_some_and(|farewell| farewell.generation >= generation);
-        let believe = match self.presence.get(&line.identity.node) {
+        let believe = match self.presence.get(line.identity.node) {
             // Otherwise members would remind each other of the dead for ever.
             None => down_for < self.config.remove_down_after.mul_f64(0.9),
             Some(presence) if presence.active && presence.identity.generation == generation => {
@@ -339,12 +350,11 @@ impl Gossip {
     /// Every second round with another region, every fourth with a member that is down: it may be behind a partition that has healed.
     pub(crate) fn periodic_sync(&mut self) {
         self.sync_round += 1;
-        let others = self.shown.values().filter(|member| member.identity.node != self.own_node());
-        let failed = || others.clone().filter(|member| member.status == Status::Failed).map(|member| member.identity.address);
-        let failed: Vec<SocketAddr> =
-            if self.sync_round.is_multiple_of(4) || self.foca.num_members() == 0 { failed().collect() } else { vec![] };
-        let to = if failed.is_empty() { self.sync_peer() } else { failed.into_iter().choose(&mut self.rng) };
-        if let Some(to) = to {
+        let tries_failed = self.sync_round.is_multiple_of(4) || self.foca.num_members() == 0;
+        let own = self.own_node();
+        let is_failed = |member: &&Member| member.identity.node != own && member.status == Status::Failed;
+        let failed = self.shown.values().filter(|member| tries_failed && is_failed(member)).map(|member| member.identity.address);
+        if let Some(to) = failed.choose(&mut self.rng).or_else(|| self.sync_peer()) {
             self.begin_exchange(to, false, false);
         }
     }
@@ -359,13 +369,12 @@ impl Gossip {
 
     /// A member has come or returned: what it knows and we do not, and the other way round, should not wait for the next periodic sync.
     pub(crate) fn want_sync(&mut self, node: Uuid) {
-        let members = self.foca.num_members().max(1);
-        let everybody = members <= ALL_SYNC_UP_TO;
         // Who joins a large pool learns of all at once; a few of them have told it everything.
         if self.wanted_syncs.len() >= ALL_SYNC_UP_TO {
             return;
         }
-        if everybody || self.rng.random_ratio(ALL_SYNC_UP_TO as u32, u32::try_from(members).unwrap_or(u32::MAX)) {
+        let n_members = u32::try_from(self.foca.num_members()).unwrap_or(u32::MAX);
+        if self.is_small() || self.rng.random_ratio(SOME_SYNC, n_members) {
             self.wanted_syncs.insert(node);
             self.early_sync_soon();
         }
@@ -378,15 +387,23 @@ impl Gossip {
     }
 
     pub(crate) fn want_missing_metas(&mut self) {
-        let unknown = |node: &Uuid| self.with(|knowledge| knowledge.meta(*node).is_none() && !knowledge.is_refused(*node));
-        let missing =
-            self.presence.iter().filter(|(node, presence)| presence.active && unknown(node)).map(|(node, _)| *node).take(ALL_SYNC_UP_TO);
-        let missing: Vec<Uuid> = missing.collect();
+        let missing = self.missing_metas();
         if !missing.is_empty() {
             self.metas_may_be_missing = true;
-            self.wanted_syncs.extend(missing);
+            let n_asked = if self.is_small() { ALL_SYNC_UP_TO } else { 1 };
+            self.wanted_syncs.extend(missing.into_iter().take(n_asked));
             self.early_sync_soon();
         }
+    }
+
+    fn missing_metas(&self) -> Vec<Uuid> {
+        let is_missing = |knowledge: &Knowledge, node: &Uuid| knowledge.meta(*node).is_none() && !knowledge.is_refused(*node);
+        let nodes = self.presence.all_active().map(|identity| identity.node);
+        self.with(|knowledge| nodes.filter(|node| is_missing(knowledge, node)).take(MAX_MEMBER_LINES).collect())
+    }
+
+    fn is_small(&self) -> bool {
+        self.foca.num_members() <= ALL_SYNC_UP_TO
     }
 
     pub(crate) fn early_sync(&mut self) {
@@ -395,13 +412,26 @@ impl Gossip {
         self.wanted_syncs.remove(&node);
         let recent = self.last_sync.get(&node).is_some_and(|last| self.now.saturating_sub(*last) < self.config.sync_interval / 4);
         let described = self.with(|knowledge| knowledge.meta(node).is_some());
-        if let Some(presence) = self.presence.get(&node).filter(|presence| presence.active)
+        if let Some(presence) = self.presence.active(node)
             && !(recent && described)
         {
-            self.begin_exchange(presence.identity.address, false, true);
+            let address = presence.identity.address;
+            match self.is_small() {
+                true => self.begin_exchange(address, false, true),
+                false if described => self.begin_exchange(address, false, false),
+                false => self.ask_for_metas(address),
+            }
         }
         if !self.wanted_syncs.is_empty() {
             self.early_sync_soon();
+        }
+    }
+
+    /// Only for them: while many join a large pool, everybody lacks some, and whole lists of members would be all that is sent.
+    fn ask_for_metas(&mut self, to: SocketAddr) {
+        if !self.exchanges.contains_key(&to) {
+            let body = Body { wanted_metas: self.missing_metas(), ..Body::default() };
+            self.ask(to, Exchange { join: false, rounds: 0, last: 0, asked: self.now }, body);
         }
     }
 
@@ -410,7 +440,7 @@ impl Gossip {
         let own = self.own_node();
         let others = self.shown.values().filter(|member| member.identity.node != own && member.status.is_active());
         let addresses: Vec<SocketAddr> = others.map(|member| member.identity.address).sample(&mut self.rng, 3);
-        let own_line: Vec<MemberLine> = self.member_lines().into_iter().take(1).collect();
+        let own_line: Vec<MemberLine> = self.member_lines(&[]).into_iter().take(1).collect();
         for to in addresses {
             let request = Box::new(SyncRequest { hello: self.hello(), body: Body { members: Some(own_line.clone()), ..Body::default() } });
             self.outputs.push_back(Output::Sync { to, request });

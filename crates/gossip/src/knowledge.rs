@@ -4,7 +4,7 @@
 //! region that another cluster owns is refused. The first cluster that is known under a name owns it, here, for as long as any of its
 //! servers is known; for the own region's name it is the own cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -293,13 +293,13 @@ impl Knowledge {
         let pruned = |node: &Uuid, record: &MetaRecord| {
             self.farewells.get(node).is_some_and(|farewell| farewell.prune && farewell.generation >= record.version.generation)
         };
-        let claims: BTreeSet<(RegionName, Uuid)> = self
+        let claims: HashSet<(&RegionName, Uuid)> = self
             .metas
             .iter()
             .filter(|(node, known)| !pruned(node, &known.record) && !self.refused.contains_key(*node))
-            .map(|(_, known)| (known.record.meta.region.clone(), known.record.meta.cluster_id))
+            .map(|(_, known)| (&known.record.meta.region, known.record.meta.cluster_id))
             .collect();
-        self.clusters.retain(|region, cluster| claims.contains(&(region.clone(), *cluster)));
+        self.clusters.retain(|region, cluster| claims.contains(&(region, *cluster)));
         let acquitted: Vec<Uuid> = self.refused.iter().filter(|(_, claim)| self.conflict(claim).is_none()).map(|(node, _)| *node).collect();
         acquitted.into_iter().for_each(|node| self.readmit(node));
     }

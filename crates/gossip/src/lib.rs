@@ -32,6 +32,7 @@ mod peers;
 mod pool;
 mod probe;
 mod record;
+mod roster;
 mod route;
 mod seeds;
 mod suspicion;

@@ -23,9 +23,10 @@ use crate::member::{Farewell, Member, MemberMeta, MetaRecord, MetaVersion};
 use crate::memory::Memory;
 use crate::packet::{self, Content, Packet};
 use crate::peers::Peers;
-use crate::pool::{Doubt, Presence};
+use crate::pool::Doubt;
 use crate::probe::Probe;
 use crate::record::{Item, MAX_KEY, Record};
+use crate::roster::{Presences, Shown, Sum};
 use crate::suspicion::Suspicion;
 use crate::swim::{Effects, SwimCodec};
 use crate::table::Digest;
@@ -35,6 +36,8 @@ use crate::timers::Timers;
 const MAINTENANCE: Duration = Duration::from_secs(1);
 /// How often what is too old is looked for.
 const TIDY: Duration = Duration::from_secs(5);
+/// In a large pool less often: all members are looked through.
+const TIDY_PER_MEMBER: Duration = Duration::from_millis(50);
 /// The same complaint about the same server is told once in this time.
 const TELL_AGAIN: Duration = Duration::from_secs(60);
 const MAX_TOLD: usize = 1000;
@@ -110,9 +113,11 @@ pub struct Gossip {
     /// Somebody has come of whom there was no description.
     pub(crate) metas_may_be_missing: bool,
     /// Others as SWIM sees them.
-    pub(crate) presence: BTreeMap<Uuid, Presence>,
+    pub(crate) presence: Presences,
     /// As last told by `MemberChanged`.
-    pub(crate) shown: BTreeMap<Uuid, Member>,
+    pub(crate) shown: Shown,
+    /// Of the members, this server included, as others compare it.
+    pub(crate) fingerprint: Sum,
     /// Nodes whose presence or view may have changed.
     pub(crate) dirty: BTreeSet<Uuid>,
     /// Since when others have seen a node down that is not known here yet.
@@ -174,8 +179,9 @@ impl Gossip {
             outputs: VecDeque::new(),
             agenda,
             timers: Timers::default(),
-            presence: BTreeMap::new(),
-            shown: BTreeMap::new(),
+            presence: Presences::default(),
+            shown: Shown::default(),
+            fingerprint: Sum::default(),
             dirty: BTreeSet::from([identity.node]),
             down_since: BTreeMap::new(),
             doubts: BTreeMap::new(),
@@ -220,7 +226,7 @@ impl Gossip {
         }
         let agenda = &self.agenda;
         let own = [Some(agenda.maintenance), Some(agenda.sync), agenda.early_sync, agenda.seeds, agenda.remember, agenda.leave];
-        own.into_iter().chain([self.timers.next_deadline(), self.next_verdict()]).flatten().min()
+        own.into_iter().chain([self.timers.next_deadline(), self.next_verdict(), self.next_ping()]).flatten().min()
     }
 
     /// Says something new about this region to everybody. `Ok(false)` when it is not newer than what is known: any server of the region may
@@ -316,7 +322,7 @@ impl Gossip {
     }
 
     pub fn member(&self, node: Uuid) -> Option<&Member> {
-        self.shown.get(&node)
+        self.shown.get(node)
     }
 
     /// This server, with the generation it has now.
@@ -520,7 +526,7 @@ impl Gossip {
             Incoming::Direct(items) => items,
         };
         // From members only, so that nobody publishes into a pool that has not let him in.
-        if !self.shown.get(&sender.node).is_some_and(|member| member.status.is_active()) {
+        if !self.shown.get(sender.node).is_some_and(|member| member.status.is_active()) {
             return;
         }
         let mut news = false;
@@ -544,6 +550,7 @@ impl Gossip {
             self.timer_due(due, timer);
         }
         self.reach_verdicts();
+        self.ping_again();
         let now = self.now;
         let due = |at: &mut Option<Duration>| at.take_if(|at| *at <= now).is_some();
         if due(&mut self.agenda.leave) {
@@ -607,7 +614,8 @@ impl Gossip {
         self.settle_doubts();
         self.with(Knowledge::expire);
         if self.agenda.tidy <= self.now {
-            self.agenda.tidy = self.now.saturating_add(TIDY);
+            self.agenda.tidy =
+                self.now.saturating_add(TIDY.max(TIDY_PER_MEMBER.saturating_mul(u32::try_from(members).unwrap_or(u32::MAX))));
             self.tidy();
         }
         if std::mem::take(&mut self.metas_may_be_missing) {
@@ -621,9 +629,9 @@ impl Gossip {
 
     fn tidy(&mut self) {
         let presence = &self.presence;
-        self.with(|knowledge| knowledge.tidy(|node| presence.contains_key(&node)));
-        self.last_sync.retain(|node, _| presence.contains_key(node));
-        self.udp_silence.retain(|node, _| presence.contains_key(node));
+        self.with(|knowledge| knowledge.tidy(|node| presence.get(node).is_some()));
+        self.last_sync.retain(|node, _| presence.get(*node).is_some());
+        self.udp_silence.retain(|node, _| presence.get(*node).is_some());
     }
 
     /// Something odd, once in a while.

@@ -147,9 +147,4 @@ impl Member {
     pub fn full_name(&self) -> String {
         self.meta.full_name()
     }
-
-    /// Another server than `node`, under the same full name.
-    pub(crate) fn shares_name_of(&self, node: Uuid, meta: &MemberMeta) -> bool {
-        self.identity.node != node && self.meta.name == meta.name && self.meta.region == meta.region
-    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Always recomputed from the two, never patched by events: an event only says which node to look at.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use model::Uuid;
@@ -10,21 +10,13 @@ use model::Uuid;
 use crate::hash;
 use crate::identity::ServerIdentity;
 use crate::io::Output;
-use crate::knowledge::Knowledge;
 use crate::machine::{Gossip, Phase};
 use crate::member::{Member, Status};
+use crate::roster::Presence;
 use crate::sync::{MAX_MEMBER_LINES, MemberLine};
 
 /// How many rounds of consequences one change may have: a refusal makes a member down, which uncovers a name, and that is all.
 const MAX_ROUNDS: usize = 8;
-
-/// Another server as SWIM sees it.
-#[derive(Clone, Debug)]
-pub(crate) struct Presence {
-    pub(crate) identity: ServerIdentity,
-    pub(crate) active: bool,
-    pub(crate) since: Duration,
-}
 
 /// Hearsay that a member is down. It gets the time to defend itself that it would get after a probe that failed.
 #[derive(Clone, Copy, Debug)]
@@ -69,11 +61,11 @@ impl Gossip {
         let mut expelled = Vec::new();
         for node in nodes.iter().filter(|node| **node != own) {
             let Some((identity, active)) = states.remove(node) else {
-                self.presence.remove(node);
+                self.presence.remove(*node);
                 self.peers_outdated = true;
                 continue;
             };
-            let since = match self.presence.get(node) {
+            let since = match self.presence.get(*node) {
                 Some(before) if before.active == active && before.identity == identity => before.since,
                 _ if active => self.now,
                 _ => self.down_since.remove(node).unwrap_or(self.now),
@@ -86,7 +78,7 @@ impl Gossip {
             }
             self.peers_outdated = true;
             self.metas_may_be_missing |= active;
-            self.presence.insert(*node, Presence { identity, active, since });
+            self.presence.insert(Presence { identity, active, since });
         }
         self.down_since.clear();
         expelled
@@ -95,8 +87,8 @@ impl Gossip {
     /// Of two active servers at one address, the one that was started earlier cannot be there any more.
     fn older_at_address(&mut self, identity: &ServerIdentity) -> Option<ServerIdentity> {
         let own = self.foca.identity().clone();
-        let others = self.presence.values().filter(|other| other.active).map(|other| &other.identity).chain([&own]);
-        let rival = others.into_iter().find(|other| other.node != identity.node && other.address == identity.address)?.clone();
+        let others = self.presence.active_at(identity.address).chain([&own].into_iter().filter(|own| own.address == identity.address));
+        let rival = others.into_iter().find(|other| other.node != identity.node)?.clone();
         let (older, newer) = if rival.generation < identity.generation { (rival, identity.clone()) } else { (identity.clone(), rival) };
         self.notice(format!(
             "two servers advertise the address {}: {} of region {} and, started later, {} of region {}; the earlier one is taken for gone",
@@ -106,8 +98,9 @@ impl Gossip {
     }
 
     fn update_view(&mut self, node: Uuid) {
+        self.fingerprint.set(node, self.fingerprint_of(node));
         let view = self.view(node);
-        let before = self.shown.get(&node);
+        let before = self.shown.get(node);
         let unchanged = match (&view, before) {
             (Some(view), Some(before)) => Member { since: before.since, ..view.clone() } == *before,
             (None, None) => true,
@@ -118,7 +111,7 @@ impl Gossip {
         }
         self.remember_soon();
         let Some(view) = view else {
-            if let Some(removed) = self.shown.remove(&node) {
+            if let Some(removed) = self.shown.remove(node) {
                 self.outputs.push_back(Output::MemberRemoved(Box::new(removed)));
             }
             return;
@@ -129,14 +122,13 @@ impl Gossip {
         if view.status.is_active() {
             self.name_taken(&view);
         }
-        self.shown.insert(node, view.clone());
+        self.shown.insert(view.clone());
         self.outputs.push_back(Output::MemberChanged(Box::new(view)));
     }
 
     /// A server that starts anew with an empty disk replaces its dead self; two living ones with one name are an operator's mistake.
     fn name_taken(&mut self, view: &Member) {
-        let rivals: Vec<Member> =
-            self.shown.values().filter(|other| other.shares_name_of(view.identity.node, &view.meta)).cloned().collect();
+        let rivals: Vec<Member> = self.shown.namesakes(view.identity.node, &view.meta).cloned().collect();
         for rival in rivals {
             if rival.status.is_active() {
                 let (first, second) =
@@ -154,7 +146,7 @@ impl Gossip {
         if node == self.own_node() {
             return Some(self.own_view());
         }
-        let presence = self.presence.get(&node)?;
+        let presence = self.presence.get(node)?;
         let (record, farewell, refused) =
             self.with(|knowledge| (knowledge.meta(node).cloned(), knowledge.farewell(node), knowledge.is_refused(node)));
         let record = record.filter(|_| !refused)?;
@@ -166,8 +158,7 @@ impl Gossip {
             (false, Some(_)) => Status::Left,
             (false, None) => Status::Failed,
         };
-        let replaced = |other: &Member| other.status.is_active() && other.shares_name_of(node, &record.meta);
-        if !presence.active && self.shown.values().any(replaced) {
+        if !presence.active && self.shown.namesakes(node, &record.meta).any(|other| other.status.is_active()) {
             return None;
         }
         let identity = presence.identity.clone();
@@ -184,61 +175,63 @@ impl Gossip {
         Member { identity: self.foca.identity().clone(), meta: record.meta, version: record.version, status, since: self.now }
     }
 
-    /// Others that are compared with other members: those that will be remembered for a while yet.
-    fn compared(&self) -> impl Iterator<Item = (&Uuid, &Presence)> {
-        let refused: BTreeSet<Uuid> =
-            self.with(|knowledge| self.presence.keys().filter(|node| knowledge.is_refused(**node)).copied().collect());
+    /// Whether a member will be remembered for a while yet; others are not compared with those of other members.
+    fn is_kept(&self, presence: &Presence) -> bool {
         // Clocks differ a little; the last tenth is not worth an argument.
-        let limit = self.config.remove_down_after.mul_f64(0.9);
-        self.presence.iter().filter(move |(node, presence)| {
-            !refused.contains(*node) && (presence.active || self.now.saturating_sub(presence.since) < limit)
-        })
+        presence.active || self.now.saturating_sub(presence.since) < self.config.remove_down_after.mul_f64(0.9)
     }
 
     /// Equal on two members that see the same servers in the same states with the same descriptions.
     pub(crate) fn fingerprint(&self) -> u64 {
-        let own = self.foca.identity().clone();
-        let others: Vec<(Uuid, u64, bool)> =
-            self.compared().map(|(node, presence)| (*node, presence.identity.generation, presence.active)).collect();
-        let entry = |knowledge: &Knowledge, node: Uuid, generation: u64, active: bool| {
-            let (version, farewell) = (knowledge.version(node), knowledge.farewell(node));
-            let farewell = farewell.filter(|farewell| farewell.generation >= generation);
-            let farewell = farewell.map_or(0, |farewell| 1 + u64::from(farewell.prune));
-            [generation, u64::from(active), version.generation, version.change, farewell]
-                .into_iter()
-                .fold(hash::bytes(node.as_bytes()), hash::with)
+        let soon_gone = self.presence.all_down().filter(|presence| !self.is_kept(presence));
+        soon_gone.fold(self.fingerprint.total(), |sum, presence| sum.wrapping_sub(self.fingerprint.term(presence.identity.node)))
+    }
+
+    fn fingerprint_of(&self, node: Uuid) -> Option<u64> {
+        let own = self.foca.identity();
+        let (generation, active) = match self.presence.get(node) {
+            _ if node == own.node => (own.generation, true),
+            Some(presence) => (presence.identity.generation, presence.active),
+            None => return None,
         };
         self.with(|knowledge| {
-            let own = entry(knowledge, own.node, own.generation, true);
-            others.iter().map(|(node, generation, active)| entry(knowledge, *node, *generation, *active)).fold(own, u64::wrapping_add)
+            if knowledge.is_refused(node) {
+                return None;
+            }
+            let farewell = knowledge.farewell(node).filter(|farewell| farewell.generation >= generation);
+            let farewell = farewell.map_or(0, |farewell| 1 + u64::from(farewell.prune));
+            let version = knowledge.version(node);
+            let parts = [generation, u64::from(active), version.generation, version.change, farewell];
+            Some(parts.into_iter().fold(hash::bytes(node.as_bytes()), hash::with))
         })
     }
 
-    /// Everybody as seen from here, this server first.
-    pub(crate) fn member_lines(&self) -> Vec<MemberLine> {
-        let incarnations: BTreeMap<Uuid, u16> =
+    /// Everybody as seen from here, this server first; without what the other side has just said itself.
+    pub(crate) fn member_lines(&self, said: &[MemberLine]) -> Vec<MemberLine> {
+        let said: HashMap<Uuid, &MemberLine> = said.iter().map(|line| (line.identity.node, line)).collect();
+        let incarnations: HashMap<Uuid, u16> =
             self.foca.iter_membership_state().map(|member| (member.id().node, member.incarnation())).collect();
-        let line = |identity: &ServerIdentity, down_for_ms: Option<u64>| {
-            let node = identity.node;
-            self.with(|knowledge| MemberLine {
+        self.with(|knowledge| {
+            let line = |identity: &ServerIdentity, down_for_ms: Option<u64>| MemberLine {
                 identity: identity.clone(),
-                incarnation: incarnations.get(&node).copied().unwrap_or_default(),
+                incarnation: incarnations.get(&identity.node).copied().unwrap_or_default(),
                 down_for_ms,
-                cluster: knowledge.meta(node).map(|record| record.meta.cluster_id).unwrap_or_default(),
-                version: knowledge.version(node),
-                farewell: knowledge.farewell(node),
-            })
-        };
-        let mut own = line(self.foca.identity(), None);
-        own.incarnation = 0;
-        own.cluster = self.with(|knowledge| knowledge.own_cluster());
-        own.farewell = matches!(self.phase, Phase::Leaving { .. }).then(|| self.own_farewell());
-        let mut lines = vec![own];
-        for (_, presence) in self.compared().take(MAX_MEMBER_LINES) {
-            let down_for = self.now.saturating_sub(presence.since).as_millis();
-            lines.push(line(&presence.identity, (!presence.active).then(|| u64::try_from(down_for).unwrap_or(u64::MAX))));
-        }
-        lines
+                cluster: knowledge.meta(identity.node).map(|record| record.meta.cluster_id).unwrap_or_default(),
+                version: knowledge.version(identity.node),
+                farewell: knowledge.farewell(identity.node),
+            };
+            let mut own = line(self.foca.identity(), None);
+            own.incarnation = 0;
+            own.cluster = knowledge.own_cluster();
+            own.farewell = matches!(self.phase, Phase::Leaving { .. }).then(|| self.own_farewell());
+            let others = self.presence.values().filter(|presence| self.is_kept(presence) && !knowledge.is_refused(presence.identity.node));
+            let others = others.map(|presence| {
+                let down_for = || u64::try_from(self.now.saturating_sub(presence.since).as_millis()).unwrap_or(u64::MAX);
+                line(&presence.identity, (!presence.active).then(down_for))
+            });
+            let news = others.filter(|line| said.get(&line.identity.node).is_none_or(|said| !line.says_the_same(said)));
+            std::iter::once(own).chain(news.take(MAX_MEMBER_LINES)).collect()
+        })
     }
 
     /// Another member could not reach this one. That is no proof, but a reason to ask: it is suspected, and if it hears of it, it says so.
@@ -277,8 +270,8 @@ impl Gossip {
     /// Members that have been down for long enough are forgotten, here and in foca.
     pub(crate) fn remove_long_down(&mut self) {
         let limit = self.config.remove_down_after;
-        let over = |presence: &&Presence| !presence.active && self.now.saturating_sub(presence.since) >= limit;
-        let gone: Vec<ServerIdentity> = self.presence.values().filter(over).map(|presence| presence.identity.clone()).collect();
+        let is_over = |presence: &&Presence| self.now.saturating_sub(presence.since) >= limit;
+        let gone: Vec<ServerIdentity> = self.presence.all_down().filter(is_over).map(|presence| presence.identity.clone()).collect();
         for identity in gone {
             self.seeds.remove(&identity.address);
             self.with(|knowledge| knowledge.remove_member(identity.node));

@@ -19,10 +19,18 @@ use crate::swim;
 /// Probes in a row that a member answered over TCP, no datagram of it being heard, before an operator is told.
 const SILENT_PROBES: u32 = 5;
 
+/// An unanswered ping is repeated so often in the time after which others are asked to probe,
+const PINGS_PER_RTT: u32 = 4;
+/// for the first time after so many of these parts.
+const FIRST_AGAIN: u32 = 2;
+
 /// The probe under way.
 pub(crate) struct Probe {
     target: ServerIdentity,
     number: ProbeNumber,
+    /// On a bad link a ping or its answer may just have been lost. Who repeats it suspects a hundred times fewer of those who live, and every
+    /// suspicion is told to the whole pool, twice.
+    again: Duration,
     /// In whatever way.
     answered: bool,
     answered_over_tcp: bool,
@@ -31,7 +39,8 @@ pub(crate) struct Probe {
 impl Gossip {
     /// foca pings somebody; it has judged the probe before.
     pub(crate) fn probe_began(&mut self, target: ServerIdentity, number: ProbeNumber) {
-        let began = Probe { target: target.clone(), number, answered: false, answered_over_tcp: false };
+        let again = self.now.saturating_add(self.ping_interval() * FIRST_AGAIN);
+        let began = Probe { target: target.clone(), number, again, answered: false, answered_over_tcp: false };
         if let Some(ended) = self.probe.replace(began) {
             self.probe_ended(&ended);
         }
@@ -47,7 +56,7 @@ impl Gossip {
         }
         // What others have seen, too, says nothing about this server.
         let target = &probe.target;
-        let is_active = self.presence.get(&target.node).is_some_and(|presence| presence.active);
+        let is_active = self.presence.active(target.node).is_some();
         let own = self.own_node();
         let others_agree = self.with(|knowledge| knowledge.accusations.is_accused_by_others(target.node, target.generation, own));
         if is_active && !others_agree {
@@ -73,20 +82,33 @@ impl Gossip {
 
     /// The time for a direct answer is over: others are asked to probe, and at the same time it is tried over TCP.
     pub(crate) fn direct_probe_over(&mut self, probed: &ServerIdentity) {
-        let is_open = self.probe.as_ref().is_some_and(|probe| probe.target == *probed && !probe.answered);
-        let is_active = self.presence.get(&probed.node).is_some_and(|presence| presence.active);
-        if is_open && is_active {
-            self.ping_again();
-            if self.config.tcp_probes {
-                self.probe_by_tcp(probed.address);
-            }
+        let is_probed = self.open_probe().is_some_and(|probe| probe.target == *probed);
+        if is_probed && self.config.tcp_probes {
+            self.probe_by_tcp(probed.address);
         }
     }
 
-    /// The same probe once more: on a bad link the first one may just have been lost.
-    fn ping_again(&mut self) {
-        let Some(probe) = &self.probe else { return };
+    fn open_probe(&self) -> Option<&Probe> {
+        let takes_part = matches!(self.phase, Phase::Running | Phase::Leaving { .. });
+        self.probe.as_ref().filter(|_| takes_part).filter(|probe| !probe.answered && self.presence.active(probe.target.node).is_some())
+    }
+
+    fn ping_interval(&self) -> Duration {
+        self.config.probe_rtt.saturating_mul(self.health.factor()) / PINGS_PER_RTT
+    }
+
+    pub(crate) fn next_ping(&self) -> Option<Duration> {
+        self.open_probe().map(|probe| probe.again)
+    }
+
+    /// The same probe once more, if it is time.
+    pub(crate) fn ping_again(&mut self) {
+        let interval = self.ping_interval();
+        let Some(probe) = self.open_probe().filter(|probe| probe.again <= self.now) else { return };
         let (src, dst, message) = (self.foca.identity().clone(), probe.target.clone(), Message::Ping(probe.number));
+        if let Some(probe) = &mut self.probe {
+            probe.again = self.now.saturating_add(interval);
+        }
         let to = dst.address;
         if let Ok(ping) = swim::header_bytes(&Header { src, src_incarnation: self.incarnation, dst, message }) {
             let cluster = self.with(|knowledge| knowledge.own_cluster());
@@ -118,7 +140,7 @@ impl Gossip {
         let silence = self.udp_silence.entry(from.node).or_default();
         *silence += 1;
         if *silence >= SILENT_PROBES {
-            let name = self.shown.get(&from.node).map_or_else(|| from.node.to_string(), |member| member.full_name());
+            let name = self.shown.get(from.node).map_or_else(|| from.node.to_string(), |member| member.full_name());
             self.notice(format!(
                 "{name} ({address}) answers over TCP, and none of its datagrams arrive: let UDP pass to and from port {} on both sides",
                 address.port()
@@ -189,8 +211,7 @@ impl Gossip {
         if is_answered && from.is_none() {
             return;
         }
-        let accuser =
-            || self.presence.get(&accusation.accuser).filter(|presence| presence.active).map(|presence| presence.identity.clone());
+        let accuser = || self.presence.active(accusation.accuser).map(|presence| presence.identity.clone());
         self.tell_first = from.or_else(accuser);
         if is_answered {
             self.gossip_now();
@@ -211,6 +232,6 @@ impl Gossip {
     }
 
     pub(crate) fn is_taking_part(&self, identity: &ServerIdentity) -> bool {
-        self.presence.get(&identity.node).is_some_and(|presence| presence.active && presence.identity == *identity)
+        self.presence.active(identity.node).is_some_and(|presence| presence.identity == *identity)
     }
 }

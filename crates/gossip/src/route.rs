@@ -78,8 +78,7 @@ impl Gossip {
 
     pub(crate) fn bring_peers_up_to_date(&mut self) {
         if std::mem::take(&mut self.peers_outdated) {
-            let active = self.presence.values().filter(|presence| presence.active).map(|presence| &presence.identity);
-            self.peers = Peers::new(self.foca.identity(), active);
+            self.peers = Peers::new(self.foca.identity(), self.presence.all_active());
         }
     }
 

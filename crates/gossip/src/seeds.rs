@@ -62,9 +62,8 @@ impl Gossip {
             self.agenda.seeds = (!addresses.is_empty()).then(|| self.now.saturating_add(wait));
             return;
         }
-        let present: BTreeSet<SocketAddr> =
-            self.presence.values().filter(|presence| presence.active).map(|presence| presence.identity.address).collect();
-        let lost = self.seeds.iter().filter(|address| !present.contains(address)).copied().choose(&mut self.rng);
+        let is_lost = |address: &&SocketAddr| self.presence.active_at(**address).next().is_none();
+        let lost = self.seeds.iter().filter(is_lost).copied().choose(&mut self.rng);
         if let Some(address) = lost {
             self.begin_exchange(address, false, true);
         }

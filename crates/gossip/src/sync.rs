@@ -62,6 +62,16 @@ pub(crate) struct MemberLine {
     pub(crate) farewell: Option<Farewell>,
 }
 
+impl MemberLine {
+    /// Also if the time since it went down, which the sender counts by its own clock, is another.
+    pub(crate) fn says_the_same(&self, other: &Self) -> bool {
+        let Self { identity, incarnation, down_for_ms, cluster, version, farewell } = self;
+        *identity == other.identity
+            && (*incarnation, *cluster, *version, *farewell) == (other.incarnation, other.cluster, other.version, other.farewell)
+            && down_for_ms.is_some() == other.down_for_ms.is_some()
+    }
+}
+
 /// Digests of authors on whom the two may differ.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Digests {

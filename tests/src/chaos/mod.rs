@@ -3,11 +3,14 @@
 //!
 //! [`plan`] draws from a seed what happens; [`play`] does it, with [`fleet`] for the processes, [`wires`] for the networks and [`witness`] for
 //! what every server says meanwhile; all of it goes into a [`history`], and [`check`] judges that, knowing nothing but the invariants of
-//! rollouts. Neither looks into an agent: only what is said over HTTP counts. Start reading at [`play::campaign`].
+//! rollouts. Neither looks into an agent: only what is said over HTTP counts. Start reading at [`play::campaign`]. [`hand_over`] measures with the
+//! same processes and networks how long a region waits for its turn.
 
+pub mod apart;
 pub mod check;
 mod dice;
 mod fleet;
+pub mod hand_over;
 pub mod history;
 mod people;
 pub mod plan;

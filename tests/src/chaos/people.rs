@@ -220,7 +220,7 @@ pub fn stop(place: &Place, job: &str) -> bool {
 }
 
 /// The job as it is submitted: one task that says nothing and sleeps, except where it fails.
-fn job(spec: &Spec) -> Value {
+pub(super) fn job(spec: &Spec) -> Value {
     const SECOND: u64 = 1_000_000_000;
     let regions: Vec<Value> =
         spec.regions.iter().zip(&spec.counts).map(|(region, count)| json!({ "Name": region, "Count": count })).collect();

@@ -201,6 +201,25 @@ fn refused_at_the_source() {
     assert!(error.to_string().contains("2000 bytes"));
 }
 
+/// News fills packets to the brim, and a packet may be sent to another server than it was made for, whose region has a longer name: the network
+/// asserts that none is longer than its receiver reads.
+#[test]
+fn full_packets_for_long_names() {
+    let config = Config { sync_interval: seconds(10_000), ..Config::default() };
+    let mut network = Network::new(9);
+    for number in 0..8 {
+        let (region, cluster) = if number % 2 == 0 { ("w".to_owned(), 1) } else { ("e".repeat(32), 2) };
+        network.add(&region, cluster, &config);
+    }
+    network.join_all(seconds(20));
+    for number in 0..60_usize {
+        let key = "k".repeat(1 + number % 50) + &number.to_string();
+        network.publish(0, &key, 1, 1 + number as u64).unwrap();
+        network.run(std::time::Duration::from_millis(5));
+    }
+    network.run_until(seconds(30), "all have all", |network| holds(network, 60));
+}
+
 /// The largest records that are accepted do reach everybody by gossip: nothing is accepted that would be stuck.
 #[test]
 fn largest_record_travels() {

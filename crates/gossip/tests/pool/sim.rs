@@ -22,8 +22,8 @@ const SEND_AGAIN: Duration = Duration::from_millis(200);
 /// What a datagram costs beside its bytes, and what a reliable exchange does in each direction.
 const UDP_OVERHEAD: usize = 28;
 const TCP_OVERHEAD: usize = 200;
-/// Datagrams above this would be fragmented.
-const LARGEST_DATAGRAM: usize = 1400;
+/// What a packet adds to the largest message that the others would read.
+const PACKET: usize = 38;
 
 pub const SECOND: Duration = Duration::from_secs(1);
 
@@ -332,7 +332,7 @@ impl Network {
             let server = &mut self.servers[index];
             match output {
                 Output::Send { to, bytes } => {
-                    assert!(bytes.len() <= LARGEST_DATAGRAM, "a datagram of {} bytes", bytes.len());
+                    assert!(bytes.len() <= server.config.max_datagram + PACKET, "a datagram of {} bytes", bytes.len());
                     if let Some(tap) = &mut self.tap {
                         tap.push(bytes.clone());
                     }
