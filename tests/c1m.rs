@@ -239,6 +239,14 @@ fn floor(directory: &Path, n: u64, n_servers: usize) -> Result<f64, Failure> {
     Ok(took / 2.0)
 }
 
+/// Processor time that a process has used, in seconds.
+fn busy(pid: u64) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
+    (ticks(11) + ticks(12)) / 100.0
+}
+
 /// Resident bytes of a process.
 fn memory(pid: u64) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -290,8 +298,9 @@ fn report(options: &Options, servers: &[Server], samples: &[Sample], wanted: u64
         let each = after.saturating_sub(*before) as f64 / wanted as f64;
         let kept = disk(&server.data);
         println!(
-            "{:<16} {:>6} MiB resident ({each:.0} B per allocation), {:>6} MiB on disk ({:.0} B per allocation)",
+            "{:<16} {:>6.1} s of processor time, {:>6} MiB resident ({each:.0} B per allocation), {:>6} MiB on disk ({:.0} B per allocation)",
             server.name,
+            busy(server.pid),
             after >> 20,
             kept >> 20,
             kept as f64 / wanted as f64

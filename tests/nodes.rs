@@ -86,7 +86,7 @@ fn work_of_a_silent_node_is_placed_on_another_one() {
     assert_eq!(cluster.running_of(SERVER, "moves", 1)[0].id, second.id, "the replacement stays");
     // two can only run on different nodes
     let both = JobFile::service("both").count(2).group("network {\n  port \"one\" {\n    static = 19733\n  }\n}");
-    let nodes: std::collections::BTreeSet<String> = cluster.run(SERVER, &both, 2).into_iter().map(|alloc| alloc.node_name).collect();
+    let nodes: std::collections::BTreeSet<String> = cluster.run(SERVER, &both, 2).into_iter().map(|alloc| alloc.node_name.into()).collect();
     assert_eq!(nodes.len(), 2, "the node that is back takes work");
 }
 

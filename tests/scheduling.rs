@@ -38,7 +38,7 @@ fn counts_go_up_and_down() {
         let ids: BTreeSet<String> = running.iter().map(|alloc| alloc.id.to_string()).collect();
         let kept = before.intersection(&ids).count();
         assert_eq!(kept, before.len().min(ids.len()), "{before:?} to {ids:?}");
-        let names: BTreeSet<String> = running.into_iter().map(|alloc| alloc.name).collect();
+        let names: BTreeSet<String> = running.into_iter().map(|alloc| alloc.name.into()).collect();
         let wanted: BTreeSet<String> = (0..count).map(|index| format!("sized.g[{index}]")).collect();
         assert_eq!(names, wanted);
         before = ids;

@@ -47,8 +47,8 @@ fn a_task_sees_the_environment_of_the_interface() {
     let environment: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
     let id = alloc.id.to_string();
     let full = ask(cluster.api(SERVER).allocation(&id, &Query::new())).expect("the allocation").value;
-    let port =
-        full.allocated_resources.expect("resources").shared.ports.into_iter().find(|port| port.label == "http").expect("a port").value;
+    let resources = full.allocated_resources.expect("resources");
+    let port = resources.shared.ports.iter().find(|port| port.label == "http").expect("a port").value;
     let node = ask(cluster.api(SERVER).node(&alloc.node_id.to_string(), &Query::new())).expect("the node").value.node;
     let address = node.attributes.get("unique.network.ip-address").expect("an address");
     let expected = [

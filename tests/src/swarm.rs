@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use client::Pacer;
 use model::{AllocId, AllocUpdate, Allocation, ClientStatus, Node, NodeId, RegionName, TaskEvent, TaskPhase, TaskState, Time, Uuid};
 use rpc::message::{Call, Hops, NodeAllocs, NodeReply, NodeRequest, Reply, Request};
 use rpc::transport::{Identity, Limits, Pool};
@@ -13,6 +14,9 @@ use tokio::task::JoinSet;
 
 /// A node's changes within this time go out together, as a node agent does it.
 const REPORT_AFTER: Duration = Duration::from_millis(200);
+/// As node agents pull.
+const PULL_BURST: u32 = 10;
+const PULL_PACE: Duration = Duration::from_millis(200);
 const PULL_WAIT: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(200);
@@ -115,9 +119,11 @@ async fn heartbeats(agent: &Agent) {
 
 async fn work(agent: &Agent) {
     let mut index = 0;
+    let mut pacer = Pacer::new(PULL_BURST, PULL_PACE);
     // The status of each that was reported.
     let mut known: HashMap<AllocId, ClientStatus> = HashMap::new();
     loop {
+        pacer.pause().await;
         let request = NodeRequest::PullAllocs {
             node_id: agent.id,
             secret: agent.secret,
@@ -154,12 +160,8 @@ fn updates(agent: &Agent, share: NodeAllocs, known: &mut HashMap<AllocId, Client
 /// What a node agent says of an allocation with tasks that run, or have ended.
 fn update(alloc: &Allocation, status: ClientStatus) -> AllocUpdate {
     let now = Time(alloc.modify_time);
-    let event = |kind: &str, text: &str| TaskEvent {
-        kind: kind.to_owned(),
-        time: now.0,
-        display_message: text.to_owned(),
-        ..TaskEvent::default()
-    };
+    let event =
+        |kind: &str, text: &str| TaskEvent { kind: kind.to_owned(), time: now.0, display_message: text.to_owned(), ..TaskEvent::default() };
     let group = alloc.job.as_ref().and_then(|job| job.group(&alloc.task_group));
     let tasks = group.iter().flat_map(|group| &group.tasks);
     let state = if status == ClientStatus::Running { TaskPhase::Running } else { TaskPhase::Dead };
@@ -171,5 +173,11 @@ fn update(alloc: &Allocation, status: ClientStatus) -> AllocUpdate {
         ];
         (task.name.clone(), TaskState { state, started_at: now, events, ..TaskState::default() })
     });
-    AllocUpdate { id: alloc.id, client_status: status, task_states: states.collect(), deployment_id: alloc.deployment_id, ..AllocUpdate::default() }
+    AllocUpdate {
+        id: alloc.id,
+        client_status: status,
+        task_states: states.collect(),
+        deployment_id: alloc.deployment_id,
+        ..AllocUpdate::default()
+    }
 }

@@ -50,7 +50,7 @@ async fn begin(shared: &Arc<Shared>, alloc: Arc<Allocation>) {
         shared.allocs().insert(handle.id, handle);
         return;
     }
-    info!(alloc = %alloc.id, job = %alloc.job_id, group = alloc.task_group, "allocation received");
+    info!(alloc = %alloc.id, job = %alloc.job_id, group = alloc.task_group.as_str(), "allocation received");
     remember(shared, &alloc).await;
     let handle = alloc::begin(shared, alloc, None);
     shared.allocs().insert(handle.id, handle);
@@ -61,7 +61,7 @@ pub(crate) fn restore(shared: &Arc<Shared>, mut remembered: Vec<Remembered>) {
     // Younger ones may have to wait for older ones.
     remembered.sort_by_key(|remembered| remembered.alloc.create_index);
     for Remembered { alloc, life } in remembered {
-        info!(alloc = %alloc.id, job = %alloc.job_id, group = alloc.task_group, "allocation remembered");
+        info!(alloc = %alloc.id, job = %alloc.job_id, group = alloc.task_group.as_str(), "allocation remembered");
         let handle = alloc::begin(shared, Arc::new(alloc), life);
         shared.allocs().insert(handle.id, handle);
     }

@@ -8,10 +8,15 @@ use tracing::{debug, warn};
 
 use crate::allocs;
 use crate::link::{LinkError, PATIENCE};
+use crate::pacer::Pacer;
 use crate::shared::{Backoff, Shared};
 
 /// How long a server holds the question back. A server that is gone without a sign is noticed after this time at the latest.
 const WAIT: Duration = Duration::from_secs(60);
+/// So many pulls may follow each other at once; then there is one in each [`PACE`]. A region that places on very many nodes is not asked for
+/// every allocation by itself.
+const BURST: u32 = 10;
+const PACE: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -19,7 +24,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let mut registered = shared.registered.subscribe();
     // Everything is asked for once after each start.
     let mut index = 0;
+    let mut pacer = Pacer::new(BURST, PACE);
     loop {
+        pacer.pause().await;
         if registered.wait_for(|registered| *registered).await.is_err() {
             return;
         }

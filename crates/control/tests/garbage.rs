@@ -29,8 +29,8 @@ fn placed(world: &mut World, job: Job) -> (EvalId, AllocId) {
         id: AllocId(world.new_id()),
         namespace: model::DEFAULT_NAMESPACE.into(),
         job_id: id,
-        name: model::alloc_name(&name, "app", 0),
-        task_group: "app".to_owned(),
+        name: model::alloc_name(&name, "app", 0).into(),
+        task_group: "app".into(),
         node_id: testkit::node_id("n1"),
         eval_id: eval.id,
         ..Allocation::default()

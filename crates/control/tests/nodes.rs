@@ -9,8 +9,8 @@ fn place(world: &mut World, job: &str, node: &str) -> AllocId {
         id: AllocId(world.new_id()),
         namespace: model::DEFAULT_NAMESPACE.into(),
         job_id: job.into(),
-        name: model::alloc_name(job, "app", 0),
-        task_group: "app".to_owned(),
+        name: model::alloc_name(job, "app", 0).into(),
+        task_group: "app".into(),
         node_id: testkit::node_id(node),
         ..Allocation::default()
     };

@@ -133,7 +133,7 @@ fn may_fail_after_completion(view: &Store, deployment: &Deployment) -> bool {
 fn failure(view: &Store, deployment: &Deployment, job: &Job, clock_runs: bool, now: i64) -> Option<(&'static str, bool)> {
     let mut unhealthy = None;
     for alloc in view.deployment_allocs(deployment.id).filter(|alloc| alloc.is_unhealthy()) {
-        let Some(state) = deployment.task_groups.get(&alloc.task_group) else { continue };
+        let Some(state) = deployment.task_groups.get(alloc.task_group.as_str()) else { continue };
         let group = job.group(&alloc.task_group);
         let out_of_attempts = group.is_none_or(|group| !can_be_rescheduled(alloc, group, now));
         // What a person found unhealthy runs on, so nothing is tried again.

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeTuple;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::json::{nullable, omit_empty};
+use crate::codec;
+use crate::json::{IsEmpty, nullable, omit_empty};
 use crate::{
-    Absent, AllocId, AllocatedResources, ClientStatus, DeploymentId, DesiredStatus, EvalId, Job, JobId, Namespace, NodeId, TaskPhase, Time,
+    Absent, AllocId, AllocatedResources, ClientStatus, DeploymentId, DesiredStatus, EvalId, Job, JobId, Namespace, NodeId, TaskPhase, Text,
+    Time,
 };
 
 /// One placement of a task group on a node.
@@ -22,34 +25,34 @@ pub struct Allocation {
     pub eval_id: EvalId,
     /// "<job>.<group>[<index>]".
     #[serde(rename = "Name")]
-    pub name: String,
+    pub name: Text,
     #[serde(rename = "NodeID")]
     pub node_id: NodeId,
     #[serde(rename = "NodeName")]
-    pub node_name: String,
+    pub node_name: Text,
     #[serde(rename = "JobID")]
     pub job_id: JobId,
     /// Full job as of placement; omitted in event stream payloads.
     #[serde(rename = "Job")]
     pub job: Option<Arc<Job>>,
     #[serde(rename = "TaskGroup")]
-    pub task_group: String,
+    pub task_group: Text,
     #[serde(rename = "AllocatedResources")]
-    pub allocated_resources: Option<AllocatedResources>,
+    pub allocated_resources: Option<Arc<AllocatedResources>>,
     #[serde(rename = "Metrics")]
-    pub metrics: Option<AllocMetric>,
+    pub metrics: Option<Arc<AllocMetric>>,
     #[serde(rename = "DesiredStatus")]
     pub desired_status: DesiredStatus,
     #[serde(rename = "DesiredDescription")]
-    pub desired_description: String,
+    pub desired_description: Text,
     #[serde(rename = "DesiredTransition")]
     pub desired_transition: DesiredTransition,
     #[serde(rename = "ClientStatus")]
     pub client_status: ClientStatus,
     #[serde(rename = "ClientDescription")]
-    pub client_description: String,
+    pub client_description: Text,
     #[serde(rename = "TaskStates", deserialize_with = "nullable::deserialize")]
-    pub task_states: BTreeMap<String, TaskState>,
+    pub task_states: TaskStates,
     #[serde(rename = "PreviousAllocation")]
     pub previous_allocation: AllocId,
     #[serde(rename = "NextAllocation")]
@@ -59,9 +62,9 @@ pub struct Allocation {
     #[serde(rename = "DeploymentStatus")]
     pub deployment_status: Option<AllocDeploymentStatus>,
     #[serde(rename = "RescheduleTracker")]
-    pub reschedule_tracker: Option<RescheduleTracker>,
+    pub reschedule_tracker: Option<Arc<RescheduleTracker>>,
     #[serde(rename = "NetworkStatus")]
-    pub network_status: Option<AllocNetworkStatus>,
+    pub network_status: Option<Arc<AllocNetworkStatus>>,
     #[serde(rename = "FollowupEvalID")]
     pub followup_eval_id: EvalId,
     #[serde(rename = "PreemptedAllocations", deserialize_with = "nullable::deserialize")]
@@ -264,6 +267,69 @@ pub struct TaskState {
     pub paused: String,
 }
 
+/// What a node says about the tasks of an allocation, by name. Kept as the bytes of [`crate::codec`], because a region holds very many of them
+/// and looks into few. In JSON and in bincode it is the map.
+#[derive(Clone, Default, PartialEq)]
+pub struct TaskStates(Option<Arc<[u8]>>);
+
+impl TaskStates {
+    /// The map; made anew at every call.
+    pub fn all(&self) -> BTreeMap<String, TaskState> {
+        // The bytes were made by `from` below: they can be read.
+        self.0.as_ref().and_then(|bytes| codec::from_body(bytes).ok()).unwrap_or_default()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl From<BTreeMap<String, TaskState>> for TaskStates {
+    fn from(states: BTreeMap<String, TaskState>) -> Self {
+        if states.is_empty() {
+            return Self(None);
+        }
+        Self(codec::to_body(&states).ok().map(Arc::from))
+    }
+}
+
+impl FromIterator<(String, TaskState)> for TaskStates {
+    fn from_iter<I: IntoIterator<Item = (String, TaskState)>>(states: I) -> Self {
+        states.into_iter().collect::<BTreeMap<_, _>>().into()
+    }
+}
+
+impl std::fmt::Debug for TaskStates {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.all().fmt(f)
+    }
+}
+
+impl IsEmpty for TaskStates {
+    fn is_empty_value(&self) -> bool {
+        self.is_empty()
+    }
+}
+
+impl Serialize for TaskStates {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return self.all().serialize(serializer);
+        }
+        // The bytes are the map's encoding already; bincode writes those of a tuple as they are.
+        let bytes = self.0.as_deref().unwrap_or(&[0]);
+        let mut tuple = serializer.serialize_tuple(bytes.len())?;
+        bytes.iter().try_for_each(|byte| tuple.serialize_element(byte))?;
+        tuple.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for TaskStates {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(Self::from)
+    }
+}
+
 /// Something that happened to a task.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
@@ -328,11 +394,11 @@ pub struct TaskEvent {
 pub struct AllocUpdate {
     pub id: AllocId,
     pub client_status: ClientStatus,
-    pub client_description: String,
-    pub task_states: BTreeMap<String, TaskState>,
+    pub client_description: Text,
+    pub task_states: TaskStates,
     /// The deployment that `deployment_status` speaks of; nil: none, as for a migration. A verdict on another one is not taken over.
     pub deployment_id: DeploymentId,
     /// `None`: nothing to say about health yet. Only `healthy` and `timestamp` are taken over.
     pub deployment_status: Option<AllocDeploymentStatus>,
-    pub network_status: Option<AllocNetworkStatus>,
+    pub network_status: Option<Arc<AllocNetworkStatus>>,
 }

@@ -15,7 +15,7 @@ pub trait IsEmpty {
 macro_rules! empty_when_default {
     ($($t:ty),+) => { $(impl IsEmpty for $t { fn is_empty_value(&self) -> bool { *self == <$t>::default() } })+ };
 }
-empty_when_default!(bool, i64, u64, u16, f64, String, crate::Time);
+empty_when_default!(bool, i64, u64, u16, f64, String, crate::Text, crate::Time);
 empty_when_default!(crate::AllocId, crate::EvalId, crate::DeploymentId, crate::NodeId, crate::JobId, crate::Namespace);
 
 impl<T> IsEmpty for Option<T> {

@@ -22,6 +22,7 @@ mod resources;
 mod rollout;
 mod scaling;
 mod time;
+mod usage;
 
 pub use alloc::*;
 pub use deployment::*;
@@ -38,4 +39,5 @@ pub use resources::*;
 pub use rollout::*;
 pub use scaling::*;
 pub use time::Time;
+pub use usage::{Phases, Usage};
 pub use uuid::Uuid;

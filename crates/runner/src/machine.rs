@@ -623,7 +623,7 @@ impl Machine {
         AllocUpdate {
             id: self.alloc.id,
             client_status,
-            client_description: description.to_owned(),
+            client_description: description.into(),
             task_states: self.actors.iter().map(|actor| (actor.name.clone(), actor.state.clone())).collect(),
             deployment_id,
             deployment_status: verdict.map(|(healthy, at)| AllocDeploymentStatus {

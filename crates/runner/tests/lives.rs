@@ -58,7 +58,7 @@ fn alloc(kind: JobType, group: TaskGroup) -> Allocation {
         id: "5456bd7a-9fc0-c0dd-6131-cbee77f57577".parse().unwrap(),
         job_id: "j".into(),
         job: Some(Arc::new(job)),
-        task_group: "g".to_owned(),
+        task_group: "g".into(),
         ..Allocation::default()
     }
 }
@@ -185,7 +185,7 @@ impl World {
     }
 
     fn events(&self, task: &str) -> Vec<String> {
-        let states: BTreeMap<String, TaskState> = self.machine.report().task_states;
+        let states: BTreeMap<String, TaskState> = self.machine.report().task_states.all();
         states[task].events.iter().map(|event| format!("{}: {}", event.kind, event.display_message)).collect()
     }
 }
@@ -197,7 +197,7 @@ fn summary(update: &AllocUpdate) -> String {
         Some(false) => line.push_str(" unhealthy"),
         None => {}
     }
-    for (name, state) in &update.task_states {
+    for (name, state) in update.task_states.all() {
         write!(line, " {name}={}{}", state.state, if state.failed { "!" } else { "" }).unwrap();
         if state.restarts > 0 {
             write!(line, "x{}", state.restarts).unwrap();
@@ -261,7 +261,7 @@ fn simple_life() {
     assert_eq!(world.events("web"), want);
     assert!(world.machine.is_finished());
     let report = world.machine.report();
-    let state = &report.task_states["web"];
+    let state = &report.task_states.all()["web"];
     assert_eq!(state.started_at, Time(BIRTH + 2 * SECOND));
     assert_eq!(state.finished_at, Time(BIRTH + 101 * SECOND));
     assert_eq!(report.client_description, "All tasks have completed");
@@ -928,6 +928,6 @@ fn agent_restarts() {
 fn unusable() {
     let new = |alloc: Allocation| Machine::new(BIRTH, Arc::new(alloc), settings()).err().map(|error| error.0);
     assert_eq!(new(Allocation::default()).unwrap(), "the allocation came without its job");
-    let other = Allocation { task_group: "other".to_owned(), ..batch(vec![]) };
+    let other = Allocation { task_group: "other".into(), ..batch(vec![]) };
     assert_eq!(new(other).unwrap(), "job \"j\" has no group \"other\"");
 }

@@ -50,7 +50,7 @@ fn alloc(dice: &mut Dice) -> Allocation {
     let kind = if dice.below(2) == 0 { JobType::Service } else { JobType::Batch };
     Allocation {
         id: AllocId(Uuid::from_u128(1)),
-        task_group: "g".to_owned(),
+        task_group: "g".into(),
         job: Some(Arc::new(Job { kind, task_groups: vec![group], ..Job::default() })),
         deployment_id: DeploymentId(Uuid::from_u128(1)),
         ..Allocation::default()

@@ -1,13 +1,14 @@
 //! What one allocation of a group asks of a node, and what it is given.
 
+use std::sync::Arc;
+
 use model::{
     AllocatedCpuResources, AllocatedMemoryResources, AllocatedPortMapping, AllocatedResources, AllocatedSharedResources,
-    AllocatedTaskResources, NetworkResource, Node, Port, TaskGroup,
+    AllocatedTaskResources, NetworkResource, Node, Phases, Port, TaskGroup, Usage,
 };
 
 use crate::dice::Dice;
 use crate::fleet::Room;
-use crate::usage::{Phases, Usage};
 
 /// The address that ports get when they name no host network.
 const DEFAULT_HOST_NETWORK: &str = "default";
@@ -36,7 +37,7 @@ pub(crate) struct Ask {
     static_ports: Vec<(String, i64)>,
     networks: Vec<NetworkAsk>,
     /// What is given on every node: everything but cores and ports.
-    given: AllocatedResources,
+    given: Arc<AllocatedResources>,
     /// Cores asked for by task.
     cores: Vec<(String, usize)>,
 }
@@ -89,7 +90,7 @@ impl Ask {
             n_cores: cores.iter().map(|(_, n)| n).sum(),
             static_ports,
             networks,
-            given,
+            given: Arc::new(given),
             cores,
         }
     }
@@ -171,8 +172,11 @@ impl Ask {
     }
 
     /// What an allocation gets on a node that lacks nothing. `None` when ports ran out after all.
-    pub(crate) fn grant(&self, node: &Node, room: &Room, dice: &mut Dice) -> Option<AllocatedResources> {
-        let mut given = self.given.clone();
+    pub(crate) fn grant(&self, node: &Node, room: &Room, dice: &mut Dice) -> Option<Arc<AllocatedResources>> {
+        if self.cores.is_empty() && self.networks.is_empty() {
+            return Some(Arc::clone(&self.given));
+        }
+        let mut given = (*self.given).clone();
         let mut cores = room.cores_free.iter().copied();
         for (task, n) in &self.cores {
             if let Some(resources) = given.tasks.get_mut(task) {
@@ -231,7 +235,7 @@ impl Ask {
                 }
             }
         }
-        Some(given)
+        Some(Arc::new(given))
     }
 }
 

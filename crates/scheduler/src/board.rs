@@ -1,6 +1,7 @@
 //! What every node is worth to one group of one job version, kept up to date while a plan grows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::{AllocMetric, Job, NodeScoreMeta, TaskGroup};
 
@@ -11,6 +12,8 @@ use crate::tournament::Tournament;
 
 /// Nodes whose scores are shown.
 const SHOWN_SCORES: usize = 5;
+/// So many placements of a group are explained one by one.
+const EXPLAINED_ALONE: usize = 16;
 /// Above this a node is as well filled as it can be.
 const BINPACK_MAX: f64 = 18.0;
 
@@ -33,7 +36,7 @@ enum Fitness {
 }
 
 /// How a node's score came about.
-struct Score {
+pub(crate) struct Score {
     binpack: f64,
     /// 0 when no other allocation of the group is there.
     anti_affinity: f64,
@@ -59,8 +62,8 @@ impl Score {
 /// A chosen node.
 pub(crate) struct Choice {
     pub node: u32,
-    /// Of the best nodes, this one among them.
-    pub scores: Vec<NodeScoreMeta>,
+    /// The best nodes, this one among them, with their scores.
+    pub best: Vec<(u32, Score)>,
 }
 
 pub(crate) struct Board {
@@ -83,6 +86,8 @@ pub(crate) struct Board {
     filtered_by_class: Vec<i64>,
     exhausted: Vec<i64>,
     exhausted_by_class: Vec<i64>,
+    n_explained: usize,
+    explained: Option<Arc<AllocMetric>>,
 }
 
 impl Board {
@@ -106,6 +111,8 @@ impl Board {
             filtered_by_class: vec![0; fleet.node_classes.len()],
             exhausted: vec![0; FIXED_LACKS + ask.n_static_ports()],
             exhausted_by_class: vec![0; fleet.node_classes.len()],
+            n_explained: 0,
+            explained: None,
             labels,
             ask,
             checks,
@@ -267,8 +274,27 @@ impl Board {
             }
             None => scores.first()?.0,
         };
-        let shown = scores.iter().take(SHOWN_SCORES);
-        let scores = shown.map(|(node, score)| NodeScoreMeta {
+        scores.truncate(SHOWN_SCORES);
+        Some(Choice { node: chosen, best: scores })
+    }
+
+    /// How it came to a placement. The first placements of a group have their own words; of many more, those that follow share them with the
+    /// last one whose number is a power of two: they differ by hardly more than a node.
+    pub(crate) fn explain(&mut self, fleet: &Fleet, best: Vec<(u32, Score)>) -> Arc<AllocMetric> {
+        self.n_explained += 1;
+        match &self.explained {
+            Some(known) if self.n_explained > EXPLAINED_ALONE && !self.n_explained.is_power_of_two() => Arc::clone(known),
+            _ => {
+                let metric = Arc::new(self.metric(fleet, &best));
+                self.explained = Some(Arc::clone(&metric));
+                metric
+            }
+        }
+    }
+
+    /// How the nodes stand right now.
+    pub(crate) fn metric(&self, fleet: &Fleet, best: &[(u32, Score)]) -> AllocMetric {
+        let scores = best.iter().map(|(node, score)| NodeScoreMeta {
             node_id: fleet.nodes[*node as usize].id,
             scores: BTreeMap::from([
                 ("binpack".to_owned(), score.binpack),
@@ -278,11 +304,6 @@ impl Board {
             ]),
             norm_score: score.mean(),
         });
-        Some(Choice { node: chosen, scores: scores.collect() })
-    }
-
-    /// How the nodes stand right now.
-    pub(crate) fn metric(&self, fleet: &Fleet, scores: Vec<NodeScoreMeta>) -> AllocMetric {
         let named = |counts: &[i64], names: &dyn Fn(usize) -> String| {
             let mut map: BTreeMap<String, i64> = BTreeMap::new();
             for (position, n) in counts.iter().enumerate().filter(|(_, n)| **n > 0) {
@@ -303,7 +324,7 @@ impl Board {
             nodes_exhausted: self.exhausted.iter().sum(),
             class_exhausted: named(&self.exhausted_by_class, &node_class),
             dimension_exhausted: named(&self.exhausted, &|position| self.ask.dimension(lack_at(position))),
-            score_meta_data: scores,
+            score_meta_data: scores.collect(),
             ..AllocMetric::default()
         }
     }

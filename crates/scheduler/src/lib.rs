@@ -23,7 +23,6 @@ mod place;
 mod reconcile;
 mod reschedule;
 mod tournament;
-mod usage;
 
 use std::collections::BTreeMap;
 
@@ -31,7 +30,6 @@ use model::{AllocMetric, DesiredUpdates, EvalStatus, Evaluation, JobType};
 use state::{Plan, Store};
 
 pub use explain::{reasons, unplaced};
-pub use usage::Usage;
 
 use dice::Dice;
 use fleet::Fleet;

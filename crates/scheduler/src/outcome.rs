@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     AllocDeploymentStatus, AllocId, Allocation, ClientStatus, DeploymentId, DesiredStatus, DesiredTransition, EvalId, EvalStatus,
-    EvalTrigger, Evaluation, Job, JobKey, PlanAnnotations, Time,
+    EvalTrigger, Evaluation, Job, JobKey, PlanAnnotations, Text, Time,
 };
 use state::{AllocStop, Placement, Plan, Store};
 
@@ -116,7 +116,7 @@ impl Assembly<'_> {
             eval_id: self.eval.id,
             name: slot.name,
             node_id: node.id,
-            node_name: node.name.clone(),
+            node_name: Text::from(&node.name),
             job_id: slot.job.id.clone(),
             task_group: slot.group,
             allocated_resources: Some(resources),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use model::{AllocMetric, AllocatedResources, TaskGroup};
+use model::{AllocMetric, AllocatedResources, TaskGroup, Text};
 use state::Store;
 
 use crate::board::Board;
@@ -16,8 +16,8 @@ pub(crate) struct Filled<'a> {
     pub slot: Slot<'a>,
     /// Position in `Fleet::nodes`.
     pub node: u32,
-    pub resources: AllocatedResources,
-    pub metric: AllocMetric,
+    pub resources: Arc<AllocatedResources>,
+    pub metric: Arc<AllocMetric>,
 }
 
 /// What became of the slots.
@@ -39,7 +39,7 @@ pub(crate) fn fill<'a>(view: &Store, fleet: &mut Fleet, wishes: &mut Wishes<'a>,
         fleet.free(alloc);
     }
     let region = view.identity().region.to_string();
-    let mut boards: HashMap<(u64, String), Board> = HashMap::new();
+    let mut boards: HashMap<(u64, Text), Board> = HashMap::new();
     let mut filling = Filling::default();
     for slot in std::mem::take(&mut wishes.slots) {
         let job = Arc::clone(&slot.job);
@@ -58,8 +58,8 @@ pub(crate) fn fill<'a>(view: &Store, fleet: &mut Fleet, wishes: &mut Wishes<'a>,
 
 struct Place {
     node: u32,
-    resources: AllocatedResources,
-    metric: AllocMetric,
+    resources: Arc<AllocatedResources>,
+    metric: Arc<AllocMetric>,
 }
 
 /// Takes a place for the slot, into which the room of whom it replaces goes.
@@ -83,19 +83,19 @@ fn find_place(fleet: &mut Fleet, board: &mut Board, group: &TaskGroup, slot: &Sl
         }
         return None;
     };
-    let metric = board.metric(fleet, choice.scores);
     fleet.occupy(choice.node, &slot.group, &resources);
+    let metric = board.explain(fleet, choice.best);
     Some(Place { node: choice.node, resources, metric })
 }
 
 impl Filling<'_> {
     fn fail(&mut self, fleet: &Fleet, board: &Board, slot: &Slot) {
-        *self.queued.entry(slot.group.clone()).or_default() += 1;
-        if let Some(metric) = self.failed.get_mut(&slot.group) {
+        *self.queued.entry(slot.group.as_str().to_owned()).or_default() += 1;
+        if let Some(metric) = self.failed.get_mut(slot.group.as_str()) {
             metric.coalesced_failures += 1;
             return;
         }
-        self.failed.insert(slot.group.clone(), board.metric(fleet, Vec::new()));
+        self.failed.insert(slot.group.as_str().to_owned(), board.metric(fleet, &[]));
         self.escaped_computed_class |= board.escapes_classes();
         for (class, is_eligible) in board.class_eligibility(fleet) {
             *self.class_eligibility.entry(class).or_default() |= is_eligible;
@@ -108,11 +108,12 @@ impl Filling<'_> {
             std::mem::take(&mut self.filled).into_iter().partition(|filled| filled.slot.urgency == Urgency::Repair);
         self.filled = kept;
         for filled in given_up {
-            *self.queued.entry(filled.slot.group.clone()).or_default() += 1;
-            match self.failed.get_mut(&filled.slot.group) {
+            let group = filled.slot.group.as_str();
+            *self.queued.entry(group.to_owned()).or_default() += 1;
+            match self.failed.get_mut(group) {
                 Some(metric) => metric.coalesced_failures += 1,
                 None => {
-                    self.failed.insert(filled.slot.group, filled.metric);
+                    self.failed.insert(group.to_owned(), (*filled.metric).clone());
                 }
             }
         }

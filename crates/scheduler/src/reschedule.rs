@@ -39,7 +39,8 @@ pub(crate) fn judge(alloc: &Allocation, policy: Option<&ReschedulePolicy>, is_du
 
 /// When the last task ended; what the region noted last if no task says.
 fn failed_at(alloc: &Allocation) -> i64 {
-    let ends = alloc.task_states.values().map(|state| state.finished_at.0);
+    let states = alloc.task_states.all();
+    let ends = states.values().map(|state| state.finished_at.0);
     ends.max().filter(|end| *end > 0).unwrap_or(alloc.modify_time)
 }
 
@@ -66,7 +67,7 @@ fn next_delay(policy: &ReschedulePolicy, events: &[RescheduleEvent], failed_at: 
 
 /// What the replacement remembers.
 pub(crate) fn extend_tracker(alloc: &Allocation, policy: Option<&ReschedulePolicy>, delay: i64, now: i64) -> RescheduleTracker {
-    let mut events = alloc.reschedule_tracker.clone().unwrap_or_default().events;
+    let mut events = alloc.reschedule_tracker.as_ref().map(|tracker| tracker.events.clone()).unwrap_or_default();
     match policy {
         Some(policy) if !policy.unlimited => events.retain(|event| now.saturating_sub(event.reschedule_time) < policy.interval),
         _ => {
@@ -89,6 +90,9 @@ pub(crate) fn failed_nodes(tracker: &RescheduleTracker) -> Vec<NodeId> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
     use model::{TaskState, Time};
 
     const SECOND: i64 = 1_000_000_000;
@@ -99,8 +103,8 @@ mod tests {
             |(at, delay): &(i64, i64)| RescheduleEvent { reschedule_time: at * SECOND, delay: delay * SECOND, ..Default::default() };
         let state = TaskState { finished_at: Time(1000 * SECOND), ..Default::default() };
         Allocation {
-            reschedule_tracker: Some(RescheduleTracker { events: attempts.iter().map(event).collect(), ..Default::default() }),
-            task_states: [("t".to_owned(), state)].into(),
+            reschedule_tracker: Some(Arc::new(RescheduleTracker { events: attempts.iter().map(event).collect(), ..Default::default() })),
+            task_states: BTreeMap::from([("t".to_owned(), state)]).into(),
             ..Allocation::default()
         }
     }

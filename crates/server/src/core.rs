@@ -19,6 +19,7 @@ use tracing::error;
 
 use crate::founding::Founding;
 use crate::pool::PoolHandle;
+use crate::reports::Reports;
 use crate::start::Config;
 use crate::watches::Watches;
 
@@ -40,6 +41,7 @@ pub struct Core {
     pub pool: PoolHandle,
     pub watches: Arc<Watches>,
     pub signals: Arc<Signals>,
+    pub reports: Reports,
     /// Proposals that this server is deciding as their origin.
     pub submitting: Mutex<BTreeSet<RolloutId>>,
     /// What the leader knows beside the state; `None` while this server does not lead.
@@ -116,6 +118,7 @@ impl Core {
             pool,
             watches,
             signals,
+            reports: Reports::default(),
             submitting: Mutex::default(),
             leading: Mutex::default(),
             founding,

@@ -25,6 +25,7 @@ pub mod pool;
 mod preserve;
 mod read;
 mod reconcile;
+mod reports;
 mod rollout;
 mod schedule;
 mod snapshot;

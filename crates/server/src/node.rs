@@ -141,12 +141,11 @@ async fn update(core: &Core, id: NodeId, secret: Uuid, updates: Vec<AllocUpdate>
     if let Some(foreign) = updates.iter().find(|update| view.alloc(update.id).is_some_and(|alloc| alloc.node_id != id)) {
         return Err(Failure::new(403, format!("allocation {} does not belong to node {id}", foreign.id)));
     }
-    let time = now();
-    let evals = control::failed_alloc_evals(&view, &updates, &mut core.ids());
+    drop(view);
     let frees = updates.iter().any(|update| update.client_status.is_terminal());
-    let applied = core.execute(Command::UpdateAllocs { updates, evals, time }).await?;
+    let index = core.reports.put(updates).await?;
     if frees {
         core.signals.room_came_up();
     }
-    Ok(done(applied.index))
+    Ok(done(index))
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use control::Broker;
 use model::{EvalId, EvalStatus, EvalTrigger, Evaluation, JobType, Time};
 use rpc::message::Failure;
-use state::{Command, Outcome, Plan, Store};
+use state::{Command, Outcome, PackedPlan, Plan, Store};
 use tokio::sync::mpsc;
 use tracing::{debug, error, warn};
 
@@ -141,7 +141,7 @@ impl Queue {
 
 /// What came out of one evaluation.
 enum Planned {
-    Plan(Command),
+    Plan(Box<Plan>),
     /// To be planned when what is before it is committed.
     Later,
     /// The same, because there is no room beside what is before it.
@@ -159,12 +159,10 @@ async fn process(core: &Core, view: &Arc<Store>, batch: Vec<Work>, queue: &mut Q
     let (mut frees_room, mut blocks) = (false, false);
     for (eval, planned) in evals.into_iter().zip(planned) {
         match planned {
-            Planned::Plan(command) => {
-                if let Command::ApplyPlan(plan) = &command {
-                    frees_room |= !plan.stops.is_empty();
-                    blocks |= plan.evals.iter().any(|eval| eval.status == EvalStatus::Blocked);
-                }
-                commands.push(command);
+            Planned::Plan(plan) => {
+                frees_room |= !plan.stops.is_empty();
+                blocks |= plan.evals.iter().any(|eval| eval.status == EvalStatus::Blocked);
+                commands.push(Command::ApplyPackedPlan(Box::new(PackedPlan(*plan))));
                 offered.push(eval);
             }
             Planned::Later => queue.broker.retry(eval.id, now()),
@@ -236,20 +234,11 @@ fn plan_in_a_row(view: &Arc<Store>, batch: Vec<Work>, seed: u64) -> Vec<Planned>
         plan.time = time;
         plan.evals.extend(superseded);
         others_stop_something |= !plan.stops.is_empty();
-        planned.push(Planned::Plan(look_ahead(&mut ahead, plan)));
+        // What it places is taken; the room that it frees is not free before it is committed.
+        ahead.reserve(&plan);
+        planned.push(Planned::Plan(Box::new(plan)));
     }
     planned
-}
-
-/// Adds to the view what the plan places, but not the room that it frees.
-fn look_ahead(ahead: &mut Store, mut plan: Plan) -> Command {
-    let stops = std::mem::take(&mut plan.stops);
-    let mut command = Command::ApplyPlan(Box::new(plan));
-    ahead.apply(ahead.index() + 1, &command);
-    if let Command::ApplyPlan(plan) = &mut command {
-        plan.stops = stops;
-    }
-    command
 }
 
 /// The state has moved on under a plan. Another one is made, but not without end: then the job waits for room like one that found none.
@@ -357,7 +346,7 @@ mod tests {
 
     fn plan_of(planned: &Planned) -> Option<&Plan> {
         match planned {
-            Planned::Plan(Command::ApplyPlan(plan)) => Some(plan),
+            Planned::Plan(plan) => Some(plan),
             _ => None,
         }
     }
@@ -372,7 +361,7 @@ mod tests {
             (Planned::PutOff, _) => "put off".to_owned(),
             (Planned::Later, _) => "later".to_owned(),
             (Planned::Broken(problem), _) => panic!("{problem}"),
-            (Planned::Plan(_), None) => panic!("another command"),
+            (Planned::Plan(_), None) => unreachable!(),
         };
         planned.iter().map(show).collect()
     }

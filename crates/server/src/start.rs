@@ -23,7 +23,7 @@ use crate::founding::Founding;
 use crate::pool::{self, Memo, Sockets};
 use crate::transport::{Carrier, Front};
 use crate::watches::Watches;
-use crate::{agent_calls, founding, leader, tidy};
+use crate::{agent_calls, founding, leader, reports, tidy};
 
 /// Tasks that have not ended by then are left behind.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -180,6 +180,7 @@ impl Server {
         self.until_shutdown(founding::found(Arc::clone(core)));
         self.until_shutdown(join(Arc::clone(core)));
         self.until_shutdown(tidy::run(Arc::clone(core)));
+        self.until_shutdown(reports::run(Arc::clone(core)));
         self.until_shutdown(learn_identity(Arc::clone(core), Arc::clone(&self.data_dir), meta));
     }
 

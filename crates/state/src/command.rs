@@ -10,6 +10,7 @@ use model::{
 use serde::{Deserialize, Serialize};
 
 use crate::Touched;
+use crate::packed::PackedPlan;
 
 /// Version of the bytes of a command.
 pub const COMMAND_VERSION: u16 = 1;
@@ -149,6 +150,8 @@ pub enum Command {
     },
     /// The restored region knows what it had said last, and takes part again.
     LiftFence(Box<LiftFence>),
+    /// As [`Command::ApplyPlan`], in fewer bytes.
+    ApplyPackedPlan(Box<PackedPlan>),
 }
 
 /// What a region that was restored had said last, oldest rollout first.
@@ -372,6 +375,7 @@ impl Command {
             Self::CancelRestore { .. } => "cancel restore",
             Self::HeedRegion { .. } => "heed region",
             Self::LiftFence(_) => "lift fence",
+            Self::ApplyPackedPlan(_) => "apply packed plan",
         }
     }
 }

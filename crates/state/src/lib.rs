@@ -8,6 +8,7 @@
 
 mod apply;
 mod command;
+mod packed;
 mod query;
 pub mod snapshot;
 mod store;
@@ -15,8 +16,9 @@ mod watch;
 
 pub use apply::FENCED;
 pub use command::*;
+pub use packed::PackedPlan;
 pub use query::in_namespace;
-pub use store::{Identity, KEPT_SCALING_EVENTS, Store, TRACKED_VERSIONS};
+pub use store::{Identity, KEPT_SCALING_EVENTS, NodeLoad, Store, TRACKED_VERSIONS};
 pub use watch::{Table, Touched, Watch};
 
 /// A snapshot of the state that anybody may keep.

@@ -7,7 +7,7 @@ use model::{
     RegionName, Rollout, RolloutId, RolloutKind, ScalingEvents, Uuid,
 };
 
-use crate::store::{Identity, Store};
+use crate::store::{Identity, NodeLoad, Store};
 use crate::watch::{Table, Watch};
 
 impl Store {
@@ -158,8 +158,15 @@ impl Store {
         self.allocs_by_node.range((id, AllocId(MIN))..=(id, AllocId(MAX))).filter_map(|(_, id)| self.allocs.get(id))
     }
 
+    /// Looks through the allocations of the evaluation's job.
     pub fn eval_allocs(&self, id: EvalId) -> impl Iterator<Item = &Arc<Allocation>> {
-        self.allocs_by_eval.range((id, AllocId(MIN))..=(id, AllocId(MAX))).filter_map(|(_, id)| self.allocs.get(id))
+        let key = self.evals.get(&id).map(|eval| eval.job_key());
+        key.into_iter().flat_map(|key| self.job_allocs(&key).collect::<Vec<_>>()).filter(move |alloc| alloc.eval_id == id)
+    }
+
+    /// What the live allocations of a node take.
+    pub fn node_load(&self, id: NodeId) -> NodeLoad {
+        self.node_loads.get(&id).copied().unwrap_or_default()
     }
 
     pub fn deployment_allocs(&self, id: DeploymentId) -> impl Iterator<Item = &Arc<Allocation>> {

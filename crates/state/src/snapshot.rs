@@ -214,11 +214,11 @@ impl Restoring {
                 let number = job.and_then(|number| usize::try_from(number).ok());
                 Arc::make_mut(&mut alloc).job = number.and_then(|number| self.alloc_jobs.get(number)).cloned();
                 if !alloc.is_terminal() {
+                    store.load_node(&alloc, true);
                     store.job_tallies.entry(alloc.job_key()).or_default().live_allocs += 1;
                 }
                 store.allocs_by_job.insert((alloc.job_key(), alloc.id));
                 store.allocs_by_node.insert((alloc.node_id, alloc.id));
-                store.allocs_by_eval.insert((alloc.eval_id, alloc.id));
                 if !alloc.deployment_id.is_nil() {
                     store.allocs_by_deployment.insert((alloc.deployment_id, alloc.id));
                 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use imbl::{HashMap, OrdMap, OrdSet};
 use model::{
     AllocId, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node, NodeId, RegionName,
-    Rollout, RolloutId, ScalingEvents, Uuid,
+    Rollout, RolloutId, ScalingEvents, Usage, Uuid,
 };
 
+use crate::command::Plan;
 use crate::watch::{Table, Watch};
 
 /// How many versions of a job are kept beside those that allocations still use.
@@ -41,7 +42,8 @@ pub struct Store {
     pub(crate) allocs: OrdMap<AllocId, Arc<Allocation>>,
     pub(crate) allocs_by_job: OrdSet<(JobKey, AllocId)>,
     pub(crate) allocs_by_node: OrdSet<(NodeId, AllocId)>,
-    pub(crate) allocs_by_eval: OrdSet<(EvalId, AllocId)>,
+    /// What the live allocations of each node take; none: no entry.
+    pub(crate) node_loads: OrdMap<NodeId, NodeLoad>,
     pub(crate) allocs_by_deployment: OrdSet<(DeploymentId, AllocId)>,
     pub(crate) nodes: OrdMap<NodeId, Arc<Node>>,
     pub(crate) deployments: OrdMap<DeploymentId, Arc<Deployment>>,
@@ -71,6 +73,63 @@ pub struct Identity {
     pub incarnation: u64,
     /// The largest rollout number seen for any job.
     pub lamport: u64,
+}
+
+/// What the live allocations of a node take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeLoad {
+    pub used: Usage,
+    pub n_allocs: i64,
+    /// Those among them that have ports or cores of their own.
+    pub n_special: i64,
+}
+
+impl NodeLoad {
+    /// What one allocation is worth.
+    pub fn of(alloc: &Allocation) -> Self {
+        let Some(resources) = &alloc.allocated_resources else { return Self { n_allocs: 1, ..Self::default() } };
+        let has_cores = || resources.tasks.values().any(|task| !task.cpu.reserved_cores.is_empty());
+        let has_ports = !resources.shared.networks.is_empty() || !resources.shared.ports.is_empty();
+        let is_special = has_ports || resources.tasks.values().any(|task| !task.networks.is_empty()) || has_cores();
+        Self { used: Usage::of_alloc(resources), n_allocs: 1, n_special: i64::from(is_special) }
+    }
+
+    pub fn plus(self, other: Self) -> Self {
+        Self { used: self.used.plus(other.used), n_allocs: self.n_allocs + other.n_allocs, n_special: self.n_special + other.n_special }
+    }
+
+    pub fn minus(self, other: Self) -> Self {
+        Self { used: self.used.minus(other.used), n_allocs: self.n_allocs - other.n_allocs, n_special: self.n_special - other.n_special }
+    }
+}
+
+impl Store {
+    /// Makes the room that a plan takes look taken, and does nothing else of the plan. For a copy of the state that is thrown away: to go on
+    /// planning before the plan is committed.
+    pub fn reserve(&mut self, plan: &Plan) {
+        for placement in &plan.placements {
+            let alloc = &placement.alloc;
+            if self.allocs.contains_key(&alloc.id) {
+                continue;
+            }
+            self.load_node(alloc, true);
+            if NodeLoad::of(alloc).n_special > 0 {
+                // Whoever wants ports or cores of the node looks at this one's.
+                self.allocs_by_node.insert((alloc.node_id, alloc.id));
+                self.allocs.insert(alloc.id, Arc::new(alloc.clone()));
+            }
+        }
+    }
+
+    /// An allocation comes to life, or its life ends.
+    pub(crate) fn load_node(&mut self, alloc: &Allocation, comes: bool) {
+        let load = self.node_loads.entry(alloc.node_id).or_default();
+        let of = NodeLoad::of(alloc);
+        *load = if comes { load.plus(of) } else { load.minus(of) };
+        if *load == NodeLoad::default() {
+            self.node_loads.remove(&alloc.node_id);
+        }
+    }
 }
 
 /// The parts of a snapshot that have come.

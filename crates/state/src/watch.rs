@@ -44,13 +44,17 @@ pub enum Watch {
     JobScaling(JobKey),
 }
 
+/// So many of the last things are compared before another one is noted.
+const RECENT: usize = 8;
+
 /// What one command changed; may name a thing more than once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Touched(pub Vec<Watch>);
 
 impl Touched {
     pub fn add(&mut self, watch: Watch) {
-        if self.0.last() != Some(&watch) {
+        // A command touches the same few things over and over, between those that are new.
+        if !self.0.iter().rev().take(RECENT).any(|known| *known == watch) {
             self.0.push(watch);
         }
     }

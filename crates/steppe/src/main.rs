@@ -19,6 +19,10 @@ mod usage;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+/// A server allocates and frees small things all the time, on all threads: this is several times as fast at it as the C library.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let mut arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     // The helper that is the parent of a task: started by the drivers, small, and not part of the command line.

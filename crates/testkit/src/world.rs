@@ -1,11 +1,10 @@
 //! A region's state with an index and a clock.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
     AllocDeploymentStatus, AllocId, AllocUpdate, Allocation, ClientStatus, Deployment, DesiredTransition, EvalId, EvalTrigger, Evaluation,
-    Job, JobId, JobKey, Node, NodeId, NodeStatus, TaskPhase, TaskState, Time, Uuid,
+    Job, JobId, JobKey, Node, NodeId, NodeStatus, TaskPhase, TaskState, Text, Time, Uuid,
 };
 use state::{Applied, Command, Outcome, RegisterJob, Store};
 
@@ -199,8 +198,8 @@ impl World {
         let update = |id: &AllocId| AllocUpdate {
             id: *id,
             client_status: status,
-            client_description: String::new(),
-            task_states: BTreeMap::from([("server".to_owned(), task.clone())]),
+            client_description: Text::default(),
+            task_states: [("server".to_owned(), task.clone())].into_iter().collect(),
             deployment_id: self.store.alloc(*id).map(|alloc| alloc.deployment_id).unwrap_or_default(),
             deployment_status: healthy.map(|healthy| AllocDeploymentStatus {
                 healthy: Some(healthy),

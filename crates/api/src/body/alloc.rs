@@ -1,11 +1,12 @@
 //! Allocations: lists, stop, restart, signal.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use model::json::nullable;
 use model::{
     AllocDeploymentStatus, AllocId, AllocatedResources, Allocation, ClientStatus, DesiredStatus, DesiredTransition, EvalId, JobId, JobType,
-    Namespace, NodeId, RescheduleTracker, TaskState,
+    Namespace, NodeId, RescheduleTracker, TaskState, Text,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,23 +18,23 @@ pub struct AllocListStub {
     pub id: AllocId,
     #[serde(rename = "EvalID")]
     pub eval_id: EvalId,
-    pub name: String,
+    pub name: Text,
     pub namespace: Namespace,
     #[serde(rename = "NodeID")]
     pub node_id: NodeId,
-    pub node_name: String,
+    pub node_name: Text,
     #[serde(rename = "JobID")]
     pub job_id: JobId,
     pub job_type: JobType,
     pub job_version: u64,
-    pub task_group: String,
+    pub task_group: Text,
     /// Only when asked for with `resources=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub allocated_resources: Option<AllocatedResources>,
+    pub allocated_resources: Option<Arc<AllocatedResources>>,
     pub desired_status: DesiredStatus,
-    pub desired_description: String,
+    pub desired_description: Text,
     pub client_status: ClientStatus,
-    pub client_description: String,
+    pub client_description: Text,
     pub desired_transition: DesiredTransition,
     /// Empty when asked for with `task_states=false`.
     #[serde(with = "nullable")]
@@ -42,7 +43,7 @@ pub struct AllocListStub {
     #[serde(rename = "FollowupEvalID")]
     pub followup_eval_id: EvalId,
     pub next_allocation: AllocId,
-    pub reschedule_tracker: Option<RescheduleTracker>,
+    pub reschedule_tracker: Option<Arc<RescheduleTracker>>,
     #[serde(with = "nullable")]
     pub preempted_allocations: Vec<AllocId>,
     pub preempted_by_allocation: AllocId,
@@ -63,7 +64,7 @@ pub struct AllocFields {
 
 impl AllocListStub {
     pub fn new(alloc: &Allocation, job_type: JobType, job_version: u64, fields: AllocFields) -> Self {
-        let mut task_states = if fields.task_states { alloc.task_states.clone() } else { BTreeMap::new() };
+        let mut task_states = if fields.task_states { alloc.task_states.all() } else { BTreeMap::new() };
         super::events::fill_display_messages(&mut task_states);
         Self {
             id: alloc.id,
@@ -100,7 +101,9 @@ impl AllocListStub {
 /// The allocation as the interface shows it: with texts for all task events.
 pub fn shown_alloc(alloc: &Allocation) -> Allocation {
     let mut shown = alloc.clone();
-    super::events::fill_display_messages(&mut shown.task_states);
+    let mut task_states = alloc.task_states.all();
+    super::events::fill_display_messages(&mut task_states);
+    shown.task_states = task_states.into();
     shown
 }
 

@@ -87,12 +87,12 @@ fn identity(place: &Place<'_>, env: &mut BTreeMap<String, String>) {
     set("SECRETS_DIR", task_dir.secrets().display().to_string());
     set("ALLOC_ID", alloc.id.to_string());
     set("SHORT_ALLOC_ID", alloc.id.short());
-    set("ALLOC_NAME", alloc.name.clone());
+    set("ALLOC_NAME", alloc.name.to_string());
     if let Some(index) = alloc.index() {
         set("ALLOC_INDEX", index.to_string());
     }
     set("TASK_NAME", task.name.clone());
-    set("GROUP_NAME", alloc.task_group.clone());
+    set("GROUP_NAME", alloc.task_group.to_string());
     set("JOB_ID", job.id.to_string());
     set("JOB_NAME", job.name.clone());
     if !job.parent_id.is_empty() {
@@ -164,6 +164,8 @@ fn clean(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use model::*;
 
     fn text(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -216,17 +218,17 @@ mod tests {
         let side = AllocatedTaskResources { networks: vec![admin], ..AllocatedTaskResources::default() };
         let alloc = Allocation {
             id: "5456bd7a-9fc0-c0dd-6131-cbee77f57577".parse().unwrap(),
-            name: "web.app[2]".to_owned(),
+            name: "web.app[2]".into(),
             namespace: "default".into(),
-            task_group: "app".to_owned(),
-            allocated_resources: Some(AllocatedResources {
+            task_group: "app".into(),
+            allocated_resources: Some(Arc::new(AllocatedResources {
                 tasks: [("server".to_owned(), own), ("side".to_owned(), side)].into(),
                 shared: AllocatedSharedResources {
                     ports: vec![mapping("http", 23456, 8080, "10.0.0.5"), mapping("v6", 80, 0, "fd00::1")],
                     ..AllocatedSharedResources::default()
                 },
                 ..AllocatedResources::default()
-            }),
+            })),
             ..Allocation::default()
         };
         let node = Node { datacenter: "west-1".to_owned(), attributes: text(&[("kernel.name", "linux")]), ..Node::default() };

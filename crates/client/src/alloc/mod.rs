@@ -91,7 +91,7 @@ pub(crate) fn begin(shared: &Arc<Shared>, alloc: Arc<Allocation>, life: Option<L
             shared.updates.push(AllocUpdate {
                 id: handle.id,
                 client_status: ClientStatus::Failed,
-                client_description: unusable.0,
+                client_description: unusable.0.into(),
                 ..AllocUpdate::default()
             });
         }

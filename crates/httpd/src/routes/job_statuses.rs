@@ -69,7 +69,7 @@ fn alloc(listed: &ListedAlloc) -> JobStatusesAlloc {
     let health = alloc.deployment_status.as_ref();
     JobStatusesAlloc {
         id: alloc.id,
-        group: alloc.task_group.clone(),
+        group: alloc.task_group.to_string(),
         client_status: alloc.client_status,
         node_id: alloc.node_id,
         deployment_status: JobStatusesDeployment {
@@ -78,6 +78,6 @@ fn alloc(listed: &ListedAlloc) -> JobStatusesAlloc {
         },
         job_version: listed.job_version,
         followup_eval_id: alloc.followup_eval_id,
-        has_paused_task: alloc.task_states.values().any(|state| !state.paused.is_empty()),
+        has_paused_task: alloc.task_states.all().values().any(|state| !state.paused.is_empty()),
     }
 }

@@ -6,13 +6,12 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use model::{AllocId, AllocatedResources, Allocation, JobKey, Node, NodeId};
-use state::Store;
+use model::{AllocId, AllocatedResources, Allocation, JobKey, Node, NodeId, Text, Usage};
+use state::{NodeLoad, Store};
 
 pub(crate) use ports::Ports;
 
 use crate::dice::Dice;
-use crate::usage::Usage;
 
 /// What is left on a node.
 #[derive(Clone, Debug)]
@@ -41,6 +40,11 @@ impl Room {
     fn take(&mut self, resources: &AllocatedResources) {
         self.used = self.used.plus(Usage::of_alloc(resources));
         self.n_allocs += 1;
+        self.take_special(resources);
+    }
+
+    /// Ports and cores.
+    fn take_special(&mut self, resources: &AllocatedResources) {
         self.ports.take(resources);
         for core in resources.tasks.values().flat_map(|task| &task.cpu.reserved_cores) {
             self.cores_free.retain(|free| free != core);
@@ -63,7 +67,7 @@ impl Room {
 struct Outsider {
     id: AllocId,
     node: NodeId,
-    group: String,
+    group: Text,
 }
 
 pub(crate) struct Fleet<'a> {
@@ -87,6 +91,8 @@ pub(crate) struct Fleet<'a> {
     outsiders: Vec<Outsider>,
     /// Live in the view, but stopped by this plan.
     gone: HashSet<AllocId>,
+    /// What those take, by node.
+    freed: HashMap<NodeId, NodeLoad>,
     /// Every change of a node since the beginning, for those who remember what they made of it.
     pub changes: Vec<u32>,
 }
@@ -111,6 +117,7 @@ impl<'a> Fleet<'a> {
             group_counts: HashMap::new(),
             outsiders: Vec::new(),
             gone: HashSet::new(),
+            freed: HashMap::new(),
             changes: Vec::new(),
             nodes,
         };
@@ -145,13 +152,18 @@ impl<'a> Fleet<'a> {
     }
 
     pub(crate) fn room(&mut self, position: u32) -> &Room {
-        let (view, gone) = (self.view, &self.gone);
+        let (view, gone, freed) = (self.view, &self.gone, &self.freed);
         let node = self.nodes[position as usize];
         self.rooms[position as usize].get_or_insert_with(|| {
             let mut room = Box::new(Room::new(node));
-            for alloc in view.node_allocs(node.id).filter(|alloc| !alloc.is_terminal() && !gone.contains(&alloc.id)) {
-                if let Some(resources) = &alloc.allocated_resources {
-                    room.take(resources);
+            let load = view.node_load(node.id).minus(freed.get(&node.id).copied().unwrap_or_default());
+            (room.used, room.n_allocs) = (load.used, load.n_allocs);
+            if load.n_special > 0 {
+                // Only their ports and cores have to be looked at one by one.
+                for alloc in view.node_allocs(node.id).filter(|alloc| !alloc.is_terminal() && !gone.contains(&alloc.id)) {
+                    if let Some(resources) = &alloc.allocated_resources {
+                        room.take_special(resources);
+                    }
                 }
             }
             room
@@ -163,6 +175,8 @@ impl<'a> Fleet<'a> {
         if alloc.is_terminal() || !self.gone.insert(alloc.id) {
             return;
         }
+        let freed = self.freed.entry(alloc.node_id).or_default();
+        *freed = freed.plus(NodeLoad::of(alloc));
         self.count(alloc, false);
         self.change(alloc, Room::give_back);
     }
@@ -172,6 +186,8 @@ impl<'a> Fleet<'a> {
         if !self.gone.remove(&alloc.id) {
             return;
         }
+        let freed = self.freed.entry(alloc.node_id).or_default();
+        *freed = freed.minus(NodeLoad::of(alloc));
         self.count(alloc, true);
         self.change(alloc, Room::take);
     }

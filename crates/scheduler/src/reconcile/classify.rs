@@ -165,6 +165,7 @@ fn has_succeeded(alloc: &Allocation) -> bool {
         && !alloc.task_states.is_empty()
         && alloc
             .task_states
+            .all()
             .values()
             .all(|state| state.state == TaskPhase::Dead && !state.failed && !state.events.iter().any(|event| was_killed(&event.kind)))
 }

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{Allocation, TaskGroup, alloc_name};
+use model::{Allocation, TaskGroup, Text, alloc_name};
 
 use super::classify::{Item, Lot, is_current};
 use super::{InPlace, Reconciler, Slot, Stage, Urgency, used_indexes, wanted};
@@ -89,19 +89,20 @@ impl<'a> Reconciler<'a> {
             items.iter().filter(is_replaced).map(|item| item.index).filter(|index| *index != u64::MAX).collect();
         let beyond = (group.count.max(0) as u64..).filter(|index| !of_replaced.contains(index));
         let indexes: Vec<u64> = of_replaced.iter().copied().chain(beyond).filter(|index| !used.contains(index)).take(n_missing).collect();
+        let name = Text::from(&group.name);
         for index in indexes {
-            self.place_new(group, index, None, Urgency::Canary);
+            self.place_new(group, &name, index, None, Urgency::Canary);
             self.out.counts(&group.name).canary += 1;
         }
     }
 
-    fn place_new(&mut self, group: &TaskGroup, index: u64, previous: Option<&'a Arc<Allocation>>, urgency: Urgency) {
+    fn place_new(&mut self, group: &TaskGroup, name: &Text, index: u64, previous: Option<&'a Arc<Allocation>>, urgency: Urgency) {
         let is_canary = urgency == Urgency::Canary;
         self.out.slots.push(Slot {
             urgency,
             job: Arc::clone(self.job),
-            group: group.name.clone(),
-            name: alloc_name(&self.job.id, &group.name, index),
+            group: name.clone(),
+            name: alloc_name(&self.job.id, &group.name, index).into(),
             is_canary,
             in_deployment: is_canary || self.is_deployed(&group.name),
             previous,
@@ -229,9 +230,10 @@ impl<'a> Reconciler<'a> {
     fn fill_missing(&mut self, group: &'a TaskGroup, items: &[Item<'a>], vacated: &[&'a Arc<Allocation>], n_missing: usize) {
         let used = used_indexes(items);
         let indexes: Vec<u64> = (0..).filter(|index| !used.contains(index)).take(n_missing).collect();
+        let name = Text::from(&group.name);
         for index in indexes {
             let before = vacated.iter().filter(|alloc| alloc.index() == Some(index)).max_by_key(|alloc| (alloc.create_index, alloc.id));
-            self.place_new(group, index, before.copied(), Urgency::Missing);
+            self.place_new(group, &name, index, before.copied(), Urgency::Missing);
             self.out.counts(&group.name).place += 1;
         }
     }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use model::{
     Allocation, ClientStatus, Deployment, DeploymentStatus, DesiredUpdates, EvalId, Evaluation, Job, JobKey, JobType, NodeId,
-    RescheduleTracker, TaskGroup,
+    RescheduleTracker, TaskGroup, Text,
 };
 use state::{AllocStop, DeploymentUpdate, Store};
 
@@ -36,15 +36,15 @@ pub(crate) struct Slot<'a> {
     pub urgency: Urgency,
     /// The version to place.
     pub job: Arc<Job>,
-    pub group: String,
-    pub name: String,
+    pub group: Text,
+    pub name: Text,
     pub is_canary: bool,
     /// Counts in the deployment of the present version.
     pub in_deployment: bool,
     pub previous: Option<&'a Arc<Allocation>>,
     /// The previous one is stopped, with these words, if there is room for the new one; else it stays.
     pub stops_previous: Option<&'static str>,
-    pub tracker: Option<RescheduleTracker>,
+    pub tracker: Option<Arc<RescheduleTracker>>,
     /// Where earlier attempts failed.
     pub penalised: Vec<NodeId>,
 }
@@ -152,7 +152,7 @@ fn reconcile_stopped<'a>(view: &'a Store, key: &JobKey) -> Wishes<'a> {
 /// A stopped allocation whose node cannot say that it ended.
 fn mark_silent<'a>(out: &mut Wishes<'a>, alloc: &'a Arc<Allocation>, is_down: bool) {
     if is_down && !alloc.client_status.is_terminal() {
-        let description = alloc.desired_description.clone();
+        let description = alloc.desired_description.as_str().to_owned();
         out.stops.push(AllocStop { id: alloc.id, description, client_status: Some(ClientStatus::Lost), followup_eval_id: EvalId::NIL });
     }
 }
@@ -261,7 +261,7 @@ impl<'a> Reconciler<'a> {
         let mut slot = Slot {
             urgency: Urgency::Repair,
             job,
-            group: group.to_owned(),
+            group: alloc.task_group.clone(),
             name: alloc.name.clone(),
             is_canary,
             in_deployment,
@@ -284,7 +284,7 @@ impl<'a> Reconciler<'a> {
                 let tracker = reschedule::extend_tracker(alloc, classify::policy_of(alloc), delay, self.now);
                 slot.stops_previous = Some(description::RESCHEDULED);
                 slot.penalised = reschedule::failed_nodes(&tracker);
-                slot.tracker = Some(tracker);
+                slot.tracker = Some(Arc::new(tracker));
                 let counts = self.out.counts(group);
                 counts.place += 1;
                 counts.reschedule_now += 1;

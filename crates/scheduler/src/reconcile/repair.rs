@@ -58,7 +58,7 @@ impl<'a> Reconciler<'a> {
             self.out.slots.push(Slot {
                 urgency: Urgency::Repair,
                 job,
-                group: group.to_owned(),
+                group: alloc.task_group.clone(),
                 name: alloc.name.clone(),
                 is_canary: false,
                 in_deployment: self.counts_in_deployment(alloc),

@@ -195,10 +195,14 @@ fn stopped_batch() {
         let plan = state::Plan { stops: vec![stop], time: region.world.now, ..Default::default() };
         region.world.apply(&state::Command::ApplyPlan(Box::new(plan)));
         if killed {
-            let mut states = region.world.store.alloc(alloc.id).unwrap().task_states.clone();
+            let mut states = region.world.store.alloc(alloc.id).unwrap().task_states.all();
             states.get_mut("server").unwrap().events.push(TaskEvent { kind: "Killed".to_owned(), ..Default::default() });
-            let update =
-                model::AllocUpdate { id: alloc.id, client_status: ClientStatus::Complete, task_states: states, ..Default::default() };
+            let update = model::AllocUpdate {
+                id: alloc.id,
+                client_status: ClientStatus::Complete,
+                task_states: states.into(),
+                ..Default::default()
+            };
             let time = region.world.now;
             region.world.apply(&state::Command::UpdateAllocs { updates: vec![update], evals: Vec::new(), time });
         }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{AllocId, Allocation, ClientStatus, DeploymentStatus, DesiredTransition, EvalTrigger, JobType, NodeId, NodeStatus};
-use scheduler::{Usage, schedule};
+use model::{AllocId, Allocation, ClientStatus, DeploymentStatus, DesiredTransition, EvalTrigger, JobType, NodeId, NodeStatus, Usage};
+use scheduler::schedule;
 use testkit::{job, node};
 
 use crate::region::Region;

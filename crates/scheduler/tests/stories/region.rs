@@ -54,7 +54,7 @@ impl Region {
 
     /// Names of the live allocations with the job version they run, in order.
     pub fn live(&self, job: &str) -> Vec<(String, u64)> {
-        self.world.live(job).iter().map(|alloc| (alloc.name.clone(), version(alloc))).collect()
+        self.world.live(job).iter().map(|alloc| (alloc.name.to_string(), version(alloc))).collect()
     }
 
     /// Indexes of the live allocations of each version.

@@ -114,6 +114,7 @@ impl Change<'_> {
         let old = self.store.allocs.get(&id).cloned();
         let was_live = old.as_ref().is_some_and(|old| !old.is_terminal());
         self.tally(&key, i64::from(!alloc.is_terminal()) - i64::from(was_live), 0);
+        self.load_nodes(old.as_deref(), &alloc);
         let counted = |alloc: &Allocation| (alloc.client_status, alloc.server_terminal());
         if old.as_deref().map(counted) != Some(counted(&alloc)) {
             self.count(&alloc, |summary| {
@@ -126,7 +127,6 @@ impl Change<'_> {
         self.count_health(old.as_deref(), &alloc);
         if let Some(old) = &old {
             if old.eval_id != alloc.eval_id {
-                self.store.allocs_by_eval.remove(&(old.eval_id, id));
                 self.touch(Watch::EvalAllocs(old.eval_id));
             }
             if old.deployment_id != alloc.deployment_id {
@@ -134,9 +134,10 @@ impl Change<'_> {
                 self.touch(Watch::DeploymentAllocs(old.deployment_id));
             }
         }
-        self.store.allocs_by_job.insert((key.clone(), id));
-        self.store.allocs_by_node.insert((alloc.node_id, id));
-        self.store.allocs_by_eval.insert((alloc.eval_id, id));
+        if old.is_none() {
+            self.store.allocs_by_job.insert((key.clone(), id));
+            self.store.allocs_by_node.insert((alloc.node_id, id));
+        }
         if !alloc.deployment_id.is_nil() {
             self.store.allocs_by_deployment.insert((alloc.deployment_id, id));
             self.touch(Watch::DeploymentAllocs(alloc.deployment_id));
@@ -149,14 +150,35 @@ impl Change<'_> {
         self.store.allocs.insert(id, Arc::new(alloc));
     }
 
+    /// Keeps what the nodes carry to what lives on them.
+    fn load_nodes(&mut self, old: Option<&Allocation>, new: &Allocation) {
+        let old = old.filter(|old| !old.is_terminal());
+        let new = (!new.is_terminal()).then_some(new);
+        let same = |old: &Allocation, new: &Allocation| match (&old.allocated_resources, &new.allocated_resources) {
+            (Some(old), Some(new)) => Arc::ptr_eq(old, new),
+            (old, new) => old.is_none() && new.is_none(),
+        };
+        if old.zip(new).is_some_and(|(old, new)| old.node_id == new.node_id && same(old, new)) {
+            return;
+        }
+        if let Some(old) = old {
+            self.store.load_node(old, false);
+        }
+        if let Some(new) = new {
+            self.store.load_node(new, true);
+        }
+    }
+
     /// The summary goes on counting it: it says what became of all allocations of the job, as long as nobody asks to count anew.
     pub(super) fn remove_alloc(&mut self, id: AllocId) {
         let Some(alloc) = self.store.allocs.remove(&id) else { return };
         let key = alloc.job_key();
+        if !alloc.is_terminal() {
+            self.store.load_node(&alloc, false);
+        }
         self.tally(&key, -i64::from(!alloc.is_terminal()), 0);
         self.store.allocs_by_job.remove(&(key.clone(), id));
         self.store.allocs_by_node.remove(&(alloc.node_id, id));
-        self.store.allocs_by_eval.remove(&(alloc.eval_id, id));
         self.store.allocs_by_deployment.remove(&(alloc.deployment_id, id));
         self.touch(Watch::Table(Table::Allocs));
         self.touch(Watch::Alloc(id));

@@ -259,14 +259,18 @@ impl Change<'_> {
     /// Counts an allocation of `alloc.task_group` differently. One of an earlier job of the same name does not count.
     pub(super) fn count(&mut self, alloc: &Allocation, change: impl FnOnce(&mut TaskGroupSummary)) {
         let key = alloc.job_key();
-        let Some(summary) = self.store.job_summaries.get(&key) else { return };
+        let Some(summary) = self.store.job_summaries.get_mut(&key) else { return };
         if !is_counted(alloc, summary) {
             return;
         }
-        let mut summary = (**summary).clone();
-        change(summary.summary.entry(alloc.task_group.clone()).or_default());
+        let summary = Arc::make_mut(summary);
+        match summary.summary.get_mut(alloc.task_group.as_str()) {
+            Some(counts) => change(counts),
+            None => change(summary.summary.entry(alloc.task_group.as_str().to_owned()).or_default()),
+        }
         summary.modify_index = self.index;
-        self.put_summary(key, summary);
+        self.touch(Watch::Table(Table::JobSummaries));
+        self.touch(Watch::JobSummary(key));
     }
 
     /// How many allocations of a group wait for room.
@@ -292,7 +296,7 @@ impl Change<'_> {
                 *group = TaskGroupSummary { queued: group.queued, ..Default::default() };
             }
             for alloc in self.store.job_allocs(&key).filter(|alloc| is_counted(alloc, summary)) {
-                super::allocs::add(fresh.summary.entry(alloc.task_group.clone()).or_default(), alloc, 1);
+                super::allocs::add(fresh.summary.entry(alloc.task_group.as_str().to_owned()).or_default(), alloc, 1);
             }
             if fresh.summary != summary.summary {
                 self.put_summary(key, fresh);

@@ -91,6 +91,7 @@ impl Change<'_> {
             Command::SetJobStability { key, version, stable } => self.set_job_stability(key, *version, *stable),
             Command::UpsertEvals { evals, time } => self.upsert_evals(evals, *time),
             Command::ApplyPlan(plan) => self.apply_plan(plan),
+            Command::ApplyPackedPlan(packed) => self.apply_plan(&packed.0),
             Command::UpdateAllocs { updates, evals, time } => self.update_allocs(updates, evals, *time),
             Command::SetTransitions { transitions, evals, time } => self.set_transitions(transitions, evals, *time),
             Command::RegisterNode { node, event, evals, time } => self.register_node(node, event.as_ref(), evals, *time),

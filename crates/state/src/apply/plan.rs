@@ -98,7 +98,7 @@ impl Change<'_> {
         let mut alloc = (**old).clone();
         if stop.followup_eval_id.is_nil() {
             alloc.desired_status = DesiredStatus::Stop;
-            alloc.desired_description.clone_from(&stop.description);
+            alloc.desired_description = stop.description.as_str().into();
         } else {
             alloc.followup_eval_id = stop.followup_eval_id;
         }
@@ -156,7 +156,7 @@ impl Change<'_> {
     fn count_placement(&mut self, alloc: &Allocation, canary: bool, time: i64) {
         let Some(deployment) = self.store.deployments.get(&alloc.deployment_id) else { return };
         let mut deployment = (**deployment).clone();
-        let Some(state) = deployment.task_groups.get_mut(&alloc.task_group) else { return };
+        let Some(state) = deployment.task_groups.get_mut(alloc.task_group.as_str()) else { return };
         state.placed_allocs = state.placed_allocs.saturating_add(1);
         if canary && !state.placed_canaries.contains(&alloc.id) {
             state.placed_canaries.push(alloc.id);

@@ -35,10 +35,10 @@ pub fn alloc(world: &mut World, index: u64) -> Allocation {
         id: AllocId(world.new_id()),
         namespace: model::DEFAULT_NAMESPACE.into(),
         job_id: "web".into(),
-        name: model::alloc_name("web", "app", index),
-        task_group: "app".to_owned(),
+        name: model::alloc_name("web", "app", index).into(),
+        task_group: "app".into(),
         node_id: testkit::node_id("n1"),
-        node_name: "n1".to_owned(),
+        node_name: "n1".into(),
         ..Allocation::default()
     }
 }

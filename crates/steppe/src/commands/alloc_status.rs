@@ -56,8 +56,9 @@ pub async fn run(args: Args) -> Outcome {
         say!("\n{addresses}");
     }
     let used = usage(&client, &alloc).await;
+    let states = alloc.task_states.all();
     for task in tasks(&alloc) {
-        let Some(state) = alloc.task_states.get(&task.name) else { continue };
+        let Some(state) = states.get(&task.name) else { continue };
         let used = used.as_ref().and_then(|used| used.tasks.get(&task.name)).and_then(|task| task.resource_usage.as_ref());
         say!("\n{}", task_text(&alloc, task, state, used, args.stats));
     }
@@ -80,16 +81,17 @@ async fn list(client: &Client, format: &Format) -> Outcome {
 fn short_head(alloc: &Allocation, verbose: bool) -> String {
     show::pairs(&[
         ("ID", alloc.id.to_string()),
-        ("Name", alloc.name.clone()),
+        ("Name", alloc.name.to_string()),
         ("Created", when(alloc.create_time, verbose)),
         ("Modified", when(alloc.modify_time, verbose)),
     ])
 }
 
 fn short_tasks(alloc: &Allocation) -> String {
+    let states = alloc.task_states.all();
     let mut rows = vec![show::row(&["Name", "State", "Last Event", "Time", "Lifecycle"])];
     for task in tasks(alloc) {
-        let Some(state) = alloc.task_states.get(&task.name) else { continue };
+        let Some(state) = states.get(&task.name) else { continue };
         let last = state.events.last();
         rows.push(vec![
             task.name.clone(),
@@ -118,15 +120,15 @@ fn head(alloc: &Allocation, next_try: Option<Time>, verbose: bool) -> String {
     let mut pairs = vec![
         ("ID", alloc.id.to_string()),
         ("Eval ID", show::id(alloc.eval_id, verbose)),
-        ("Name", alloc.name.clone()),
+        ("Name", alloc.name.to_string()),
         ("Node ID", show::id(alloc.node_id, verbose)),
-        ("Node Name", alloc.node_name.clone()),
+        ("Node Name", alloc.node_name.to_string()),
         ("Job ID", alloc.job_id.to_string()),
         ("Job Version", version),
         ("Client Status", alloc.client_status.to_string()),
-        ("Client Description", alloc.client_description.clone()),
+        ("Client Description", alloc.client_description.to_string()),
         ("Desired Status", alloc.desired_status.to_string()),
-        ("Desired Description", alloc.desired_description.clone()),
+        ("Desired Description", alloc.desired_description.to_string()),
         ("Created", when(alloc.create_time, verbose)),
         ("Modified", when(alloc.modify_time, verbose)),
     ];

@@ -52,9 +52,9 @@ pub fn table(allocs: &[AllocListStub], verbose: bool) -> String {
         let mut row = vec![show::id(alloc.id, verbose)];
         row.extend(verbose.then(|| alloc.eval_id.to_string()));
         row.push(show::id(alloc.node_id, verbose));
-        row.extend(verbose.then(|| alloc.node_name.clone()));
+        row.extend(verbose.then(|| alloc.node_name.to_string()));
         row.extend([
-            alloc.task_group.clone(),
+            alloc.task_group.to_string(),
             alloc.job_version.to_string(),
             alloc.desired_status.to_string(),
             alloc.client_status.to_string(),

@@ -61,7 +61,7 @@ pub async fn run(args: Args) -> Outcome {
     let mut chosen: Vec<AllocListStub> = allocs
         .into_iter()
         .filter(|alloc| alloc.client_status == ClientStatus::Running && alloc.desired_status == model::DesiredStatus::Run)
-        .filter(|alloc| args.group.is_empty() || args.group.contains(&alloc.task_group))
+        .filter(|alloc| args.group.is_empty() || args.group.iter().any(|group| alloc.task_group == *group))
         .collect();
     chosen.sort_by(|a, b| a.name.cmp(&b.name));
     if chosen.is_empty() {

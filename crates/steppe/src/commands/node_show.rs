@@ -233,7 +233,7 @@ fn allocations(allocs: &[Allocation], verbose: bool) -> String {
         row.extend(verbose.then(|| alloc.eval_id.to_string()));
         row.extend([
             show::id(alloc.node_id, verbose),
-            alloc.task_group.clone(),
+            alloc.task_group.to_string(),
             alloc.job.as_ref().map_or(0, |job| job.version).to_string(),
             alloc.desired_status.to_string(),
             alloc.client_status.to_string(),

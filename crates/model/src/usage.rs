@@ -1,6 +1,6 @@
 //! How much of a node an allocation takes.
 
-use model::{AllocatedResources, LifecycleHook, Node, TaskLifecycle};
+use crate::{AllocatedResources, LifecycleHook, Node, TaskLifecycle};
 
 /// CPU in MHz, memory and disk in MiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Usage {
         }
     }
 
-    fn max(self, other: Self) -> Self {
+    pub fn max(self, other: Self) -> Self {
         Self { cpu: self.cpu.max(other.cpu), memory: self.memory.max(other.memory), disk: self.disk.max(other.disk) }
     }
 
@@ -59,7 +59,7 @@ impl Usage {
 
 /// Sums of the tasks that run at the same time.
 #[derive(Default)]
-pub(crate) struct Phases {
+pub struct Phases {
     whole_life: Usage,
     before: Usage,
     main: Usage,
@@ -67,7 +67,8 @@ pub(crate) struct Phases {
 }
 
 impl Phases {
-    pub(crate) fn add(&mut self, lifecycle: Option<&TaskLifecycle>, usage: Usage) {
+    /// Adds what a task takes while it runs.
+    pub fn add(&mut self, lifecycle: Option<&TaskLifecycle>, usage: Usage) {
         let phase = match lifecycle {
             Some(lifecycle) => match lifecycle.hook {
                 LifecycleHook::Prestart if lifecycle.sidecar => &mut self.whole_life,
@@ -80,7 +81,8 @@ impl Phases {
         *phase = phase.plus(usage);
     }
 
-    pub(crate) fn peak(&self) -> Usage {
+    /// The most that runs at one time.
+    pub fn peak(&self) -> Usage {
         self.whole_life.plus(self.before.max(self.main).max(self.after))
     }
 }
