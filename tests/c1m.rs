@@ -13,6 +13,7 @@ use api::client::Query;
 use api::{Client, JobRegisterRequest};
 use model::{Job, LogConfig, Node, RegionName, Task, Uuid};
 use process_tests::swarm::{Seen, Swarm};
+use process_tests::until_within;
 use rpc::message::{Call, Hops, Read, ReadOptions, ReadValue, Reply, Request};
 use rpc::transport::{Identity, Limits, Pool};
 
@@ -54,7 +55,9 @@ async fn main() -> Result<(), Failure> {
     let addresses: Vec<String> = servers.iter().map(|server| server.rpc.clone()).collect();
     let began = Instant::now();
     let swarm = Swarm::start("west", &addresses, nodes(&options), CONNECTIONS);
-    until(|| swarm.seen.n_registered.load(Ordering::Relaxed) as usize == options.nodes).await?;
+    let all_registered = || (swarm.seen.n_registered.load(Ordering::Relaxed) as usize == options.nodes).then_some(());
+    // The nodes live on the runtime's threads, not on this one.
+    until_within(STUCK, "all nodes have registered", all_registered);
     let registered = began.elapsed();
     let before: Vec<u64> = servers.iter().map(|server| memory(server.pid)).collect();
 
@@ -205,17 +208,6 @@ async fn follow(watcher: &Watcher, seen: &Seen, wanted: u64, began: Instant) -> 
             return Err(format!("stuck at {committed} committed and {running} running of {wanted}").into());
         }
     }
-}
-
-async fn until(is_so: impl Fn() -> bool) -> Result<(), Failure> {
-    let began = Instant::now();
-    while !is_so() {
-        if began.elapsed() > STUCK {
-            return Err("the nodes did not register in time".into());
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    Ok(())
 }
 
 /// What cannot be saved: every server inserts each allocation into one ordered map, and writes 150 bytes of it, with a sync per thousand.

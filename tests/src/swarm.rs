@@ -14,9 +14,6 @@ use tokio::task::JoinSet;
 
 /// A node's changes within this time go out together, as a node agent does it.
 const REPORT_AFTER: Duration = Duration::from_millis(200);
-/// As node agents pull.
-const PULL_BURST: u32 = 10;
-const PULL_PACE: Duration = Duration::from_millis(200);
 const PULL_WAIT: Duration = Duration::from_secs(60);
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(200);
@@ -119,7 +116,7 @@ async fn heartbeats(agent: &Agent) {
 
 async fn work(agent: &Agent) {
     let mut index = 0;
-    let mut pacer = Pacer::new(PULL_BURST, PULL_PACE);
+    let mut pacer = Pacer::of_pulls();
     // The status of each that was reported.
     let mut known: HashMap<AllocId, ClientStatus> = HashMap::new();
     loop {

@@ -20,6 +20,11 @@ impl Pacer {
         Self { burst, period: period.max(Duration::from_millis(1)), tokens: burst, since: Instant::now() }
     }
 
+    /// As node agents ask for their allocations: a region that places on very many nodes is not asked for every allocation by itself.
+    pub fn of_pulls() -> Self {
+        Self::new(10, Duration::from_millis(200))
+    }
+
     /// Returns when the next one may pass.
     pub async fn pause(&mut self) {
         let n_periods = self.since.elapsed().as_nanos() / self.period.as_nanos();

@@ -13,10 +13,6 @@ use crate::shared::{Backoff, Shared};
 
 /// How long a server holds the question back. A server that is gone without a sign is noticed after this time at the latest.
 const WAIT: Duration = Duration::from_secs(60);
-/// So many pulls may follow each other at once; then there is one in each [`PACE`]. A region that places on very many nodes is not asked for
-/// every allocation by itself.
-const BURST: u32 = 10;
-const PACE: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
 pub(crate) async fn run(shared: Arc<Shared>) {
@@ -24,7 +20,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let mut registered = shared.registered.subscribe();
     // Everything is asked for once after each start.
     let mut index = 0;
-    let mut pacer = Pacer::new(BURST, PACE);
+    let mut pacer = Pacer::of_pulls();
     loop {
         pacer.pause().await;
         if registered.wait_for(|registered| *registered).await.is_err() {

@@ -353,15 +353,14 @@ mod tests {
 
     /// "placements-stops-blocked" of each plan, or that it is put off.
     fn shown(planned: &[Planned]) -> Vec<String> {
-        let show = |planned: &Planned| match (planned, plan_of(planned)) {
-            (_, Some(plan)) => {
+        let show = |planned: &Planned| match planned {
+            Planned::Plan(plan) => {
                 let n_blocked = plan.evals.iter().filter(|eval| eval.status == EvalStatus::Blocked).count();
                 format!("{}-{}-{n_blocked}", plan.placements.len(), plan.stops.len())
             }
-            (Planned::PutOff, _) => "put off".to_owned(),
-            (Planned::Later, _) => "later".to_owned(),
-            (Planned::Broken(problem), _) => panic!("{problem}"),
-            (Planned::Plan(_), None) => unreachable!(),
+            Planned::PutOff => "put off".to_owned(),
+            Planned::Later => "later".to_owned(),
+            Planned::Broken(problem) => panic!("{problem}"),
         };
         planned.iter().map(show).collect()
     }

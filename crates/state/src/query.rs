@@ -149,7 +149,7 @@ impl Store {
         self.allocs.values()
     }
 
-    pub fn job_allocs<'a>(&'a self, key: &JobKey) -> impl Iterator<Item = &'a Arc<Allocation>> {
+    pub fn job_allocs<'a>(&'a self, key: &JobKey) -> impl Iterator<Item = &'a Arc<Allocation>> + use<'a> {
         let (low, high) = ((key.clone(), AllocId(MIN)), (key.clone(), AllocId(MAX)));
         self.allocs_by_job.range(low..=high).filter_map(|(_, id)| self.allocs.get(id))
     }
@@ -161,7 +161,7 @@ impl Store {
     /// Looks through the allocations of the evaluation's job.
     pub fn eval_allocs(&self, id: EvalId) -> impl Iterator<Item = &Arc<Allocation>> {
         let key = self.evals.get(&id).map(|eval| eval.job_key());
-        key.into_iter().flat_map(|key| self.job_allocs(&key).collect::<Vec<_>>()).filter(move |alloc| alloc.eval_id == id)
+        key.into_iter().flat_map(|key| self.job_allocs(&key)).filter(move |alloc| alloc.eval_id == id)
     }
 
     /// What the live allocations of a node take.

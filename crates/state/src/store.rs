@@ -112,8 +112,7 @@ impl Store {
             if self.allocs.contains_key(&alloc.id) {
                 continue;
             }
-            self.load_node(alloc, true);
-            if NodeLoad::of(alloc).n_special > 0 {
+            if self.load_node(alloc, true).n_special > 0 {
                 // Whoever wants ports or cores of the node looks at this one's.
                 self.allocs_by_node.insert((alloc.node_id, alloc.id));
                 self.allocs.insert(alloc.id, Arc::new(alloc.clone()));
@@ -121,14 +120,15 @@ impl Store {
         }
     }
 
-    /// An allocation comes to life, or its life ends.
-    pub(crate) fn load_node(&mut self, alloc: &Allocation, comes: bool) {
+    /// An allocation comes to life, or its life ends. Returns what it is worth.
+    pub(crate) fn load_node(&mut self, alloc: &Allocation, comes: bool) -> NodeLoad {
         let load = self.node_loads.entry(alloc.node_id).or_default();
         let of = NodeLoad::of(alloc);
         *load = if comes { load.plus(of) } else { load.minus(of) };
         if *load == NodeLoad::default() {
             self.node_loads.remove(&alloc.node_id);
         }
+        of
     }
 }
 

@@ -130,11 +130,11 @@ pub fn all() -> Vec<Scenario> {
     }
     let budget = Budget { overrides: 2, failures: 1, crashes: 1, ..Default::default() };
     scenarios.push(Scenario::new("two overrides", 2, vec![Spec::new(0, &[0, 1], OnFailure::FailAll)], budget));
-    let three = |origin| Spec::new(origin, &[0, 1, 2], OnFailure::FailAll);
     // Both want the one in the middle.
     let meeting = vec![Spec::new(0, &[0, 1], OnFailure::FailAll), then(Spec::new(2, &[1, 2], OnFailure::FailAll))];
     scenarios.push(Scenario::new("three regions, two that meet in one", 3, meeting, Budget::default()));
     let budget = Budget { stops: 1, ..Default::default() };
-    scenarios.push(Scenario::new("three regions, stopping", 3, vec![three(0)], budget));
+    let all_at_once = Spec { max_parallel: 0, ..Spec::new(0, &[0, 1, 2], OnFailure::FailAll) };
+    scenarios.push(Scenario::new("three regions, stopping", 3, vec![all_at_once], budget));
     scenarios
 }
