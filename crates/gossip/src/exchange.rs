@@ -130,6 +130,7 @@ impl Gossip {
             Answer::Refused(reason) => return self.not_exchanged(peer, &exchange, format!("{peer} refuses: {reason}")),
             Answer::Yourself => {
                 self.seeds.remove(&peer);
+                self.absent.retain(|_, member| member.address != peer);
                 if exchange.join {
                     self.joined(peer, Ok(self.with(|knowledge| knowledge.own().meta.full_name())));
                 }
@@ -435,11 +436,13 @@ impl Gossip {
         }
     }
 
-    /// The last word of a leaving server, over a connection that does not lose it. Nobody waits for the answers.
-    pub(crate) fn tell_farewell(&mut self) {
+    /// The last word of a leaving server to these and some others, over a connection that does not lose it. Nobody waits for the answers.
+    pub(crate) fn tell_farewell(&mut self, mut addresses: Vec<SocketAddr>) {
         let own = self.own_node();
         let others = self.shown.values().filter(|member| member.identity.node != own && member.status.is_active());
-        let addresses: Vec<SocketAddr> = others.map(|member| member.identity.address).sample(&mut self.rng, 3);
+        let others = others.map(|member| member.identity.address).filter(|address| !addresses.contains(address));
+        let sample = others.sample(&mut self.rng, 3);
+        addresses.extend(sample);
         let own_line: Vec<MemberLine> = self.member_lines(&[]).into_iter().take(1).collect();
         for to in addresses {
             let request = Box::new(SyncRequest { hello: self.hello(), body: Body { members: Some(own_line.clone()), ..Body::default() } });

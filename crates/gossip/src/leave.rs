@@ -1,5 +1,6 @@
 //! Going on purpose: the others are told, so that nobody takes it for a failure.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::broadcast::Broadcast;
@@ -12,7 +13,9 @@ impl Gossip {
         if self.phase != Phase::Running {
             return;
         }
-        let alone = self.foca.num_members() == 0;
+        // Whoever was asked something may know this server already, whether it has answered or not.
+        let asked: Vec<SocketAddr> = self.exchanges.keys().copied().collect();
+        let alone = self.foca.num_members() == 0 && asked.is_empty();
         let linger = if alone { Duration::ZERO } else { self.config.leave_linger };
         self.phase = Phase::Leaving { depart: self.now + linger / 2, end: self.now + linger };
         self.agenda.leave = Some(self.now);
@@ -20,7 +23,7 @@ impl Gossip {
         self.give_up_exchanges();
         let farewell = self.own_farewell();
         self.spread(Broadcast::Farewell { node: self.own_node(), farewell }, true);
-        self.tell_farewell();
+        self.tell_farewell(asked);
         self.gossip_now();
     }
 

@@ -132,7 +132,12 @@ pub struct Gossip {
     pub(crate) seeds: BTreeSet<SocketAddr>,
     pub(crate) seed_attempts: u32,
     told: BTreeMap<String, Duration>,
+    /// As last told by `Remember`.
     pub(crate) remembered: Memory,
+    pub(crate) remembered_at: Option<Duration>,
+    /// Members of before the start that have not been met since.
+    pub(crate) absent: BTreeMap<Uuid, ServerIdentity>,
+    pub(crate) absent_since: Duration,
     sized_for: usize,
     counters: Counters,
 }
@@ -193,6 +198,9 @@ impl Gossip {
             seed_attempts: 0,
             told: BTreeMap::new(),
             remembered: Memory::default(),
+            remembered_at: None,
+            absent: BTreeMap::new(),
+            absent_since: Duration::ZERO,
             sized_for: 1,
             counters: Counters::default(),
         })
@@ -401,7 +409,7 @@ impl Gossip {
         }
         if self.foca.identity().generation != generation {
             self.dirty.insert(self.own_node());
-            self.remember_soon();
+            self.remember_soon(None);
         }
     }
 

@@ -109,7 +109,7 @@ impl Gossip {
         if unchanged {
             return;
         }
-        self.remember_soon();
+        self.remember_soon(view.as_ref().map(|view| &view.identity));
         let Some(view) = view else {
             if let Some(removed) = self.shown.remove(node) {
                 self.outputs.push_back(Output::MemberRemoved(Box::new(removed)));
@@ -122,6 +122,7 @@ impl Gossip {
         if view.status.is_active() {
             self.name_taken(&view);
         }
+        self.absent.remove(&node);
         self.shown.insert(view.clone());
         self.outputs.push_back(Output::MemberChanged(Box::new(view)));
     }
@@ -270,6 +271,11 @@ impl Gossip {
     /// Members that have been down for long enough are forgotten, here and in foca.
     pub(crate) fn remove_long_down(&mut self) {
         let limit = self.config.remove_down_after;
+        if !self.absent.is_empty() && self.now.saturating_sub(self.absent_since) >= limit {
+            let absent = std::mem::take(&mut self.absent);
+            self.seeds.retain(|seed| !absent.values().any(|member| member.address == *seed));
+            self.remember_soon(None);
+        }
         let is_over = |presence: &&Presence| self.now.saturating_sub(presence.since) >= limit;
         let gone: Vec<ServerIdentity> = self.presence.all_down().filter(is_over).map(|presence| presence.identity.clone()).collect();
         for identity in gone {

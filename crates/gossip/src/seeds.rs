@@ -1,9 +1,10 @@
 //! How a server finds the pool again: addresses it was told, or remembers from before it stopped.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use model::RegionName;
 use rand::seq::IteratorRandom;
 
 use crate::identity::ServerIdentity;
@@ -12,8 +13,8 @@ use crate::machine::Gossip;
 use crate::member::{Member, Status};
 use crate::memory::Memory;
 
-/// The remembered members are written at most this often.
-const REMEMBER_DELAY: Duration = Duration::from_millis(500);
+/// The remembered members are written at most this often, except when there is a region that is not among them.
+const REMEMBER_INTERVAL: Duration = Duration::from_millis(500);
 /// Seeds that one attempt of a lonely server announces itself to.
 const ANNOUNCES: usize = 3;
 const MAX_SEEDS: usize = 256;
@@ -21,10 +22,22 @@ const MAX_SEEDS: usize = 256;
 impl Gossip {
     pub(crate) fn remembered(&mut self, members: Vec<ServerIdentity>) {
         let own = self.foca.identity().clone();
-        let others =
-            members.into_iter().filter(|member| member.node != own.node && member.address != own.address && member.check().is_ok());
+        let mut met: BTreeMap<RegionName, usize> = BTreeMap::new();
+        let mut others: Vec<(usize, ServerIdentity)> = members
+            .into_iter()
+            .filter(|member| member.node != own.node && member.address != own.address && member.check().is_ok())
+            .map(|member| {
+                let number = met.entry(member.region.clone()).or_default();
+                *number += 1;
+                (*number, member)
+            })
+            .collect();
+        // If there is no room for all, there is for some of every region.
+        others.sort_by_key(|(number, _)| *number);
         let room = MAX_SEEDS.saturating_sub(self.seeds.len());
-        self.seeds.extend(others.map(|member| member.address).take(room));
+        self.absent.extend(others.into_iter().take(room).map(|(_, member)| (member.node, member)));
+        self.absent_since = self.now;
+        self.seeds.extend(self.absent.values().map(|member| member.address));
         self.agenda.seeds = Some(self.now);
     }
 
@@ -70,18 +83,39 @@ impl Gossip {
         self.agenda.seeds = Some(self.now.saturating_add(self.config.lost_seed_interval));
     }
 
-    pub(crate) fn remember_soon(&mut self) {
-        self.agenda.remember.get_or_insert(self.now.saturating_add(REMEMBER_DELAY));
+    /// The first change is written at once, and so is the first member of another region: without an address there nothing leads to it.
+    pub(crate) fn remember_soon(&mut self, changed: Option<&ServerIdentity>) {
+        let is_new_region = |identity: &ServerIdentity| {
+            let own = self.foca.identity();
+            identity.region != own.region && !self.remembered.members.iter().any(|member| member.region == identity.region)
+        };
+        let at = match (changed.is_some_and(is_new_region), self.remembered_at) {
+            (false, Some(last)) => last.saturating_add(REMEMBER_INTERVAL).max(self.now),
+            _ => self.now,
+        };
+        self.agenda.remember = Some(self.agenda.remember.map_or(at, |due| due.min(at)));
     }
 
     pub(crate) fn remember(&mut self) {
-        let own = self.own_node();
-        let stays = |member: &&Member| member.identity.node != own && member.status != Status::Left;
-        let members = self.shown.values().filter(stays).map(|member| member.identity.clone()).collect();
-        let memory = Memory { generation: self.foca.identity().generation, members };
-        if memory != self.remembered {
-            self.remembered = memory.clone();
+        if let Some(memory) = self.news_to_remember() {
+            self.remembered_at = Some(self.now);
             self.outputs.push_back(Output::Remember(memory));
         }
+    }
+
+    /// What there is to remember if it is not what [`Output::Remember`] told last. Ask before the server stops, so that nothing is waiting.
+    pub fn news_to_remember(&mut self) -> Option<Memory> {
+        let own = self.own_node();
+        let stays = |member: &&Member| member.identity.node != own && member.status != Status::Left;
+        let shown = self.shown.values().filter(stays).map(|member| member.identity.clone());
+        // Whoever was there before the start and has not been met since is away for now, as is one that failed.
+        let is_taken = |address: SocketAddr| self.shown.values().any(|member| member.identity.address == address);
+        let absent = self.absent.values().filter(|member| !is_taken(member.address)).cloned();
+        let memory = Memory { generation: self.foca.identity().generation, members: shown.chain(absent).collect() };
+        if memory == self.remembered {
+            return None;
+        }
+        self.remembered = memory.clone();
+        Some(memory)
     }
 }

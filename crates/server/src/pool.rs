@@ -287,10 +287,19 @@ impl PoolHandle {
     }
 }
 
-/// Where the member list is kept over restarts.
+/// Where the member list is kept over restarts. Both calls may take the time of a disk.
 pub trait Memo: Send + Sync + 'static {
     fn load(&self) -> Option<Memory>;
     fn store(&self, memory: &Memory);
+}
+
+/// Stores what is to be remembered, the newest only: neither is a slow disk waited for nor does it miss the last word.
+async fn remember(memo: Arc<dyn Memo>, mut newest: watch::Receiver<Memory>) {
+    while newest.changed().await.is_ok() {
+        let memory = newest.borrow_and_update().clone();
+        let memo = Arc::clone(&memo);
+        let _ = tokio::task::spawn_blocking(move || memo.store(&memory)).await;
+    }
 }
 
 /// The sockets at the gossip address, UDP and TCP on one port.
@@ -343,7 +352,7 @@ pub fn start(
         machine,
         udp: Arc::new(sockets.udp),
         events: events.clone(),
-        memo,
+        memory: watch::Sender::default(),
         shared: Arc::clone(&shared),
         started: Instant::now(),
         joins: Vec::new(),
@@ -352,7 +361,8 @@ pub fn start(
         tasks: tasks.clone(),
         shutdown: shutdown.clone(),
     };
-    tasks.spawn(shell.run(asked, happened, shutdown.clone()));
+    tasks.spawn(remember(Arc::clone(&memo), shell.memory.subscribe()));
+    tasks.spawn(shell.run(memo, asked, happened, shutdown.clone()));
     tasks.spawn(answer_syncs(sockets.tcp, events, founding.clone(), shutdown, tasks.clone()));
     PoolHandle { asks, shared, founding }
 }
@@ -368,7 +378,7 @@ struct Shell {
     machine: Gossip,
     udp: Arc<UdpSocket>,
     events: mpsc::Sender<Event>,
-    memo: Arc<dyn Memo>,
+    memory: watch::Sender<Memory>,
     shared: Arc<Shared>,
     started: Instant,
     joins: Vec<Joining>,
@@ -389,8 +399,14 @@ impl Shell {
         self.started.elapsed()
     }
 
-    async fn run(mut self, mut asked: mpsc::Receiver<Ask>, mut happened: mpsc::Receiver<Event>, shutdown: CancellationToken) {
-        if let Some(memory) = self.memo.load() {
+    async fn run(
+        mut self,
+        memo: Arc<dyn Memo>,
+        mut asked: mpsc::Receiver<Ask>,
+        mut happened: mpsc::Receiver<Event>,
+        shutdown: CancellationToken,
+    ) {
+        if let Ok(Some(memory)) = tokio::task::spawn_blocking(move || memo.load()).await {
             let now = self.now();
             self.machine.handle(now, Input::Remembered(memory.members));
         }
@@ -425,7 +441,9 @@ impl Shell {
             }
             self.drain().await;
         }
-        let _ = self.machine.poll();
+        if let Some(memory) = self.machine.news_to_remember() {
+            self.memory.send_replace(memory);
+        }
     }
 
     async fn event(&mut self, event: Event) {
@@ -538,7 +556,7 @@ impl Shell {
                 Output::RecordForgotten { .. } => {}
                 Output::Refused { who, reason } => warn!(%who, %reason, "kept out of the pool"),
                 Output::Notice(text) => info!(notice = %text, "gossip"),
-                Output::Remember(memory) => self.memo.store(&memory),
+                Output::Remember(memory) => drop(self.memory.send_replace(memory)),
                 Output::Left => {
                     for answer in self.leaving.drain(..) {
                         let _ = answer.send(());

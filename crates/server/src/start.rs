@@ -1,5 +1,6 @@
 //! Assembly: from a configuration to a running server, and back.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError};
@@ -362,7 +363,7 @@ async fn learn_identity(core: Arc<Core>, data_dir: Arc<DataDir>, meta: MemberMet
     }
 }
 
-/// The member list in a file; losing it costs nothing but a join.
+/// The member list in a file. Whoever loses it and has no other way to the pool must be joined again.
 struct FileMemo {
     path: PathBuf,
 }
@@ -376,7 +377,9 @@ impl Memo for FileMemo {
     fn store(&self, memory: &Memory) {
         let new = self.path.with_extension("new");
         let written = memory.encode().map_err(std::io::Error::other).and_then(|bytes| {
-            std::fs::write(&new, bytes)?;
+            let mut file = std::fs::File::create(&new)?;
+            file.write_all(&bytes)?;
+            file.sync_data()?;
             std::fs::rename(&new, &self.path)
         });
         if let Err(error) = written {

@@ -102,6 +102,22 @@ fn leave_alone() {
     assert!(network.servers[0].left);
 }
 
+/// A server that is told to leave while the first one it asked has not answered yet may be known there already: it says that it leaves.
+#[test]
+fn leaving_while_a_join_is_under_way() {
+    for seed in seeds(20) {
+        let mut network = Network::of(seed, 2, &Config::default());
+        network.join(1, 0);
+        network.run(Duration::from_micros(10_000 * (seed % 8)));
+        network.input(1, Input::Leave);
+        network.run_until(seconds(5), "the leaving server is done", |network| network.servers[1].left);
+        network.crash(1);
+        network.run(seconds(60));
+        let failed = network.servers[0].seen.iter().any(|(_, _, status)| *status == Status::Failed);
+        assert!(!failed, "seed {seed}: {}", network.views());
+    }
+}
+
 /// Whoever waits for a join of a server that leaves is told; so is whoever wants to join one.
 #[test]
 fn joins_and_leaving() {
@@ -238,6 +254,53 @@ fn whole_pool_restarts() {
         network.run(SECOND);
     }
     network.run_until(seconds(30), "all know all", Network::all_alive);
+}
+
+/// Servers that stop as soon as they have met another region meet it again, although nobody tells them any address.
+#[test]
+fn a_restart_right_after_joining() {
+    for seed in seeds(20) {
+        let mut network = Network::of_regions(seed, 2, 1, &Config::default());
+        network.join(1, 0);
+        network.run_until(seconds(2), "the join is answered", |network| !network.servers[1].joined.is_empty());
+        (0..2).for_each(|index| network.crash(index));
+        (0..2).for_each(|index| network.start(index));
+        network.run_until(seconds(60), "both know both", Network::all_alive);
+    }
+}
+
+/// A server that restarts again and again while the other region is away knows the way to it all the same.
+#[test]
+fn restarts_while_a_region_is_away() {
+    let mut network = Network::of_regions(3, 2, 2, &Config::default());
+    network.join_all(seconds(5));
+    network.run(SECOND);
+    (0..4).for_each(|index| network.crash(index));
+    // Nobody of the other region knows anything any more, so it cannot be they who find the others.
+    for index in 2..4 {
+        network.servers[index].memory = gossip::Memory::default();
+    }
+    for _ in 0..3 {
+        (0..2).for_each(|index| network.start(index));
+        network.run(seconds(60));
+        (0..2).for_each(|index| network.crash(index));
+    }
+    (0..4).for_each(|index| network.start(index));
+    network.run_until(seconds(120), "all know all", Network::all_alive);
+}
+
+/// Whoever is remembered and does not come back is forgotten after the time of any failed member.
+#[test]
+fn the_remembered_are_forgotten_in_time() {
+    let config = Config { remove_down_after: seconds(3600), ..Config::default() };
+    let mut network = Network::of_regions(4, 2, 1, &config);
+    network.join_all(seconds(5));
+    (0..2).for_each(|index| network.crash(index));
+    network.start(0);
+    network.run(seconds(3500));
+    assert_eq!(network.servers[0].memory.members.len(), 1);
+    network.run(seconds(300));
+    assert_eq!(network.servers[0].memory.members, []);
 }
 
 /// A partition splits the pool; when it heals, everybody is alive again, without a person.
