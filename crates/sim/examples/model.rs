@@ -1,11 +1,21 @@
-//! Goes through all worlds of all scenarios, then shows that every flaw is caught: `model [quick]`.
+//! Goes through all worlds of all scenarios, then shows that every flaw is caught: `model [quick] [PART]`.
 
 use std::process::ExitCode;
 
 use sim::model::{Protocol, all, check, invariants, quick};
 
 fn main() -> ExitCode {
-    let scenarios = if std::env::args().any(|word| word == "quick") { quick() } else { all() };
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let is_quick = words.iter().any(|word| word == "quick");
+    let mut scenarios = if is_quick { quick() } else { all() };
+    if let Some(part) = words.iter().find(|word| *word != "quick") {
+        scenarios.retain(|scenario| scenario.name.contains(part.as_str()));
+        if scenarios.is_empty() {
+            let known: Vec<String> = (if is_quick { quick() } else { all() }).into_iter().map(|scenario| scenario.name).collect();
+            eprintln!("no scenario has {part:?} in its name; there are:\n{}", known.join("\n"));
+            return ExitCode::FAILURE;
+        }
+    }
     let (mut n_worlds, mut n_violations) = (0, 0);
     for scenario in scenarios {
         let name = scenario.name.clone();

@@ -208,6 +208,10 @@ fn hearing(protocol: &Protocol, world: &World, at: usize, region: &Region, event
             let id = &rollout.header.id;
             let copy = region.copies.get(id, &author.name);
             let says = |record: &RegionRecord| (record.phase, record.forced, record.incarnation, record.overrides);
+            // Of a rollout without this region it would keep in mind that there is one, and pass it on.
+            if !rollout.header.regions.contains(&region.name) && !rollout.header.dropped.contains(&region.name) {
+                continue;
+            }
             // No guard tells a vote from silence.
             let is_news = rollout.phase != Phase::Voted && author.record(id).is_some_and(|record| copy.map(says) != Some(says(&record)));
             if is_news {

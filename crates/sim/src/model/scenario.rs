@@ -134,7 +134,8 @@ pub fn all() -> Vec<Scenario> {
     let meeting = vec![Spec::new(0, &[0, 1], OnFailure::FailAll), then(Spec::new(2, &[1, 2], OnFailure::FailAll))];
     scenarios.push(Scenario::new("three regions, two that meet in one", 3, meeting, Budget::default()));
     let budget = Budget { stops: 1, ..Default::default() };
-    let all_at_once = Spec { max_parallel: 0, ..Spec::new(0, &[0, 1, 2], OnFailure::FailAll) };
-    scenarios.push(Scenario::new("three regions, stopping", 3, vec![all_at_once], budget));
+    let three = Spec::new(0, &[0, 1, 2], OnFailure::FailAll);
+    scenarios.push(Scenario::new("three regions, stopping on the way", 3, vec![three.clone()], budget));
+    scenarios.push(Scenario::new("three regions, stopping in the end", 3, Vec::new(), budget).after(three));
     scenarios
 }
