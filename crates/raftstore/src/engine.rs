@@ -32,8 +32,46 @@ const REOPEN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A tree of sorted keys.
 pub(crate) type Tree = sled::Tree;
-/// Several changes of one tree that become visible together.
-pub(crate) type Batch = sled::Batch;
+/// Changes of one tree, in order.
+#[derive(Default)]
+pub(crate) struct Changes(Vec<(Vec<u8>, Option<Vec<u8>>)>);
+
+impl Changes {
+    pub(crate) fn insert(&mut self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+        self.0.push((key.into(), Some(value.into())));
+    }
+
+    pub(crate) fn remove(&mut self, key: impl Into<Vec<u8>>) {
+        self.0.push((key.into(), None));
+    }
+
+    /// Makes them all visible together, also after a crash. sled begins a batch with a write of its own that costs as much as all the rest, so
+    /// none is made without need.
+    pub(crate) fn apply_at_once(self, tree: &Tree) -> sled::Result<()> {
+        if self.0.len() < 2 {
+            return self.apply_in_order(tree);
+        }
+        let mut batch = sled::Batch::default();
+        for (key, value) in self.0 {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        tree.apply_batch(batch)
+    }
+
+    /// Makes one after the other: after a crash there are some of the first ones.
+    pub(crate) fn apply_in_order(self, tree: &Tree) -> sled::Result<()> {
+        for (key, value) in self.0 {
+            match value {
+                Some(value) => tree.insert(key, value)?,
+                None => tree.remove(key)?,
+            };
+        }
+        Ok(())
+    }
+}
 
 /// An open sled database with a barrier that holds.
 pub(crate) struct Engine {

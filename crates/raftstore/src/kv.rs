@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::engine::{Batch, Engine, Tree, sled_error};
+use crate::engine::{Changes, Engine, Tree, sled_error};
 use crate::error::Error;
 use crate::task::blocking;
 use crate::value;
@@ -381,9 +381,9 @@ fn chunk_base(key: &[u8]) -> Vec<u8> {
 
 fn apply(engine: &Engine, tree: &str, changes: &[Change]) -> Result<(), Error> {
     let (main, chunks) = trees(engine, tree)?;
-    let mut main_batch = Batch::default();
-    let mut new_chunks = Batch::default();
-    let mut old_chunks = Batch::default();
+    let mut main_changes = Changes::default();
+    let mut new_chunks = Changes::default();
+    let mut old_chunks = Changes::default();
     for change in changes {
         let base = chunk_base(&change.key);
         let previous = main.get(&change.key).map_err(|e| sled_error("read a key", e))?;
@@ -391,19 +391,19 @@ fn apply(engine: &Engine, tree: &str, changes: &[Change]) -> Result<(), Error> {
         let mut unchanged = false;
         match &change.value {
             Some(new) => {
-                value::insert(&mut main_batch, &mut new_chunks, &change.key, &base, new);
+                value::insert(&mut main_changes, &mut new_chunks, &change.key, &base, new);
                 // The same large value again has the same chunks: they must not be removed after having been written.
                 unchanged = !old_keys.is_empty() && get(&main, &chunks, &change.key)?.as_ref() == Some(new);
             }
-            None => main_batch.remove(change.key.as_slice()),
+            None => main_changes.remove(change.key.as_slice()),
         }
         if !unchanged {
             old_keys.into_iter().for_each(|key| old_chunks.remove(key));
         }
     }
-    chunks.apply_batch(new_chunks).map_err(|e| sled_error("write", e))?;
-    main.apply_batch(main_batch).map_err(|e| sled_error("write", e))?;
-    chunks.apply_batch(old_chunks).map_err(|e| sled_error("write", e))
+    new_chunks.apply_in_order(&chunks).map_err(|e| sled_error("write", e))?;
+    main_changes.apply_at_once(&main).map_err(|e| sled_error("write", e))?;
+    old_chunks.apply_in_order(&chunks).map_err(|e| sled_error("write", e))
 }
 
 fn get(main: &Tree, chunks: &Tree, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {

@@ -9,7 +9,7 @@
 //! Numbers are big endian. The checksum in a chunk's key keeps the chunks of an old and a new value of one key apart: chunks are written
 //! before the key that refers to them and removed after it, so that a key never refers to missing chunks, whenever the process dies.
 
-use crate::engine::{Batch, CHUNK, Tree, sled_error};
+use crate::engine::{CHUNK, Changes, Tree, sled_error};
 use crate::error::Error;
 
 /// A key and its value.
@@ -21,7 +21,7 @@ const PREFIX: usize = 5;
 const CHUNKED_LENGTH: usize = PREFIX + 4 + 8;
 
 /// Adds a value to `main`, and its chunks, if it needs any, to `chunks`, under keys that begin with `base`. Apply `chunks` first.
-pub(crate) fn insert(main: &mut Batch, chunks: &mut Batch, key: &[u8], base: &[u8], value: &[u8]) {
+pub(crate) fn insert(main: &mut Changes, chunks: &mut Changes, key: &[u8], base: &[u8], value: &[u8]) {
     let crc = crc32fast::hash(value);
     let mut stored = Vec::with_capacity(PREFIX + value.len().min(CHUNK));
     if needs_chunks(value.len()) {

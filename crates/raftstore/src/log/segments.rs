@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use super::keys;
-use crate::engine::{Batch, Engine, Tree, sled_error};
+use crate::engine::{Changes, Engine, Tree, sled_error};
 use crate::error::Error;
 use crate::value::{self, Pair};
 
@@ -72,14 +72,14 @@ impl Segments {
 
     /// Sets or removes a value of the meta tree.
     pub(super) fn set_meta(&self, key: &[u8], new: Option<&[u8]>) -> Result<(), Error> {
-        let mut main = Batch::default();
-        let mut chunks = Batch::default();
+        let mut main = Changes::default();
+        let mut chunks = Changes::default();
         match new {
             Some(new) => value::insert(&mut main, &mut chunks, key, key, new),
             None => main.remove(key),
         }
-        self.meta_chunks.apply_batch(chunks).map_err(|e| sled_error("write a mark", e))?;
-        self.meta.apply_batch(main).map_err(|e| sled_error("write a mark", e))
+        chunks.apply_in_order(&self.meta_chunks).map_err(|e| sled_error("write a mark", e))?;
+        main.apply_at_once(&self.meta).map_err(|e| sled_error("write a mark", e))
     }
 
     /// Checks that the indexes after `purged` have no hole, and returns the first and the last of them.
@@ -137,21 +137,18 @@ impl Segments {
             let in_tree = rest.partition_point(|entry| keys::indexes_of(start).contains(&entry.index));
             let (now, later) = rest.split_at(in_tree);
             rest = later;
-            let mut main = Batch::default();
-            let mut chunks = Batch::default();
-            let mut has_chunks = false;
+            let mut main = Changes::default();
+            let mut chunks = Changes::default();
             for entry in now {
                 let key = entry.index.to_be_bytes();
-                has_chunks |= value::needs_chunks(entry.bytes.len());
                 value::insert(&mut main, &mut chunks, &key, &key, &entry.bytes);
             }
             self.ensure(start)?;
             let trees = self.read_guard();
             let Some(segment) = trees.get(&start) else { return Err(Error::Closed) };
-            if has_chunks {
-                segment.chunks.apply_batch(chunks).map_err(|e| sled_error("append to the log", e))?;
-            }
-            segment.entries.apply_batch(main).map_err(|e| sled_error("append to the log", e))?;
+            chunks.apply_in_order(&segment.chunks).map_err(|e| sled_error("append to the log", e))?;
+            // A crash may leave some of the first ones: nobody was told of any of them.
+            main.apply_in_order(&segment.entries).map_err(|e| sled_error("append to the log", e))?;
         }
         Ok(())
     }
@@ -160,11 +157,11 @@ impl Segments {
     pub(super) fn truncate(&self, from: u64) -> Result<(), Error> {
         for segment in self.read_guard().range(keys::start_of(from)..).map(|(_, segment)| segment).rev() {
             for tree in [&segment.entries, &segment.chunks] {
-                let mut batch = Batch::default();
-                for key in tree.range(from.to_be_bytes()..).keys() {
-                    batch.remove(key.map_err(|e| sled_error("truncate the log", e))?);
+                let mut changes = Changes::default();
+                for key in tree.range(from.to_be_bytes()..).keys().rev() {
+                    changes.remove(key.map_err(|e| sled_error("truncate the log", e))?.to_vec());
                 }
-                tree.apply_batch(batch).map_err(|e| sled_error("truncate the log", e))?;
+                changes.apply_in_order(tree).map_err(|e| sled_error("truncate the log", e))?;
             }
         }
         Ok(())

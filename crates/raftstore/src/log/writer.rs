@@ -24,7 +24,7 @@ pub(super) enum Write {
     Append { entries: Vec<Encoded>, permit: Option<tokio::sync::OwnedSemaphorePermit>, done: Done },
     /// A value of the meta tree that must be durable: the vote, a snapshot's record.
     Mark { key: Vec<u8>, value: Option<Vec<u8>>, done: Done },
-    /// The commit mark: it is enough that it becomes durable with a later write.
+    /// The commit mark: it is enough that it becomes durable with a later write, and only the newest counts.
     Committed { value: Vec<u8> },
     /// Removes the entries from that index on.
     Truncate { from: u64, done: Done },
@@ -76,12 +76,14 @@ pub(super) struct Writer {
     durable: Seen,
     /// As it will be after the next barrier.
     written: Seen,
+    /// The newest commit mark, if it is not written yet.
+    committed: Option<Vec<u8>>,
 }
 
 impl Writer {
     /// `present`: what is in the log.
     pub(super) fn new(shared: Arc<Shared>, witness: Witness, present: Seen) -> Writer {
-        Writer { shared, witness, durable: present.clone(), written: present }
+        Writer { shared, witness, durable: present.clone(), written: present, committed: None }
     }
 
     /// The thread's body: returns at `Stop` or when all handles are gone.
@@ -112,7 +114,7 @@ impl Writer {
 
     /// Writes a batch, makes it durable, then answers all of it in order. Returns the answer to a stop, if one was in it.
     fn commit(&mut self, batch: Vec<Write>) -> Option<Done> {
-        let Writer { shared, witness, durable, written } = self;
+        let Writer { shared, witness, durable, written, committed } = self;
         let mut waiting: Vec<Done> = Vec::new();
         let mut permits = Vec::new();
         let mut stop = None;
@@ -141,7 +143,7 @@ impl Writer {
                     waiting.push(done);
                     needs_barrier = true;
                 }
-                Write::Committed { value } => attempt(shared, |segments| segments.set_meta(keys::COMMITTED, Some(&value))),
+                Write::Committed { value } => *committed = Some(value),
                 Write::Truncate { from, done } => {
                     written.last = written.last.min(from.saturating_sub(1));
                     if durable.last > written.last {
@@ -165,6 +167,10 @@ impl Writer {
             }
         }
         if needs_barrier {
+            // Alone it would cost as much as an entry.
+            if let Some(value) = committed.take() {
+                attempt(shared, |segments| segments.set_meta(keys::COMMITTED, Some(&value)));
+            }
             let begin = Instant::now();
             attempt(shared, |segments| segments.engine().barrier());
             count_barrier(&shared.counters, begin.elapsed());
