@@ -22,7 +22,7 @@ impl Pacer {
 
     /// As node agents ask for their allocations: a region that places on very many nodes is not asked for every allocation by itself.
     pub fn of_pulls() -> Self {
-        Self::new(10, Duration::from_millis(200))
+        Self::new(20, Duration::from_millis(50))
     }
 
     /// Returns when the next one may pass.

@@ -32,41 +32,43 @@ impl Store {
         let Change { mut touched, restored, .. } = change;
         touched.dedup();
         for watch in &touched.0 {
-            match watch {
-                Watch::Table(table) => {
+            match (watch, self.has_group(watch)) {
+                (Watch::Table(table), _) => {
                     self.table_indexes.insert(*table, index);
                 }
-                group if self.is_group_of_something(group) => {
+                (group, Some(true)) => {
                     self.group_indexes.insert(group.clone(), index);
                 }
-                gone => {
-                    self.group_indexes.remove(gone);
+                // Looked up first: a removal copies its way through the map, whether there is anything to remove or not.
+                (group, Some(false)) if self.group_indexes.contains_key(group) => {
+                    self.group_indexes.remove(group);
                 }
+                (_, Some(false) | None) => {}
             }
         }
         Applied { index, outcome, touched, restored }
     }
 
-    /// Whether the watch names a group that needs an index of its own. The groups of what is gone have that of their table: nothing is kept
-    /// for them.
-    fn is_group_of_something(&self, watch: &Watch) -> bool {
+    /// Whether what the watched group belongs to is there; nothing for what is no group. The groups of what is gone have the index of their
+    /// table: nothing is kept for them.
+    fn has_group(&self, watch: &Watch) -> Option<bool> {
         match watch {
             Watch::JobVersions(key)
             | Watch::JobAllocs(key)
             | Watch::JobEvals(key)
             | Watch::JobDeployments(key)
-            | Watch::JobScaling(key) => self.jobs.contains_key(key),
-            Watch::NodeAllocs(id) => self.nodes.contains_key(id),
-            Watch::EvalAllocs(id) => self.evals.contains_key(id),
-            Watch::DeploymentAllocs(id) => self.deployments.contains_key(id),
-            Watch::Rollout(key) => self.rollout_heads.contains_key(key) || self.rollout_staged.contains_key(key),
+            | Watch::JobScaling(key) => Some(self.jobs.contains_key(key)),
+            Watch::NodeAllocs(id) => Some(self.nodes.contains_key(id)),
+            Watch::EvalAllocs(id) => Some(self.evals.contains_key(id)),
+            Watch::DeploymentAllocs(id) => Some(self.deployments.contains_key(id)),
+            Watch::Rollout(key) => Some(self.rollout_heads.contains_key(key) || self.rollout_staged.contains_key(key)),
             Watch::Table(_)
             | Watch::Job(_)
             | Watch::JobSummary(_)
             | Watch::Alloc(_)
             | Watch::Node(_)
             | Watch::Eval(_)
-            | Watch::Deployment(_) => false,
+            | Watch::Deployment(_) => None,
         }
     }
 }

@@ -1,0 +1,77 @@
+//! Small writes over HTTP: how many, and how long each takes.
+
+use std::time::Duration;
+
+use process_tests::Cluster;
+use process_tests::figures::{Figure, quantile};
+use process_tests::load::{bare_syncs, load, register};
+
+use crate::{Bencher, Failure, region};
+
+fn registration(round: &str, connection: usize, turn: usize) -> Vec<u8> {
+    register(&format!("bench-{round}-{connection}-{turn}"), 50)
+}
+
+pub fn measure(bencher: &mut Bencher) -> Result<(), Failure> {
+    let cluster = region(3, 1);
+    let address = cluster.member(&cluster.leader("west")).http;
+    let mut peak: f64 = 0.0;
+    for (n_connections, goal) in [(1, f64::NAN), (64, 8_000.0), (256, 15_000.0)] {
+        let floor = bare_syncs(cluster.folder(), bencher.time / 3)?;
+        let round = format!("3-{n_connections}");
+        let name = move |connection, turn| registration(&round, connection, turn);
+        let load = bencher.runtime.block_on(load(&address, n_connections, bencher.time, None, name))?;
+        peak = peak.max(load.rate);
+        bencher.printer.print(&Figure {
+            name: "writes",
+            workload: format!("3 servers, {n_connections} connections"),
+            figure: load.rate,
+            unit: "per s",
+            floor: floor.rate,
+            goal: if goal.is_finite() { goal } else { 0.4 * floor.rate },
+            more: true,
+        });
+    }
+    at_half_of(peak, bencher, &cluster, &address)?;
+    drop(cluster);
+    single(bencher)
+}
+
+/// How long a write takes when there is room.
+fn at_half_of(peak: f64, bencher: &mut Bencher, cluster: &Cluster, address: &str) -> Result<(), Failure> {
+    const CONNECTIONS: usize = 32;
+    let floor = bare_syncs(cluster.folder(), bencher.time / 3)?;
+    let pace = Duration::from_secs_f64(CONNECTIONS as f64 / (peak / 2.0));
+    let name = |connection, turn| registration("half", connection, turn);
+    let load = bencher.runtime.block_on(load(address, CONNECTIONS, bencher.time, Some(pace), name))?;
+    for (name, part, times) in [("write p50", 0.5, 2.0), ("write p99", 0.99, 3.0)] {
+        let floor = quantile(&floor.latencies, part) * 1e3;
+        let figure = quantile(&load.latencies, part) * 1e3;
+        let workload = format!("3 servers, {:.0} per s, half of the peak", load.rate);
+        bencher.printer.print(&Figure { name, workload, figure, unit: "ms", floor, goal: times * floor, more: false });
+    }
+    Ok(())
+}
+
+/// A server alone.
+fn single(bencher: &mut Bencher) -> Result<(), Failure> {
+    let cluster = region(1, 0);
+    let address = cluster.member(&cluster.leader("west")).http;
+    for n_connections in [1, 16] {
+        let floor = bare_syncs(cluster.folder(), bencher.time / 3)?;
+        let round = format!("1-{n_connections}");
+        let name = move |connection, turn| registration(&round, connection, turn);
+        let load = bencher.runtime.block_on(load(&address, n_connections, bencher.time, None, name))?;
+        let workload = format!("1 server, {n_connections} connections");
+        let of = |part| quantile(&load.latencies, part) * 1e3;
+        let figures = [
+            ("writes", load.rate, "per s", floor.rate, if n_connections == 16 { 8_000.0 } else { f64::NAN }),
+            ("write p50", of(0.5), "ms", quantile(&floor.latencies, 0.5) * 1e3, if n_connections == 1 { 1.0 } else { f64::NAN }),
+            ("write p99", of(0.99), "ms", quantile(&floor.latencies, 0.99) * 1e3, if n_connections == 1 { 3.0 } else { f64::NAN }),
+        ];
+        for (name, figure, unit, floor, goal) in figures {
+            bencher.printer.print(&Figure { name, workload: workload.clone(), figure, unit, floor, goal, more: unit == "per s" });
+        }
+    }
+    Ok(())
+}
