@@ -29,7 +29,7 @@ const NEIGHBOUR_TIMEOUT: Duration = Duration::from_secs(1);
 /// Gossip brings a new member to everybody in a fraction of this time.
 const NEWS_TIMEOUT: Duration = Duration::from_secs(5);
 /// A leader that was replaced answers what it was asked before within this time, or not at all.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// The server as everybody else in the process sees it.
 #[derive(Clone)]

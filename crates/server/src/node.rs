@@ -110,7 +110,8 @@ async fn pull(core: &Core, id: NodeId, secret: Uuid, min_index: u64, wait: i64) 
     known(&core.view(), id, secret)?;
     let deadline = tokio::time::Instant::now() + meant(wait);
     let watch = Watch::NodeAllocs(id);
-    let place = core.watches.place(&watch);
+    // What the node itself reports is no news to it.
+    let place = core.watches.place(&Watch::NodeWork(id));
     loop {
         let woken = place.notify().notified();
         let view = core.view();
@@ -121,7 +122,6 @@ async fn pull(core: &Core, id: NodeId, secret: Uuid, min_index: u64, wait: i64) 
                 allocs.changed.push(Arc::clone(alloc));
             }
         }
-        // What the node itself reported wakes this up too; it is no news to the node.
         if min_index == 0 || !allocs.changed.is_empty() || tokio::time::Instant::now() >= deadline {
             return Ok(NodeReply::Allocs(allocs));
         }

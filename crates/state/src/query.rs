@@ -54,6 +54,8 @@ impl Store {
             Watch::JobAllocs(_) | Watch::NodeAllocs(_) | Watch::EvalAllocs(_) | Watch::DeploymentAllocs(_) => {
                 (self.group_indexes.get(watch).copied(), Table::Allocs)
             }
+            // Each allocation says it.
+            Watch::NodeWork(_) => (None, Table::Allocs),
             Watch::JobScaling(_) => (self.group_indexes.get(watch).copied(), Table::Jobs),
             Watch::JobVersions(_) => (self.group_indexes.get(watch).copied(), Table::JobVersions),
             Watch::JobEvals(_) => (self.group_indexes.get(watch).copied(), Table::Evals),

@@ -42,6 +42,8 @@ pub enum Watch {
     Rollout(JobKey),
     /// A job and its scaling events.
     JobScaling(JobKey),
+    /// What servers want of the allocations of a node: not what the node itself reports of them.
+    NodeWork(NodeId),
 }
 
 /// So many of the last things are compared before another one is noted.

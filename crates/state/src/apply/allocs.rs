@@ -146,6 +146,9 @@ impl Change<'_> {
         self.touch(Watch::Alloc(id));
         self.touch(Watch::JobAllocs(key));
         self.touch(Watch::NodeAllocs(alloc.node_id));
+        if alloc.alloc_modify_index == self.index {
+            self.touch(Watch::NodeWork(alloc.node_id));
+        }
         self.touch(Watch::EvalAllocs(alloc.eval_id));
         self.store.allocs.insert(id, Arc::new(alloc));
     }
@@ -184,6 +187,7 @@ impl Change<'_> {
         self.touch(Watch::Alloc(id));
         self.touch(Watch::JobAllocs(key));
         self.touch(Watch::NodeAllocs(alloc.node_id));
+        self.touch(Watch::NodeWork(alloc.node_id));
         self.touch(Watch::EvalAllocs(alloc.eval_id));
         if !alloc.deployment_id.is_nil() {
             self.touch(Watch::DeploymentAllocs(alloc.deployment_id));

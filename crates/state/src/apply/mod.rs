@@ -68,7 +68,8 @@ impl Store {
             | Watch::Alloc(_)
             | Watch::Node(_)
             | Watch::Eval(_)
-            | Watch::Deployment(_) => None,
+            | Watch::Deployment(_)
+            | Watch::NodeWork(_) => None,
         }
     }
 }

@@ -97,6 +97,7 @@ impl Change<'_> {
             self.touch(Watch::Table(Table::Nodes));
             self.touch(Watch::Node(id));
             self.touch(Watch::NodeAllocs(id));
+            self.touch(Watch::NodeWork(id));
         }
     }
 }
