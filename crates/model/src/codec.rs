@@ -57,7 +57,10 @@ fn options() -> impl Options {
 
 /// The bare body, without an envelope. For parts inside of something that has one.
 pub fn to_body<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
-    options().serialize(value).map_err(Error::Encode)
+    // Into a vector that grows: bincode's own way goes through the value twice, the first time for its size.
+    let mut body = Vec::with_capacity(256);
+    options().serialize_into(&mut body, value).map_err(Error::Encode)?;
+    Ok(body)
 }
 
 /// The inverse of [`to_body`].

@@ -4,7 +4,6 @@
 //! version beside them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use model::codec::{self, Kind};
@@ -12,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::types::{Entry, LogId, Membership, Payload, Proposal, ServerNode, SnapshotMeta, StoredMembership, Vote};
-use state::{COMMAND_VERSION, Command};
+use state::COMMAND_VERSION;
 
 pub(crate) type Result<T> = std::result::Result<T, Malformed>;
 
@@ -92,7 +91,7 @@ pub(crate) struct MarkV1 {
 pub(crate) fn encode_entry(entry: &Entry) -> Result<Vec<u8>> {
     let payload = match &entry.payload {
         Payload::Blank => PayloadV1::Blank,
-        Payload::Normal(proposal) => PayloadV1::Command { version: COMMAND_VERSION, body: proposal.0.encode()?.into() },
+        Payload::Normal(proposal) => PayloadV1::Command { version: COMMAND_VERSION, body: proposal.body()? },
         Payload::Membership(membership) => PayloadV1::Membership(membership.into()),
     };
     Ok(codec::encode(Kind::LogEntry, V1, &EntryV1 { id: entry.log_id.into(), payload })?)
@@ -106,7 +105,7 @@ pub(crate) fn decode_entry(bytes: &[u8]) -> Result<Entry> {
         PayloadV1::Command { version, .. } if version > COMMAND_VERSION => {
             return Err(codec::Error::Version { kind: Kind::LogEntry, given: version, known: COMMAND_VERSION }.into());
         }
-        PayloadV1::Command { body, .. } => Payload::Normal(Proposal(Arc::new(Command::decode(&body)?))),
+        PayloadV1::Command { body, .. } => Payload::Normal(Proposal::decode(body)?),
         PayloadV1::Membership(membership) => Payload::Membership(membership.try_into()?),
     };
     Ok(Entry { log_id: stored.id.into(), payload })
@@ -251,7 +250,7 @@ mod tests {
     #[test]
     fn stored_shapes_of_version_1_stay_as_they_are() {
         // Golden bytes of everything that lies on disk: envelope (magic, kind, version, length), then the body.
-        let command = entry(Payload::Normal(Proposal(Arc::new(Command::Noop))));
+        let command = entry(Payload::Normal(Proposal::new(state::Command::Noop)));
         check(&entry(Payload::Blank), &encode_entry(&entry(Payload::Blank)).expect("encoded"), decode_entry, GOLDEN[0]);
         check(&command, &encode_entry(&command).expect("encoded"), decode_entry, GOLDEN[1]);
         let membership = entry(Payload::Membership(members()));

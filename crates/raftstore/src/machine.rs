@@ -159,7 +159,7 @@ impl RaftStateMachine<Types> for Machine {
             position.last_applied = Some(entry.log_id);
             let outcome = match entry.payload {
                 Payload::Normal(proposal) => {
-                    let applied = store.apply(index, &proposal.0);
+                    let applied = store.apply(index, proposal.command());
                     touched.0.extend(applied.touched.0.iter().cloned());
                     is_restored |= applied.restored;
                     Outcome(Some(applied))

@@ -320,7 +320,7 @@ impl Replica {
     ///
     /// See [`ProposeError`].
     pub async fn propose(&self, command: Command) -> Result<Applied, ProposeError> {
-        let written = self.inner.raft.client_write(Proposal(Arc::new(command))).await.map_err(write_error)?;
+        let written = self.inner.raft.client_write(Proposal::new(command)).await.map_err(write_error)?;
         answer(written.data)
     }
 
@@ -330,7 +330,7 @@ impl Replica {
     ///
     /// Raft has stopped; each command's own error is in its place.
     pub async fn propose_many(&self, commands: Vec<Command>) -> Result<Vec<Result<Applied, ProposeError>>, ProposeError> {
-        let proposals: Vec<Proposal> = commands.into_iter().map(|command| Proposal(Arc::new(command))).collect();
+        let proposals: Vec<Proposal> = commands.into_iter().map(Proposal::new).collect();
         let mut results = self.inner.raft.client_write_many(proposals).await.map_err(fatal_write)?;
         let mut answers = Vec::new();
         while let Some(result) = results.next().await {

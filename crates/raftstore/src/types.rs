@@ -1,8 +1,10 @@
 //! openraft's type parameters, filled in once, so that nobody else has to fight its generics.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
+use model::codec;
 use state::{Applied, Command};
 
 #[cfg(not(test))]
@@ -75,9 +77,48 @@ pub fn raft_id(server_id: u128) -> u64 {
     ((server_id >> 64) as u64) ^ (server_id as u64)
 }
 
-/// A command on its way through the log, shared instead of copied between log, replication and state machine.
-#[derive(Clone, PartialEq)]
-pub struct Proposal(pub Arc<Command>);
+/// A command on its way through the log, shared instead of copied between log, replication and state machine; its bytes, too, which are made
+/// once for the log and for all followers.
+#[derive(Clone)]
+pub struct Proposal {
+    command: Arc<Command>,
+    body: Arc<OnceLock<Bytes>>,
+}
+
+impl Proposal {
+    /// One that was not encoded yet.
+    pub fn new(command: Command) -> Proposal {
+        Proposal { command: Arc::new(command), body: Arc::default() }
+    }
+
+    /// # Errors
+    ///
+    /// The bytes are no command of this version.
+    pub(crate) fn decode(body: Bytes) -> Result<Proposal, codec::Error> {
+        let command = Command::decode(&body)?;
+        Ok(Proposal { command: Arc::new(command), body: Arc::new(OnceLock::from(body)) })
+    }
+
+    /// What is to be done.
+    pub fn command(&self) -> &Command {
+        &self.command
+    }
+
+    /// As [`Command::encode`].
+    pub(crate) fn body(&self) -> Result<Bytes, codec::Error> {
+        if let Some(body) = self.body.get() {
+            return Ok(body.clone());
+        }
+        let body = Bytes::from(self.command.encode()?);
+        Ok(self.body.get_or_init(|| body).clone())
+    }
+}
+
+impl PartialEq for Proposal {
+    fn eq(&self, other: &Proposal) -> bool {
+        self.command == other.command
+    }
+}
 
 impl fmt::Debug for Proposal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -49,7 +49,7 @@ pub struct LogOptions {
 
 impl Default for LogOptions {
     fn default() -> LogOptions {
-        LogOptions { cache_bytes: 32 << 20, unwritten_bytes_max: 64 << 20, page_cache_bytes: 48 << 20, message_bytes_max: 4 << 20 }
+        LogOptions { cache_bytes: 16 << 20, unwritten_bytes_max: 64 << 20, page_cache_bytes: 48 << 20, message_bytes_max: 4 << 20 }
     }
 }
 

@@ -87,7 +87,7 @@ struct Running {
 impl Running {
     /// Taken if this one leads.
     async fn write(self, n: u64) {
-        if self.raft.client_write(Proposal(Arc::new(marker(n)))).await.is_ok() && !self.disk.is_dead() {
+        if self.raft.client_write(Proposal::new(marker(n))).await.is_ok() && !self.disk.is_dead() {
             note(self.server, format_args!("acknowledges the write {n}"));
             lock(&self.seen).acknowledged.insert(n);
         }
@@ -375,7 +375,7 @@ async fn complete(raft: &Raft) -> Option<u64> {
     let all = (1..=N_SERVERS).map(|id| (id, ServerNode::default())).collect();
     raft.change_membership(ChangeMembers::AddNodes(all), true).await.ok()?;
     raft.change_membership(ChangeMembers::ReplaceAllVoters((1..=N_SERVERS).collect()), true).await.ok()?;
-    let written = raft.client_write(Proposal(Arc::new(marker(u64::MAX)))).await.ok()?;
+    let written = raft.client_write(Proposal::new(marker(u64::MAX))).await.ok()?;
     Some(written.log_id.index)
 }
 

@@ -53,7 +53,7 @@ pub fn log_id(term: u64, index: u64) -> LogId {
 
 /// An entry with the marker of its own index.
 pub fn entry(term: u64, index: u64, size: usize) -> Entry {
-    Entry { log_id: log_id(term, index), payload: Payload::Normal(Proposal(Arc::new(marker(index, size)))) }
+    Entry { log_id: log_id(term, index), payload: Payload::Normal(Proposal::new(marker(index, size))) }
 }
 
 /// Appends and waits until the entries are durable.
