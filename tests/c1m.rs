@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use api::client::Query;
 use api::{Client, JobRegisterRequest};
 use model::{Job, LogConfig, Node, RegionName, Task, Uuid};
+use process_tests::figures::{Figure, Printer, resident};
 use process_tests::swarm::{Seen, Swarm};
 use process_tests::until_within;
 use rpc::message::{Call, Hops, Read, ReadOptions, ReadValue, Reply, Request};
@@ -39,7 +40,7 @@ struct Server {
     name: String,
     http: String,
     rpc: String,
-    pid: u64,
+    pid: i32,
     data: PathBuf,
 }
 
@@ -59,7 +60,7 @@ async fn main() -> Result<(), Failure> {
     // The nodes live on the runtime's threads, not on this one.
     until_within(STUCK, "all nodes have registered", all_registered);
     let registered = began.elapsed();
-    let before: Vec<u64> = servers.iter().map(|server| memory(server.pid)).collect();
+    let before: Vec<u64> = servers.iter().map(|server| resident(server.pid).unwrap_or_default()).collect();
 
     let watcher = Watcher::new(&servers[0]);
     let began = Instant::now();
@@ -94,7 +95,7 @@ fn servers(cluster: &Path) -> Result<Vec<Server>, Failure> {
         name: text(&agent["name"]),
         http: text(&agent["http"]),
         rpc: text(&agent["rpc"]),
-        pid: agent["pid"].as_u64().unwrap_or_default(),
+        pid: agent["pid"].as_i64().and_then(|pid| i32::try_from(pid).ok()).unwrap_or_default(),
         data: PathBuf::from(text(&agent["data_dir"])),
     });
     Ok(servers.collect())
@@ -232,19 +233,11 @@ fn floor(directory: &Path, n: u64, n_servers: usize) -> Result<f64, Failure> {
 }
 
 /// Processor time that a process has used, in seconds.
-fn busy(pid: u64) -> f64 {
+fn busy(pid: i32) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
     let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
     (ticks(11) + ticks(12)) / 100.0
-}
-
-/// Resident bytes of a process.
-fn memory(pid: u64) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kib.unwrap_or_default() * 1024
 }
 
 fn disk(path: &Path) -> u64 {
@@ -263,30 +256,22 @@ fn report(options: &Options, servers: &[Server], samples: &[Sample], wanted: u64
     let last = tenth / (committed - when(&|sample| sample.committed, 0.9));
     let workload = format!("{} x {} on {} nodes, {} servers", options.jobs, options.count, options.nodes, servers.len());
     let (goal_committed, goal_running) = (20.0 * wanted as f64 / 1e6, 60.0 * wanted as f64 / 1e6);
-    let rows = [
-        ("c1m committed", committed, "s", committed / floor, goal_committed, committed <= goal_committed),
-        ("c1m running", running, "s", running / floor, goal_running, running <= goal_running),
+    let figures = [
+        ("c1m committed", committed, "s", floor, goal_committed, false),
+        ("c1m running", running, "s", floor, goal_running, false),
         ("c1m rate", wanted as f64 / committed, "allocs/s", f64::NAN, f64::NAN, true),
-        ("c1m last tenth : first", last / first, "", f64::NAN, 0.9, last / first >= 0.9),
+        ("c1m last tenth : first", last / first, "", f64::NAN, 0.9, true),
     ];
-    for (name, figure, unit, ratio, goal, met) in rows {
-        if options.json {
-            let number = |value: f64| if value.is_finite() { serde_json::json!(value) } else { serde_json::Value::Null };
-            let line = serde_json::json!({
-                "name": name, "workload": workload, "figure": number(figure), "unit": unit,
-                "floor": floor, "ratio": number(ratio), "goal": number(goal), "met": met,
-            });
-            println!("{line}");
-        } else {
-            println!("{name:<24} {figure:>10.2} {unit:<9} floor {floor:>6.2} s  ratio {ratio:>6.2}  goal {goal:>6.2}  met {met}");
-        }
+    let mut printer = Printer::new(options.json);
+    for (name, figure, unit, floor, goal, more) in figures {
+        printer.print(&Figure { name, workload: workload.clone(), figure, unit, floor, goal, more });
     }
     if options.json {
         return;
     }
     println!("{workload}; nodes registered in {:.2} s", registered.as_secs_f64());
     for (server, before) in servers.iter().zip(before) {
-        let after = memory(server.pid);
+        let after = resident(server.pid).unwrap_or_default();
         let each = after.saturating_sub(*before) as f64 / wanted as f64;
         let kept = disk(&server.data);
         println!(

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use process_tests::figures::{Figure, quantile};
+use process_tests::figures::{Figure, quantile, resident};
 use process_tests::{get, steppe};
 use tempfile::TempDir;
 
@@ -16,7 +16,7 @@ pub fn measure(bencher: &mut Bencher) -> Result<(), Failure> {
     let size = std::fs::metadata(steppe())?.len() as f64 / 1e6;
     let idle = region(3, 0);
     std::thread::sleep(Duration::from_secs(5));
-    let resident: Vec<f64> = idle.servers("west").iter().map(|server| resident(server.pid)).collect();
+    let most = idle.servers("west").iter().map(|server| megabytes(server.pid)).fold(0.0, f64::max);
     drop(idle);
     let mut alone = Vec::new();
     let (mut answers, mut leads) = (Vec::new(), Vec::new());
@@ -27,7 +27,6 @@ pub fn measure(bencher: &mut Bencher) -> Result<(), Failure> {
         alone.push(resident);
     }
     [&mut answers, &mut leads, &mut alone].into_iter().for_each(|values| values.sort_by(f64::total_cmp));
-    let most = resident.into_iter().fold(0.0, f64::max);
     let figures = [
         ("program", "as it was built".to_owned(), size, "MB", 25.0),
         ("resident, idle", "largest of 3 servers".to_owned(), most, "MB", 25.0),
@@ -94,7 +93,7 @@ fn start() -> Result<(f64, f64, f64), Failure> {
         if let Some(leader) = leader {
             let answered = *answered.get_or_insert(milliseconds);
             if leader.as_str().is_some_and(|leader| !leader.is_empty()) {
-                return Ok((answered, milliseconds, resident(i32::try_from(agent.process.id())?)));
+                return Ok((answered, milliseconds, megabytes(i32::try_from(agent.process.id())?)));
             }
         }
         if milliseconds > 30e3 {
@@ -104,10 +103,6 @@ fn start() -> Result<(f64, f64, f64), Failure> {
     }
 }
 
-/// Megabytes of a process.
-fn resident(pid: i32) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<f64>().ok());
-    kib.unwrap_or(f64::NAN) * 1024.0 / 1e6
+fn megabytes(pid: i32) -> f64 {
+    resident(pid).map_or(f64::NAN, |bytes| bytes as f64 / 1e6)
 }

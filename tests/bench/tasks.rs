@@ -2,25 +2,24 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use process_tests::figures::{Figure, quantile};
 use process_tests::load::{Connection, bare_syncs, put};
+use process_tests::until;
 
 use crate::{Bencher, Failure, region};
 
 const ROUNDS: usize = 50;
 /// Between two jobs: nobody else is starting anything.
 const PAUSE: Duration = Duration::from_millis(100);
-const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn measure(bencher: &mut Bencher) -> Result<(), Failure> {
     let cluster = region(3, 1);
     let address = cluster.member(&cluster.leader("west")).http;
     let syncs = bare_syncs(cluster.folder(), bencher.time / 3)?;
     let mut starts: Vec<f64> = (0..ROUNDS).map(|_| start(cluster.folder())).collect::<Result<_, _>>()?;
-    let mut taken: Vec<f64> =
-        (0..ROUNDS).map(|number| bencher.runtime.block_on(run(&address, cluster.folder(), number))).collect::<Result<_, _>>()?;
+    let mut taken: Vec<f64> = (0..ROUNDS).map(|number| run(bencher, &address, cluster.folder(), number)).collect::<Result<_, _>>()?;
     [&mut starts, &mut taken].into_iter().for_each(|values| values.sort_by(f64::total_cmp));
     for (name, part, goal) in [("task starts p50", 0.5, 10.0), ("task starts p99", 0.99, 50.0)] {
         // Two entries of the log, and a shell.
@@ -53,8 +52,9 @@ fn start(folder: &Path) -> Result<f64, Failure> {
     Ok(marked(&mark).ok_or("the shell wrote nothing")? - began)
 }
 
-async fn run(address: &str, folder: &Path, number: usize) -> Result<f64, Failure> {
-    tokio::time::sleep(PAUSE).await;
+/// Seconds from the registration of a job to what its task has written down.
+fn run(bencher: &Bencher, address: &str, folder: &Path, number: usize) -> Result<f64, Failure> {
+    std::thread::sleep(PAUSE);
     let mark = folder.join(format!("mark-{number}"));
     let body = serde_json::json!({"Job": {
         "ID": format!("start-{number}"), "Type": "batch", "Datacenters": ["*"],
@@ -63,17 +63,8 @@ async fn run(address: &str, folder: &Path, number: usize) -> Result<f64, Failure
             "Resources": {"CPU": 10, "MemoryMB": 10},
         }]}],
     }});
-    let mut connection = Connection::open(address).await?;
     let request = put("/v1/jobs", &body.to_string());
-    let (began, patience) = (now(), Instant::now());
-    connection.ask(&request).await?;
-    loop {
-        if let Some(at) = marked(&mark) {
-            return Ok(at - began);
-        }
-        if patience.elapsed() > PATIENCE {
-            return Err(format!("job start-{number} did not start within {} s", PATIENCE.as_secs()).into());
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let began = now();
+    bencher.runtime.block_on(async { Connection::open(address).await?.ask(&request).await })?;
+    Ok(until(&format!("job start-{number} has started"), || marked(&mark)) - began)
 }

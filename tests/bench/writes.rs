@@ -4,23 +4,30 @@ use std::time::Duration;
 
 use process_tests::Cluster;
 use process_tests::figures::{Figure, quantile};
-use process_tests::load::{bare_syncs, load, register};
+use process_tests::load::{Load, bare_syncs, load, register};
 
 use crate::{Bencher, Failure, region};
 
-fn registration(round: &str, connection: usize, turn: usize) -> Vec<u8> {
-    register(&format!("bench-{round}-{connection}-{turn}"), 50)
+/// The floor, and what registrations on so many connections come to; `round` makes their names new.
+fn floor_and_load(
+    bencher: &Bencher,
+    cluster: &Cluster,
+    n_connections: usize,
+    pace: Option<Duration>,
+    round: &'static str,
+) -> Result<(Load, Load), Failure> {
+    let floor = bare_syncs(cluster.folder(), bencher.time / 3)?;
+    let address = cluster.member(&cluster.leader("west")).http;
+    let request = move |connection, turn| register(&format!("{round}-{n_connections}-{connection}-{turn}"), 50);
+    let load = bencher.runtime.block_on(load(&address, n_connections, bencher.time, pace, request))?;
+    Ok((floor, load))
 }
 
 pub fn measure(bencher: &mut Bencher) -> Result<(), Failure> {
     let cluster = region(3, 1);
-    let address = cluster.member(&cluster.leader("west")).http;
     let mut peak: f64 = 0.0;
     for (n_connections, goal) in [(1, f64::NAN), (64, 8_000.0), (256, 15_000.0)] {
-        let floor = bare_syncs(cluster.folder(), bencher.time / 3)?;
-        let round = format!("3-{n_connections}");
-        let name = move |connection, turn| registration(&round, connection, turn);
-        let load = bencher.runtime.block_on(load(&address, n_connections, bencher.time, None, name))?;
+        let (floor, load) = floor_and_load(bencher, &cluster, n_connections, None, "full")?;
         peak = peak.max(load.rate);
         bencher.printer.print(&Figure {
             name: "writes",
@@ -32,18 +39,16 @@ pub fn measure(bencher: &mut Bencher) -> Result<(), Failure> {
             more: true,
         });
     }
-    at_half_of(peak, bencher, &cluster, &address)?;
+    at_half_of(peak, bencher, &cluster)?;
     drop(cluster);
     single(bencher)
 }
 
 /// How long a write takes when there is room.
-fn at_half_of(peak: f64, bencher: &mut Bencher, cluster: &Cluster, address: &str) -> Result<(), Failure> {
+fn at_half_of(peak: f64, bencher: &mut Bencher, cluster: &Cluster) -> Result<(), Failure> {
     const CONNECTIONS: usize = 32;
-    let floor = bare_syncs(cluster.folder(), bencher.time / 3)?;
     let pace = Duration::from_secs_f64(CONNECTIONS as f64 / (peak / 2.0));
-    let name = |connection, turn| registration("half", connection, turn);
-    let load = bencher.runtime.block_on(load(address, CONNECTIONS, bencher.time, Some(pace), name))?;
+    let (floor, load) = floor_and_load(bencher, cluster, CONNECTIONS, Some(pace), "half")?;
     for (name, part, times) in [("write p50", 0.5, 2.0), ("write p99", 0.99, 3.0)] {
         let floor = quantile(&floor.latencies, part) * 1e3;
         let figure = quantile(&load.latencies, part) * 1e3;
@@ -56,12 +61,8 @@ fn at_half_of(peak: f64, bencher: &mut Bencher, cluster: &Cluster, address: &str
 /// A server alone.
 fn single(bencher: &mut Bencher) -> Result<(), Failure> {
     let cluster = region(1, 0);
-    let address = cluster.member(&cluster.leader("west")).http;
     for n_connections in [1, 16] {
-        let floor = bare_syncs(cluster.folder(), bencher.time / 3)?;
-        let round = format!("1-{n_connections}");
-        let name = move |connection, turn| registration(&round, connection, turn);
-        let load = bencher.runtime.block_on(load(&address, n_connections, bencher.time, None, name))?;
+        let (floor, load) = floor_and_load(bencher, &cluster, n_connections, None, "full")?;
         let workload = format!("1 server, {n_connections} connections");
         let of = |part| quantile(&load.latencies, part) * 1e3;
         let figures = [

@@ -76,8 +76,20 @@ fn number(value: f64) -> String {
     }
 }
 
-/// The value that `part` of the sorted values do not exceed; NaN of none.
+/// The value that `part` of the sorted values do not exceed; `None` of none.
+pub fn at_part<T>(sorted: &[T], part: f64) -> Option<&T> {
+    let last = sorted.len().saturating_sub(1) as f64;
+    sorted.get((last * part).round() as usize)
+}
+
+/// [`at_part`] of numbers; NaN of none.
 pub fn quantile(sorted: &[f64], part: f64) -> f64 {
-    let last = sorted.len().saturating_sub(1);
-    sorted.get((last as f64 * part).round() as usize).copied().unwrap_or(f64::NAN)
+    at_part(sorted, part).copied().unwrap_or(f64::NAN)
+}
+
+/// Resident bytes of a process; `None` when it is gone.
+pub fn resident(pid: i32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
 }

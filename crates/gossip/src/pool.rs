@@ -273,7 +273,9 @@ impl Gossip {
         let limit = self.config.remove_down_after;
         if !self.absent.is_empty() && self.now.saturating_sub(self.absent_since) >= limit {
             let absent = std::mem::take(&mut self.absent);
-            self.seeds.retain(|seed| !absent.values().any(|member| member.address == *seed));
+            for member in absent.values() {
+                self.seeds.remove(&member.address);
+            }
             self.remember_soon(None);
         }
         let is_over = |presence: &&Presence| self.now.saturating_sub(presence.since) >= limit;

@@ -109,8 +109,8 @@ impl Gossip {
         let stays = |member: &&Member| member.identity.node != own && member.status != Status::Left;
         let shown = self.shown.values().filter(stays).map(|member| member.identity.clone());
         // Whoever was there before the start and has not been met since is away for now, as is one that failed.
-        let is_taken = |address: SocketAddr| self.shown.values().any(|member| member.identity.address == address);
-        let absent = self.absent.values().filter(|member| !is_taken(member.address)).cloned();
+        let taken: BTreeSet<SocketAddr> = self.shown.values().map(|member| member.identity.address).collect();
+        let absent = self.absent.values().filter(|member| !taken.contains(&member.address)).cloned();
         let memory = Memory { generation: self.foca.identity().generation, members: shown.chain(absent).collect() };
         if memory == self.remembered {
             return None;

@@ -159,6 +159,15 @@ impl DataDir {
         Ok(folder)
     }
 
+    /// Replaces a file inside the directory; after a crash at any moment it holds either the old or the new content.
+    ///
+    /// # Errors
+    ///
+    /// It could not be written.
+    pub fn replace(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        files::replace(&self.path.join(name), content)
+    }
+
     fn guard(&self) -> MutexGuard<'_, Header> {
         self.header.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -16,6 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use sled::IVec;
+
 use crate::error::Error;
 use crate::files;
 
@@ -34,14 +36,14 @@ const REOPEN_PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) type Tree = sled::Tree;
 /// Changes of one tree, in order.
 #[derive(Default)]
-pub(crate) struct Changes(Vec<(Vec<u8>, Option<Vec<u8>>)>);
+pub(crate) struct Changes(Vec<(IVec, Option<IVec>)>);
 
 impl Changes {
-    pub(crate) fn insert(&mut self, key: impl Into<Vec<u8>>, value: impl Into<Vec<u8>>) {
+    pub(crate) fn insert(&mut self, key: impl Into<IVec>, value: impl Into<IVec>) {
         self.0.push((key.into(), Some(value.into())));
     }
 
-    pub(crate) fn remove(&mut self, key: impl Into<Vec<u8>>) {
+    pub(crate) fn remove(&mut self, key: impl Into<IVec>) {
         self.0.push((key.into(), None));
     }
 

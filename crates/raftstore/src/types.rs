@@ -80,15 +80,17 @@ pub fn raft_id(server_id: u128) -> u64 {
 /// A command on its way through the log, shared instead of copied between log, replication and state machine; its bytes, too, which are made
 /// once for the log and for all followers.
 #[derive(Clone)]
-pub struct Proposal {
-    command: Arc<Command>,
-    body: Arc<OnceLock<Bytes>>,
+pub struct Proposal(Arc<Encoded>);
+
+struct Encoded {
+    command: Command,
+    body: OnceLock<Bytes>,
 }
 
 impl Proposal {
     /// One that was not encoded yet.
     pub fn new(command: Command) -> Proposal {
-        Proposal { command: Arc::new(command), body: Arc::default() }
+        Proposal(Arc::new(Encoded { command, body: OnceLock::new() }))
     }
 
     /// # Errors
@@ -96,27 +98,27 @@ impl Proposal {
     /// The bytes are no command of this version.
     pub(crate) fn decode(body: Bytes) -> Result<Proposal, codec::Error> {
         let command = Command::decode(&body)?;
-        Ok(Proposal { command: Arc::new(command), body: Arc::new(OnceLock::from(body)) })
+        Ok(Proposal(Arc::new(Encoded { command, body: OnceLock::from(body) })))
     }
 
     /// What is to be done.
     pub fn command(&self) -> &Command {
-        &self.command
+        &self.0.command
     }
 
     /// As [`Command::encode`].
     pub(crate) fn body(&self) -> Result<Bytes, codec::Error> {
-        if let Some(body) = self.body.get() {
+        if let Some(body) = self.0.body.get() {
             return Ok(body.clone());
         }
-        let body = Bytes::from(self.command.encode()?);
-        Ok(self.body.get_or_init(|| body).clone())
+        let body = Bytes::from(self.command().encode()?);
+        Ok(self.0.body.get_or_init(|| body).clone())
     }
 }
 
 impl PartialEq for Proposal {
     fn eq(&self, other: &Proposal) -> bool {
-        self.command == other.command
+        self.command() == other.command()
     }
 }
 

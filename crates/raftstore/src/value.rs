@@ -43,7 +43,7 @@ pub(crate) fn insert(main: &mut Changes, chunks: &mut Changes, key: &[u8], base:
 }
 
 /// Whether a value of that many bytes is cut into chunks.
-pub(crate) fn needs_chunks(length: usize) -> bool {
+fn needs_chunks(length: usize) -> bool {
     length > CHUNK
 }
 

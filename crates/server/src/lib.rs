@@ -8,7 +8,7 @@
 //! * `read`, `write`, `node`, `rollout`: the answers.
 //! * `leader`: the scope that leadership opens and closes; `schedule`, `reconcile` and the others live in it.
 //! * `founding`, `members`: how servers of a region find each other, found their raft group and keep it in line with the pool.
-//! * `pool`: the gossip socket.
+//! * `pool`: the gossip socket; `memo`: what it remembers over restarts.
 
 mod admit;
 mod agent_calls;
@@ -19,6 +19,7 @@ mod forward;
 mod founding;
 mod leader;
 mod members;
+mod memo;
 mod node;
 mod plan;
 pub mod pool;

@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
 use crate::founding::Founding;
+use crate::memo::Memo;
 
 /// A sync that takes longer has failed.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
@@ -287,14 +288,9 @@ impl PoolHandle {
     }
 }
 
-/// Where the member list is kept over restarts. Both calls may take the time of a disk.
-pub trait Memo: Send + Sync + 'static {
-    fn load(&self) -> Option<Memory>;
-    fn store(&self, memory: &Memory);
-}
-
 /// Stores what is to be remembered, the newest only: neither is a slow disk waited for nor does it miss the last word.
-async fn remember(memo: Arc<dyn Memo>, mut newest: watch::Receiver<Memory>) {
+async fn remember(memo: Memo, mut newest: watch::Receiver<Memory>) {
+    let memo = Arc::new(memo);
     while newest.changed().await.is_ok() {
         let memory = newest.borrow_and_update().clone();
         let memo = Arc::clone(&memo);
@@ -328,7 +324,7 @@ impl Sockets {
 pub fn start(
     machine: Gossip,
     sockets: Sockets,
-    memo: Arc<dyn Memo>,
+    memo: Memo,
     replica: Replica,
     founding: Arc<Founding>,
     shutdown: CancellationToken,
@@ -361,8 +357,8 @@ pub fn start(
         tasks: tasks.clone(),
         shutdown: shutdown.clone(),
     };
-    tasks.spawn(remember(Arc::clone(&memo), shell.memory.subscribe()));
-    tasks.spawn(shell.run(memo, asked, happened, shutdown.clone()));
+    tasks.spawn(remember(memo, shell.memory.subscribe()));
+    tasks.spawn(shell.run(asked, happened, shutdown.clone()));
     tasks.spawn(answer_syncs(sockets.tcp, events, founding.clone(), shutdown, tasks.clone()));
     PoolHandle { asks, shared, founding }
 }
@@ -399,17 +395,7 @@ impl Shell {
         self.started.elapsed()
     }
 
-    async fn run(
-        mut self,
-        memo: Arc<dyn Memo>,
-        mut asked: mpsc::Receiver<Ask>,
-        mut happened: mpsc::Receiver<Event>,
-        shutdown: CancellationToken,
-    ) {
-        if let Ok(Some(memory)) = tokio::task::spawn_blocking(move || memo.load()).await {
-            let now = self.now();
-            self.machine.handle(now, Input::Remembered(memory.members));
-        }
+    async fn run(mut self, mut asked: mpsc::Receiver<Ask>, mut happened: mpsc::Receiver<Event>, shutdown: CancellationToken) {
         self.drain().await;
         let udp = Arc::clone(&self.udp);
         let mut buffer = vec![0; 65_536];

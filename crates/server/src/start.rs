@@ -1,13 +1,12 @@
 //! Assembly: from a configuration to a running server, and back.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use control::{Thresholds, Timing};
-use gossip::{Gossip, MemberMeta, Memory, ServerIdentity};
+use gossip::{Gossip, Input, MemberMeta, ServerIdentity};
 use model::{RegionName, Uuid};
 use raftstore::{Change, DataDir, Expect, Kind, Published, Publisher, Replica, ReplicaOptions, SnapshotPolicy};
 use rpc::caller::Caller;
@@ -21,7 +20,8 @@ use tracing::{info, warn};
 use crate::core::{Core, Signals};
 use crate::forward::Front as ForwardFront;
 use crate::founding::Founding;
-use crate::pool::{self, Memo, Sockets};
+use crate::memo::Memo;
+use crate::pool::{self, Sockets};
 use crate::transport::{Carrier, Front};
 use crate::watches::Watches;
 use crate::{agent_calls, founding, leader, reports, tidy};
@@ -136,8 +136,9 @@ impl Server {
         let options = replica_options(config.bootstrap_expect, config.log);
         let replica = Replica::open(&folder, raft_id, options, Arc::clone(&carrier), publisher).await?;
 
-        let memo = Arc::new(FileMemo { path: config.data_dir.join("members") });
-        let stored = memo.load().map_or(0, |memory| memory.generation).max(header.gossip_generation);
+        let memo = Memo::new(Arc::clone(&data_dir));
+        let remembered = memo.load().unwrap_or_default();
+        let stored = remembered.generation.max(header.gossip_generation);
         let unix_millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let meta = MemberMeta {
             name: config.name.clone(),
@@ -159,8 +160,9 @@ impl Server {
         let gossip_identity = ServerIdentity { node: server_id, address: gossip_advertise, region: region.clone(), generation };
         // On one machine nothing needs the patience of a wide network.
         let gossip_config = if gossip_advertise.ip().is_loopback() { gossip::Config::fast() } else { gossip::Config::default() };
-        let machine =
+        let mut machine =
             Gossip::new(gossip_config, gossip_identity, meta.clone(), rand::random()).map_err(|error| Error::Gossip(error.to_string()))?;
+        machine.handle(Duration::ZERO, Input::Remembered(remembered.members));
 
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let founding = Arc::new(Founding::default());
@@ -360,30 +362,5 @@ async fn learn_identity(core: Arc<Core>, data_dir: Arc<DataDir>, meta: MemberMet
         }
         // Before the first leader nothing can be heard of it.
         tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
-/// The member list in a file. Whoever loses it and has no other way to the pool must be joined again.
-struct FileMemo {
-    path: PathBuf,
-}
-
-impl Memo for FileMemo {
-    fn load(&self) -> Option<Memory> {
-        let bytes = std::fs::read(&self.path).ok()?;
-        Memory::decode(&bytes).inspect_err(|error| warn!(%error, "the remembered member list cannot be read and is not used")).ok()
-    }
-
-    fn store(&self, memory: &Memory) {
-        let new = self.path.with_extension("new");
-        let written = memory.encode().map_err(std::io::Error::other).and_then(|bytes| {
-            let mut file = std::fs::File::create(&new)?;
-            file.write_all(&bytes)?;
-            file.sync_data()?;
-            std::fs::rename(&new, &self.path)
-        });
-        if let Err(error) = written {
-            warn!(%error, "the member list was not stored");
-        }
     }
 }

@@ -6,12 +6,11 @@ use sim::model::{Protocol, all, check, invariants, quick};
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let is_quick = words.iter().any(|word| word == "quick");
-    let mut scenarios = if is_quick { quick() } else { all() };
+    let mut scenarios = if words.iter().any(|word| word == "quick") { quick() } else { all() };
     if let Some(part) = words.iter().find(|word| *word != "quick") {
+        let known: Vec<String> = scenarios.iter().map(|scenario| scenario.name.clone()).collect();
         scenarios.retain(|scenario| scenario.name.contains(part.as_str()));
         if scenarios.is_empty() {
-            let known: Vec<String> = (if is_quick { quick() } else { all() }).into_iter().map(|scenario| scenario.name).collect();
             eprintln!("no scenario has {part:?} in its name; there are:\n{}", known.join("\n"));
             return ExitCode::FAILURE;
         }

@@ -16,6 +16,7 @@ use super::people;
 use super::web;
 use super::wires::Wires;
 use super::world::{Conditions, Fault, N_AGENTS, REGIONS};
+use crate::figures::at_part;
 
 const READY: Duration = Duration::from_secs(90);
 /// Between two looks: what is measured is a hundred times longer.
@@ -60,8 +61,7 @@ impl Measured {
 /// Of values in order.
 #[must_use]
 pub fn quantile(values: &[Duration], part: f64) -> Duration {
-    let last = values.len().saturating_sub(1) as f64;
-    values.get((last * part).round() as usize).copied().unwrap_or_default()
+    at_part(values, part).copied().unwrap_or_default()
 }
 
 /// Must be called in a network namespace that is nobody else's.

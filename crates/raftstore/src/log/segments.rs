@@ -159,7 +159,7 @@ impl Segments {
             for tree in [&segment.entries, &segment.chunks] {
                 let mut changes = Changes::default();
                 for key in tree.range(from.to_be_bytes()..).keys().rev() {
-                    changes.remove(key.map_err(|e| sled_error("truncate the log", e))?.to_vec());
+                    changes.remove(key.map_err(|e| sled_error("truncate the log", e))?);
                 }
                 changes.apply_in_order(tree).map_err(|e| sled_error("truncate the log", e))?;
             }

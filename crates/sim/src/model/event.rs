@@ -209,7 +209,7 @@ fn hearing(protocol: &Protocol, world: &World, at: usize, region: &Region, event
             let copy = region.copies.get(id, &author.name);
             let says = |record: &RegionRecord| (record.phase, record.forced, record.incarnation, record.overrides);
             // Of a rollout without this region it would keep in mind that there is one, and pass it on.
-            if !rollout.header.regions.contains(&region.name) && !rollout.header.dropped.contains(&region.name) {
+            if !rollout.header.concerns(&region.name) {
                 continue;
             }
             // No guard tells a vote from silence.
