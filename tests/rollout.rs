@@ -283,10 +283,10 @@ fn a_rollout_is_paused_resumed_and_aborted_as_a_whole() {
     cluster.submit("north-server-1", &slow("two"), &[]).ok();
     wait_for(&cluster, "whole", [Running, Pending, Pending]);
     let act = |action: &str| cluster.steppe("west-server-1", &["job", "rollout", action, "-yes", "whole"]);
-    settled("west has heard of all", || act("pause").out, |printed| printed.lines().count() == 3);
+    settled("west has heard of all", || act("pause").out, |printed| printed.matches(" paused").count() == 3);
     wait_for(&cluster, "whole", [Paused; 3]);
     assert!(act("pause").fails_with(1).contains("Nothing to pause"));
-    settled("west has heard of all", || act("resume").out, |printed| printed.lines().count() == 3);
+    settled("west has heard of all", || act("resume").out, |printed| printed.matches(" resumed").count() == 3);
     wait_for(&cluster, "whole", [Running, Pending, Pending]);
     let asked = cluster.steppe_with("south-server-1", &["job", "rollout", "abort", "whole"], "n\n").ok();
     assert!(asked.contains("fails in every region") && asked.contains("Are you sure"), "{asked}");

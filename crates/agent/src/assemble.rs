@@ -257,6 +257,7 @@ fn server_config(config: &Config, folders: &Folders, name: &str, listen: &Listen
         },
         gc_interval: server.gc.interval,
         log: server::LogLimits::default(),
+        event_buffer: if server.enable_event_broker { usize::try_from(server.event_buffer_size).unwrap_or(usize::MAX) } else { 0 },
         build: VERSION.to_owned(),
     })
 }

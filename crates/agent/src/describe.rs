@@ -56,6 +56,8 @@ fn server(config: &Config) -> Value {
         "MinHeartbeatTTL": nanoseconds(server.min_heartbeat_ttl),
         "MaxHeartbeatsPerSecond": server.max_heartbeats_per_second,
         "FailoverHeartbeatTTL": nanoseconds(server.failover_heartbeat_ttl),
+        "EnableEventBroker": server.enable_event_broker,
+        "EventBufferSize": server.event_buffer_size,
         "JobGCInterval": model::format_duration(nanoseconds(server.gc.interval)),
         "JobGCThreshold": model::format_duration(nanoseconds(server.gc.job)),
         "EvalGCThreshold": model::format_duration(nanoseconds(server.gc.eval)),

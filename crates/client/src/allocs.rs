@@ -33,13 +33,14 @@ pub(crate) async fn take(shared: &Arc<Shared>, share: NodeAllocs) -> bool {
         warn!(index = share.index, newest, "a server is behind what this node already knows: nothing is given up on its word");
         return false;
     }
-    let wanted: BTreeSet<AllocId> = share.all.iter().map(|(id, _)| *id).collect();
+    let Some(all) = &share.all else { return true };
+    let wanted: BTreeSet<AllocId> = all.iter().map(|(id, _)| *id).collect();
     for id in known.keys().filter(|id| !wanted.contains(id)) {
         if let Some(handle) = shared.alloc(*id) {
             collect::forget(shared, handle);
         }
     }
-    share.all.iter().all(|(id, index)| known.get(id).is_some_and(|known| known >= index))
+    all.iter().all(|(id, index)| known.get(id).is_some_and(|known| known >= index))
 }
 
 /// A new allocation.

@@ -31,7 +31,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         match shared.link.node(request, WAIT + PATIENCE).await {
             Ok(NodeReply::Allocs(share)) => {
                 backoff.reset();
-                debug!(index = share.index, allocs = share.all.len(), changed = share.changed.len(), "allocations pulled");
+                debug!(index = share.index, allocs = share.all.as_ref().map(Vec::len), changed = share.changed.len(), "allocations pulled");
                 let next = share.index;
                 // A region that was restored from an older backup, or a gap: ask for everything again.
                 let complete = allocs::take(&shared, share).await;

@@ -122,7 +122,7 @@ impl Region {
         let index = *self.index.borrow();
         self.with(|books| NodeAllocs {
             index,
-            all: books.allocs.values().map(|alloc| (alloc.id, alloc.alloc_modify_index)).collect(),
+            all: Some(books.allocs.values().map(|alloc| (alloc.id, alloc.alloc_modify_index)).collect()),
             changed: books.allocs.values().filter(|alloc| alloc.alloc_modify_index > min_index).cloned().collect(),
         })
     }

@@ -25,12 +25,12 @@ macro_rules! words {
         }
 
         impl std::str::FromStr for $name {
-            type Err = UnknownWord;
+            type Err = crate::UnknownWord;
 
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+            fn from_str(text: &str) -> Result<Self, crate::UnknownWord> {
                 match text {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err(UnknownWord { given: text.to_owned(), known: &[$($word),+] }),
+                    _ => Err(crate::UnknownWord { given: text.to_owned(), known: &[$($word),+] }),
                 }
             }
         }

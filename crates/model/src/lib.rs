@@ -10,8 +10,10 @@ mod alloc;
 pub mod codec;
 mod deployment;
 mod duration;
+#[macro_use]
 mod enums;
 mod eval;
+mod event;
 mod ids;
 mod job;
 mod job_ext;
@@ -29,6 +31,7 @@ pub use deployment::*;
 pub use duration::*;
 pub use enums::*;
 pub use eval::*;
+pub use event::*;
 pub use ids::*;
 pub use job::*;
 pub use job_ext::*;

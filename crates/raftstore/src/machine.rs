@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use futures::{Stream, TryStreamExt};
+use model::EventBatch;
 use openraft::OptionalSend;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use state::snapshot::Restoring;
@@ -30,6 +31,8 @@ pub struct Published {
     pub index: u64,
     /// What is new in it.
     pub change: Change,
+    /// The events of the entries that are new in it, if they are wanted.
+    pub events: Vec<EventBatch>,
 }
 
 /// What is new in a published state.
@@ -55,6 +58,7 @@ struct Shared {
     position: Mutex<Position>,
     snapshots: SnapshotStore,
     publisher: Publisher,
+    wants_events: bool,
 }
 
 /// What the state contains: written by the task that applies, with the view.
@@ -65,10 +69,10 @@ struct Position {
 }
 
 impl Machine {
-    pub(crate) fn new(snapshots: SnapshotStore, publisher: Publisher) -> Machine {
-        let shared =
-            Shared { view: ArcSwap::from_pointee(Store::default()), position: Mutex::new(Position::default()), snapshots, publisher };
-        Machine { shared: Arc::new(shared) }
+    pub(crate) fn new(snapshots: SnapshotStore, publisher: Publisher, wants_events: bool) -> Machine {
+        let view = ArcSwap::from_pointee(Store::default());
+        let position = Mutex::new(Position::default());
+        Machine { shared: Arc::new(Shared { view, position, snapshots, publisher, wants_events }) }
     }
 
     /// The state as of now, which never changes any more.
@@ -97,12 +101,12 @@ impl Shared {
         self.position.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn publish(&self, store: &Store, position: &Position, change: Change) {
+    fn publish(&self, store: &Store, position: &Position, change: Change, events: Vec<EventBatch>) {
         let view = Arc::new(store.clone());
         *self.position() = position.clone();
         self.view.store(view.clone());
         let index = position.last_applied.map_or(0, |id| id.index);
-        (self.publisher)(Published { view, index, change });
+        (self.publisher)(Published { view, index, change, events });
     }
 
     fn install(&self, meta: &SnapshotMeta, body: &SnapshotFile) -> Result<(), Error> {
@@ -116,7 +120,7 @@ impl Shared {
         }
         self.snapshots.adopt(meta, body)?;
         let position = Position { last_applied: meta.last_log_id, membership: meta.last_membership.clone() };
-        self.publish(&restoring.finish(), &position, Change::Restored);
+        self.publish(&restoring.finish(), &position, Change::Restored, Vec::new());
         Ok(())
     }
 }
@@ -137,6 +141,7 @@ impl RaftStateMachine<Types> for Machine {
         let mut store = (*self.view()).clone();
         let mut position = self.shared.position().clone();
         let mut touched = Touched::default();
+        let mut events = Vec::new();
         let mut answers = Vec::new();
         let mut n_pending = 0;
         let mut is_restored = false;
@@ -146,7 +151,7 @@ impl RaftStateMachine<Types> for Machine {
                 touched.dedup();
                 let touched = std::mem::take(&mut touched);
                 let change = if std::mem::take(&mut is_restored) { Change::Restored } else { Change::Applied(touched) };
-                self.shared.publish(&store, &position, change);
+                self.shared.publish(&store, &position, change, std::mem::take(&mut events));
                 // After publishing: whoever gets an answer finds what it wrote.
                 for (responder, outcome) in answers.drain(..) {
                     let responder: openraft::storage::ApplyResponder<Types> = responder;
@@ -160,6 +165,10 @@ impl RaftStateMachine<Types> for Machine {
             let outcome = match entry.payload {
                 Payload::Normal(proposal) => {
                     let applied = store.apply(index, proposal.command());
+                    if self.shared.wants_events {
+                        let of_entry = store.events(proposal.command(), &applied);
+                        events.extend((!of_entry.is_empty()).then_some(EventBatch { index, events: of_entry }));
+                    }
                     touched.0.extend(applied.touched.0.iter().cloned());
                     is_restored |= applied.restored;
                     Outcome(Some(applied))

@@ -48,6 +48,8 @@ pub struct ReplicaOptions {
     pub n_entries_kept: u64,
     /// Sizes of the log.
     pub log: LogOptions,
+    /// Whether what is published comes with its events.
+    pub events: bool,
 }
 
 impl Default for ReplicaOptions {
@@ -63,6 +65,7 @@ impl Default for ReplicaOptions {
             snapshot_interval: Duration::from_secs(1),
             n_entries_kept: 10_000,
             log: LogOptions::default(),
+            events: false,
         }
     }
 }
@@ -269,7 +272,7 @@ impl Replica {
             Ok((log, snapshots, receiver))
         })
         .await?;
-        let machine = Machine::new(snapshots, publisher);
+        let machine = Machine::new(snapshots, publisher, options.events);
         let network = Network { id, transport, options: options.network_options() };
         let raft = match Raft::new(id, config, network, log.clone(), machine.clone()).await {
             Ok(raft) => raft,

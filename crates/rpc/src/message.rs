@@ -8,8 +8,9 @@
 use std::sync::Arc;
 
 use model::{
-    AllocId, AllocUpdate, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace,
-    Node, NodeEvent, NodeId, Overrides, RegionName, RegionRecord, RolloutHeader, RolloutId, ScalingEvents, Testimony, Time, Uuid,
+    AllocId, AllocUpdate, Allocation, Deployment, DeploymentId, EvalId, Evaluation, EventBatch, EventFilter, Job, JobKey, JobSubmission,
+    JobSummary, Namespace, Node, NodeEvent, NodeId, Overrides, RegionName, RegionRecord, RolloutHeader, RolloutId, ScalingEvents,
+    Testimony, Time, Uuid,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -188,6 +189,13 @@ pub enum Read {
     JobScaling {
         key: JobKey,
     },
+    /// What the log entries after `after` changed, or the newest of them and what comes then; waits for the first that `filter` lets through.
+    /// The index of the answer is the last entry that was looked at. What the server no longer has is skipped, or with `gapless` refused.
+    Events {
+        after: Option<u64>,
+        filter: EventFilter,
+        gapless: bool,
+    },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -223,6 +231,8 @@ pub enum ReadValue {
     Rollout(Option<RolloutView>),
     /// Empty also when there is no such job.
     JobScaling(Arc<ScalingEvents>),
+    /// In the order of the log; allocations without their jobs, rollouts without their specifications.
+    Events(Vec<EventBatch>),
 }
 
 /// An allocation of a list.
@@ -447,9 +457,10 @@ pub enum NodeReply {
 pub struct NodeAllocs {
     /// Give it back as `min_index`.
     pub index: u64,
-    /// All allocations of the node that the region still has: those missing here may be collected. `(id, alloc_modify_index)`
-    pub all: Vec<(AllocId, u64)>,
-    /// Those that the region changed after `min_index`, with their job inside.
+    /// All allocations of the node that the region still has: those missing here may be collected. `(id, alloc_modify_index)`; `None` when none
+    /// went after `min_index`.
+    pub all: Option<Vec<(AllocId, u64)>>,
+    /// Those that the region changed after `min_index`, with their job inside, oldest change first.
     pub changed: Vec<Arc<Allocation>>,
 }
 

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
+use crate::events::Events;
 use crate::founding::Founding;
 use crate::pool::PoolHandle;
 use crate::reports::Reports;
@@ -41,6 +42,7 @@ pub struct Core {
     pub pool: PoolHandle,
     pub watches: Arc<Watches>,
     pub signals: Arc<Signals>,
+    pub events: Arc<Events>,
     pub reports: Reports,
     /// Proposals that this server is deciding as their origin.
     pub submitting: Mutex<BTreeSet<RolloutId>>,
@@ -104,6 +106,7 @@ impl Core {
         founding: Arc<Founding>,
         watches: Arc<Watches>,
         signals: Arc<Signals>,
+        events: Arc<Events>,
         shutdown: CancellationToken,
         tasks: TaskTracker,
     ) -> Self {
@@ -118,6 +121,7 @@ impl Core {
             pool,
             watches,
             signals,
+            events,
             reports: Reports::default(),
             submitting: Mutex::default(),
             leading: Mutex::default(),

@@ -362,6 +362,14 @@ async fn read_here(core: &Core, options: &ReadOptions, what: &Read) -> Result<Re
             let addresses = voters.map(|member| core.address_of(member.id).unwrap_or(member.node.rpc_addr)).collect();
             return Ok(reply(1, ReadValue::Texts(addresses)));
         }
+        Read::Events { after, filter, gapless } => {
+            let wait = if options.min_index == 0 { Duration::ZERO } else { meant(options.wait) };
+            let (index, events) = tokio::select! {
+                found = core.events.next(*after, filter, *gapless, wait) => found?,
+                () = core.shutdown.cancelled() => return Err(going_down()),
+            };
+            return Ok(reply(index, ReadValue::Events(events)));
+        }
         _ => {}
     }
     let Some(watch) = read::watch_of(what) else {

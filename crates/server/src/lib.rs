@@ -14,6 +14,7 @@ mod admit;
 mod agent_calls;
 mod contain;
 mod core;
+mod events;
 mod fence;
 mod forward;
 mod founding;

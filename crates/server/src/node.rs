@@ -109,21 +109,19 @@ async fn pull(core: &Core, id: NodeId, secret: Uuid, min_index: u64, wait: i64) 
     let mut leadership = core.replica.watch_leadership();
     known(&core.view(), id, secret)?;
     let deadline = tokio::time::Instant::now() + meant(wait);
-    let watch = Watch::NodeAllocs(id);
     // What the node itself reports is no news to it.
     let place = core.watches.place(&Watch::NodeWork(id));
     loop {
         let woken = place.notify().notified();
         let view = core.view();
-        let mut allocs = NodeAllocs { index: view.watch_index(&watch), ..Default::default() };
-        for alloc in view.node_allocs(id) {
-            allocs.all.push((alloc.id, alloc.alloc_modify_index));
-            if alloc.alloc_modify_index > min_index {
-                allocs.changed.push(Arc::clone(alloc));
-            }
-        }
-        if min_index == 0 || !allocs.changed.is_empty() || tokio::time::Instant::now() >= deadline {
-            return Ok(NodeReply::Allocs(allocs));
+        let changed: Vec<_> = view.node_work(id, min_index).cloned().collect();
+        let has_waited = tokio::time::Instant::now() >= deadline;
+        if min_index == 0 || !changed.is_empty() || has_waited {
+            let index = view.watch_index(&Watch::NodeAllocs(id));
+            // Who has waited in vain hears everything now and then, so that a gap, from wherever, does not stay.
+            let wants_all = has_waited || min_index == 0 || min_index > index || view.watch_index(&Watch::NodeLosses(id)) > min_index;
+            let all = || view.node_allocs(id).map(|alloc| (alloc.id, alloc.alloc_modify_index)).collect();
+            return Ok(NodeReply::Allocs(NodeAllocs { index, all: wants_all.then(all), changed }));
         }
         drop(view);
         tokio::select! {

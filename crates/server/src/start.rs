@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::core::{Core, Signals};
+use crate::events::Events;
 use crate::forward::Front as ForwardFront;
 use crate::founding::Founding;
 use crate::memo::Memo;
@@ -63,6 +64,8 @@ pub struct Config {
     pub gc_interval: Duration,
     /// When the raft log is cut.
     pub log: LogLimits,
+    /// Log entries whose events are kept for those who follow the event stream; 0: there is no event stream.
+    pub event_buffer: usize,
     /// The version of the program.
     pub build: String,
 }
@@ -129,11 +132,12 @@ impl Server {
 
         let rpc = Pool::new(identity.clone(), Limits::default());
         let (watches, signals) = (Arc::new(Watches::default()), Arc::new(Signals::default()));
+        let events = Arc::new(Events::new(config.event_buffer));
         let raft_id = raftstore::raft_id(header.node_id);
         let folder = data_dir.folder("raft")?;
         let carrier = Arc::new(Carrier { rpc: rpc.clone(), pool: OnceLock::new() });
-        let publisher = publisher(Arc::clone(&watches), Arc::clone(&signals));
-        let options = replica_options(config.bootstrap_expect, config.log);
+        let publisher = publisher(Arc::clone(&watches), Arc::clone(&signals), Arc::clone(&events));
+        let options = replica_options(&config);
         let replica = Replica::open(&folder, raft_id, options, Arc::clone(&carrier), publisher).await?;
 
         let memo = Memo::new(Arc::clone(&data_dir));
@@ -169,7 +173,7 @@ impl Server {
         let pool = pool::start(machine, sockets, memo, replica.clone(), Arc::clone(&founding), shutdown.clone(), &tasks);
         // Before this raft had the addresses of the membership only.
         let _ = carrier.pool.set(pool.clone());
-        let core = Core::new(config, identity.clone(), replica, rpc, pool, founding, watches, signals, shutdown, tasks);
+        let core = Core::new(config, identity.clone(), replica, rpc, pool, founding, watches, signals, events, shutdown, tasks);
         let server = Self { core: Arc::new(core), data_dir, rpc_address, gossip_address };
         server.spawn(listener, identity, meta);
         Ok(server)
@@ -244,13 +248,15 @@ fn with_port(told: SocketAddr, bound: SocketAddr) -> SocketAddr {
     if told.port() == 0 { SocketAddr::new(told.ip(), bound.port()) } else { told }
 }
 
-fn replica_options(bootstrap_expect: u32, log: LogLimits) -> ReplicaOptions {
+fn replica_options(config: &Config) -> ReplicaOptions {
+    let log = config.log;
     let mut options = ReplicaOptions {
         snapshot: SnapshotPolicy { n_entries_max: log.n_entries_max, n_bytes_max: log.n_bytes_max },
         n_entries_kept: log.n_entries_kept,
+        events: config.event_buffer > 0,
         ..ReplicaOptions::default()
     };
-    if bootstrap_expect == 1 {
+    if config.bootstrap_expect == 1 {
         // Nobody to wait for.
         options.election_timeout = (Duration::from_millis(150), Duration::from_millis(300));
         options.heartbeat = Duration::from_millis(50);
@@ -259,17 +265,19 @@ fn replica_options(bootstrap_expect: u32, log: LogLimits) -> ReplicaOptions {
 }
 
 /// Tells readers and the leader's tasks what changed, in the order of the log.
-fn publisher(watches: Arc<Watches>, signals: Arc<Signals>) -> Publisher {
-    Arc::new(move |published: Published| match &published.change {
+fn publisher(watches: Arc<Watches>, signals: Arc<Signals>, events: Arc<Events>) -> Publisher {
+    Arc::new(move |published: Published| match published.change {
         Change::Applied(touched) => {
-            signal(&signals, touched);
-            watches.wake(touched);
+            signal(&signals, &touched);
+            watches.wake(&touched);
+            events.add(published.index, published.events);
         }
         Change::Restored => {
             signals.restored.notify_one();
             signals.reconcile.notify_one();
             signals.publish.notify_one();
             watches.wake_all();
+            events.begin_anew(published.index);
         }
     })
 }

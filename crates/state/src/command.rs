@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use model::{
     AllocId, AllocUpdate, Allocation, ClientStatus, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, Eligibility, EvalId,
-    Evaluation, Job, JobKey, JobSubmission, Node, NodeEvent, NodeId, NodeStatus, Overrides, Phase, RegionName, RolloutHeader, RolloutId,
-    ScalingEvent, Uuid, codec,
+    Evaluation, EventSubject, Job, JobKey, JobSubmission, Node, NodeEvent, NodeId, NodeStatus, Overrides, Phase, RegionName, RolloutHeader,
+    RolloutId, ScalingEvent, Uuid, codec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -310,6 +310,8 @@ pub struct Applied {
     pub touched: Touched,
     /// The whole state was replaced: anything may have changed.
     pub restored: bool,
+    /// What is not found among the touched things: rollouts that changed, jobs and nodes that are gone.
+    pub(crate) noted: Vec<EventSubject>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,6 +8,7 @@
 
 mod apply;
 mod command;
+mod event;
 mod packed;
 mod query;
 pub mod snapshot;

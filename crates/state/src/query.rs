@@ -56,6 +56,7 @@ impl Store {
             }
             // Each allocation says it.
             Watch::NodeWork(_) => (None, Table::Allocs),
+            Watch::NodeLosses(_) => (self.group_indexes.get(watch).copied(), Table::Allocs),
             Watch::JobScaling(_) => (self.group_indexes.get(watch).copied(), Table::Jobs),
             Watch::JobVersions(_) => (self.group_indexes.get(watch).copied(), Table::JobVersions),
             Watch::JobEvals(_) => (self.group_indexes.get(watch).copied(), Table::Evals),
@@ -157,7 +158,13 @@ impl Store {
     }
 
     pub fn node_allocs(&self, id: NodeId) -> impl Iterator<Item = &Arc<Allocation>> {
-        self.allocs_by_node.range((id, AllocId(MIN))..=(id, AllocId(MAX))).filter_map(|(_, id)| self.allocs.get(id))
+        self.allocs_by_node.range((id, 0, AllocId(MIN))..=(id, u64::MAX, AllocId(MAX))).filter_map(|(.., id)| self.allocs.get(id))
+    }
+
+    /// Those of which servers wanted something new after `index`, in that order. Costs nothing for the others.
+    pub fn node_work(&self, id: NodeId, index: u64) -> impl Iterator<Item = &Arc<Allocation>> {
+        let from = (id, index.saturating_add(1), AllocId(MIN));
+        self.allocs_by_node.range(from..=(id, u64::MAX, AllocId(MAX))).filter_map(|(.., id)| self.allocs.get(id))
     }
 
     /// Looks through the allocations of the evaluation's job.

@@ -218,7 +218,7 @@ impl Restoring {
                     store.job_tallies.entry(alloc.job_key()).or_default().live_allocs += 1;
                 }
                 store.allocs_by_job.insert((alloc.job_key(), alloc.id));
-                store.allocs_by_node.insert((alloc.node_id, alloc.id));
+                store.allocs_by_node.insert((alloc.node_id, alloc.alloc_modify_index, alloc.id));
                 if !alloc.deployment_id.is_nil() {
                     store.allocs_by_deployment.insert((alloc.deployment_id, alloc.id));
                 }

@@ -41,7 +41,8 @@ pub struct Store {
     /// Every allocation has its job inside, shared with `job_versions`.
     pub(crate) allocs: OrdMap<AllocId, Arc<Allocation>>,
     pub(crate) allocs_by_job: OrdSet<(JobKey, AllocId)>,
-    pub(crate) allocs_by_node: OrdSet<(NodeId, AllocId)>,
+    /// By what servers want of them, in the order in which they wanted it: `alloc_modify_index` stands between.
+    pub(crate) allocs_by_node: OrdSet<(NodeId, u64, AllocId)>,
     /// What the live allocations of each node take; none: no entry.
     pub(crate) node_loads: OrdMap<NodeId, NodeLoad>,
     pub(crate) allocs_by_deployment: OrdSet<(DeploymentId, AllocId)>,
@@ -114,7 +115,7 @@ impl Store {
             }
             if self.load_node(alloc, true).n_special > 0 {
                 // Whoever wants ports or cores of the node looks at this one's.
-                self.allocs_by_node.insert((alloc.node_id, alloc.id));
+                self.allocs_by_node.insert((alloc.node_id, alloc.alloc_modify_index, alloc.id));
                 self.allocs.insert(alloc.id, Arc::new(alloc.clone()));
             }
         }

@@ -44,6 +44,8 @@ pub enum Watch {
     JobScaling(JobKey),
     /// What servers want of the allocations of a node: not what the node itself reports of them.
     NodeWork(NodeId),
+    /// Which allocations of a node are no longer known.
+    NodeLosses(NodeId),
 }
 
 /// So many of the last things are compared before another one is noted.

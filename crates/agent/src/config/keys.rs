@@ -51,6 +51,8 @@ pub fn slot<'c>(config: &'c mut Config, path: &str) -> Option<Slot<'c>> {
         "server.eval_gc_threshold" => Slot::Time(&mut server.gc.eval),
         "server.batch_eval_gc_threshold" => Slot::Time(&mut server.gc.batch_eval),
         "server.deployment_gc_threshold" => Slot::Time(&mut server.gc.deployment),
+        "server.enable_event_broker" => Slot::Switch(&mut server.enable_event_broker),
+        "server.event_buffer_size" => Slot::Count(&mut server.event_buffer_size, 1..=100_000),
         "server.node_gc_threshold" => Slot::Time(&mut server.gc.node),
 
         "client.enabled" => Slot::Switch(&mut client.enabled),

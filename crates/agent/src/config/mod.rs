@@ -107,6 +107,10 @@ pub struct Server {
     pub max_heartbeats_per_second: u64,
     /// The interval that a new leader gives every node.
     pub failover_heartbeat_ttl: Duration,
+    /// Whether there is an event stream.
+    pub enable_event_broker: bool,
+    /// Log entries whose events are kept for who comes late or is slow.
+    pub event_buffer_size: u64,
     pub gc: Gc,
 }
 
@@ -260,6 +264,8 @@ impl Default for Server {
             min_heartbeat_ttl: Duration::from_secs(10),
             max_heartbeats_per_second: 50,
             failover_heartbeat_ttl: Duration::from_secs(5 * 60),
+            enable_event_broker: true,
+            event_buffer_size: 100,
             gc: Gc::default(),
         }
     }

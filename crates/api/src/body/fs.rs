@@ -34,12 +34,6 @@ pub struct StreamFrame {
     pub file_event: String,
 }
 
-impl StreamFrame {
-    pub fn is_heartbeat(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 fn is_zero(offset: &i64) -> bool {
     *offset == 0
 }

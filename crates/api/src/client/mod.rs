@@ -1,13 +1,14 @@
 //! A typed client of `/v1`: one method per endpoint.
 //!
 //! Methods give an [`Answer`]: the value, and what the headers say about its index. Blocking queries, prefixes, filters and pages are asked for
-//! with a [`Query`]. Files and logs come as [`ByteStream`] or [`FrameStream`]; dropping one ends it at its source.
+//! with a [`Query`]. Files, logs and events come as [`ByteStream`] or [`JsonStream`]; dropping one ends it at its source.
 
 mod agent;
 mod allocs;
 mod deployments;
 mod error;
 mod evals;
+mod events;
 mod files;
 mod jobs;
 mod nodes;
@@ -31,7 +32,7 @@ pub use error::Error;
 pub use files::{FileRange, LogStream, Origin};
 pub use jobs::DeregisterOptions;
 pub use query::Query;
-pub use stream::{ByteStream, FrameStream};
+pub use stream::{ByteStream, FrameStream, JsonStream};
 
 /// Where an agent listens unless told otherwise.
 pub const DEFAULT_ADDRESS: &str = "http://127.0.0.1:4646";

@@ -1,8 +1,11 @@
 //! Bodies that come piece by piece.
 
+use std::marker::PhantomData;
+
 use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use serde::de::DeserializeOwned;
 
 use super::error::{Error, innermost};
 use crate::body::StreamFrame;
@@ -42,31 +45,35 @@ impl ByteStream {
     }
 }
 
-/// No frame is nearly as long; a stream without frames must not fill the memory.
-const FRAME_LIMIT: usize = 16 << 20;
+/// No value is nearly as long; a stream without any must not fill the memory.
+const VALUE_LIMIT: usize = 64 << 20;
 
-/// Frames of a file or log, without heartbeats.
+/// JSON values one after another, without heartbeats, which are `{}`.
 #[derive(Debug)]
-pub struct FrameStream {
+pub struct JsonStream<T> {
     bytes: ByteStream,
     buffer: BytesMut,
+    values: PhantomData<fn() -> T>,
 }
 
-impl FrameStream {
+/// Frames of a file or log.
+pub type FrameStream = JsonStream<StreamFrame>;
+
+impl<T: DeserializeOwned + Default + PartialEq> JsonStream<T> {
     pub(super) fn new(bytes: ByteStream) -> Self {
-        Self { bytes, buffer: BytesMut::new() }
+        Self { bytes, buffer: BytesMut::new(), values: PhantomData }
     }
 
-    /// The next frame; `None` at the end.
-    pub async fn next(&mut self) -> Result<Option<StreamFrame>, Error> {
+    /// The next value; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<T>, Error> {
         loop {
-            while let Some(frame) = next_frame(&mut self.buffer)? {
-                if !frame.is_heartbeat() {
-                    return Ok(Some(frame));
+            while let Some(value) = next_value(&mut self.buffer)? {
+                if value != T::default() {
+                    return Ok(Some(value));
                 }
             }
-            if self.buffer.len() > FRAME_LIMIT {
-                return Err(Error::Stream { reason: format!("a frame is longer than {FRAME_LIMIT} bytes") });
+            if self.buffer.len() > VALUE_LIMIT {
+                return Err(Error::Stream { reason: format!("a part of the stream is longer than {VALUE_LIMIT} bytes") });
             }
             match self.bytes.next().await? {
                 Some(piece) => self.buffer.extend_from_slice(&piece),
@@ -77,15 +84,15 @@ impl FrameStream {
     }
 }
 
-/// Takes one frame off the front; `None` when it is not complete yet.
-fn next_frame(buffer: &mut BytesMut) -> Result<Option<StreamFrame>, Error> {
-    let mut frames = serde_json::Deserializer::from_slice(buffer).into_iter::<StreamFrame>();
-    match frames.next() {
+/// Takes one value off the front; `None` when it is not complete yet.
+fn next_value<T: DeserializeOwned>(buffer: &mut BytesMut) -> Result<Option<T>, Error> {
+    let mut values = serde_json::Deserializer::from_slice(buffer).into_iter::<T>();
+    match values.next() {
         None => Ok(None),
-        Some(Ok(frame)) => {
-            let used = frames.byte_offset();
+        Some(Ok(value)) => {
+            let used = values.byte_offset();
             buffer.advance(used);
-            Ok(Some(frame))
+            Ok(Some(value))
         }
         Some(Err(error)) if error.is_eof() => Ok(None),
         // Servers append their error as plain text when a stream that has begun fails.
@@ -107,16 +114,16 @@ mod tests {
             let mut frames = Vec::new();
             for piece in [first, second] {
                 buffer.extend_from_slice(piece);
-                while let Some(frame) = next_frame(&mut buffer).unwrap() {
+                while let Some(frame) = next_value::<StreamFrame>(&mut buffer).unwrap() {
                     frames.push(frame);
                 }
             }
             assert_eq!(frames.len(), 3, "cut at {cut}");
             assert_eq!((frames[0].data.as_slice(), frames[0].offset), (b"hello".as_slice(), 5));
-            assert!(frames[1].is_heartbeat());
+            assert_eq!(frames[1], StreamFrame::default());
             assert_eq!(frames[2].file_event, "file deleted");
         }
         let mut buffer = BytesMut::from(&b"unknown task"[..]);
-        assert!(next_frame(&mut buffer).unwrap_err().to_string().contains("unknown task"));
+        assert!(next_value::<StreamFrame>(&mut buffer).unwrap_err().to_string().contains("unknown task"));
     }
 }

@@ -24,7 +24,6 @@ pub(super) async fn no_user_interface() -> Html<&'static str> {
 /// Paths of the interface that are not built, with what they are for. `**` stands for any rest.
 const NOT_BUILT: &[(&str, &str)] = &[
     ("/v1/metrics", "metrics"),
-    ("/v1/event/stream", "the event stream"),
     ("/v1/search/fuzzy", "searching by fragments"),
     ("/v1/agent/monitor/**", "reading the agent's log"),
     ("/v1/agent/monitor", "reading the agent's log"),

@@ -6,6 +6,7 @@ mod allocs;
 mod deployments;
 mod elsewhere;
 mod evals;
+mod events;
 mod fs;
 mod job;
 mod job_changes;
@@ -51,6 +52,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/evaluation/{*rest}", any(evals::evaluation))
         .route("/v1/deployments", any(deployments::list))
         .route("/v1/deployment/{*rest}", any(deployments::deployment))
+        .route("/v1/event/stream", any(events::follow))
         .route("/v1/nodes", any(nodes::list))
         .route("/v1/node/{*rest}", any(nodes::node))
         .route("/v1/client/fs/{*rest}", any(fs::fs))

@@ -251,6 +251,7 @@ impl World {
             Read::NodeAllocs { id } => self.listed(|alloc| alloc.node_id == id),
             Read::Leader => ReadValue::Text("10.0.0.1:4647".into()),
             Read::Peers => ReadValue::Texts(vec!["10.0.0.1:4647".into()]),
+            Read::Events { .. } => ReadValue::Events(Vec::new()),
             Read::Rollout { key } => ReadValue::Rollout(self.job(&key).filter(|job| job.is_multiregion()).map(|job| rollout(&job))),
         }
     }

@@ -173,6 +173,7 @@ impl Region {
             gc: Default::default(),
             gc_interval: Duration::from_secs(300),
             log: setup.log,
+            event_buffer: 100,
             build: "0.0.0-test".to_owned(),
         };
         self.members.push(Member { server: None, config, running: Arc::clone(&self.running) });

@@ -136,7 +136,13 @@ impl Change<'_> {
         }
         if old.is_none() {
             self.store.allocs_by_job.insert((key.clone(), id));
-            self.store.allocs_by_node.insert((alloc.node_id, id));
+        }
+        let by_node = |alloc: &Allocation| (alloc.node_id, alloc.alloc_modify_index, alloc.id);
+        if old.as_deref().map(by_node) != Some(by_node(&alloc)) {
+            if let Some(old) = &old {
+                self.store.allocs_by_node.remove(&by_node(old));
+            }
+            self.store.allocs_by_node.insert(by_node(&alloc));
         }
         if !alloc.deployment_id.is_nil() {
             self.store.allocs_by_deployment.insert((alloc.deployment_id, id));
@@ -181,13 +187,14 @@ impl Change<'_> {
         }
         self.tally(&key, -i64::from(!alloc.is_terminal()), 0);
         self.store.allocs_by_job.remove(&(key.clone(), id));
-        self.store.allocs_by_node.remove(&(alloc.node_id, id));
+        self.store.allocs_by_node.remove(&(alloc.node_id, alloc.alloc_modify_index, id));
         self.store.allocs_by_deployment.remove(&(alloc.deployment_id, id));
         self.touch(Watch::Table(Table::Allocs));
         self.touch(Watch::Alloc(id));
         self.touch(Watch::JobAllocs(key));
         self.touch(Watch::NodeAllocs(alloc.node_id));
         self.touch(Watch::NodeWork(alloc.node_id));
+        self.touch(Watch::NodeLosses(alloc.node_id));
         self.touch(Watch::EvalAllocs(alloc.eval_id));
         if !alloc.deployment_id.is_nil() {
             self.touch(Watch::DeploymentAllocs(alloc.deployment_id));

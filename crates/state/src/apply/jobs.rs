@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{Allocation, Evaluation, Job, JobKey, JobStatus, JobSubmission, JobSummary, ScalingEvent, ScalingEvents, TaskGroupSummary};
+use model::{
+    Allocation, Evaluation, EventSubject, Job, JobKey, JobStatus, JobSubmission, JobSummary, ScalingEvent, ScalingEvents, TaskGroupSummary,
+};
 
 use super::Change;
 use crate::command::{Outcome, RegisterJob, ScaleJob};
@@ -199,9 +201,8 @@ impl Change<'_> {
     }
 
     pub(super) fn remove_job(&mut self, key: &JobKey) {
-        if !self.store.jobs.contains_key(key) {
-            return;
-        }
+        let Some(job) = self.store.jobs.get(key).cloned() else { return };
+        self.noted.push(EventSubject::Job(job));
         if self.store.rollout_heads.contains_key(key)
             && let Some(newest) = self.store.newest_version(key)
         {

@@ -15,7 +15,7 @@ pub use restore::FENCED;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{JobKey, JobStatus};
+use model::{EventSubject, JobKey, JobStatus};
 
 use crate::command::{Applied, Command, Outcome};
 use crate::store::{Store, Tally};
@@ -26,10 +26,11 @@ impl Store {
     /// nothing but the index (and the largest rollout number seen, which a refused proposal also shows).
     pub fn apply(&mut self, index: u64, command: &Command) -> Applied {
         self.index = index;
-        let mut change = Change { store: self, index, touched: Touched::default(), jobs: BTreeSet::new(), restored: false };
+        let mut change =
+            Change { store: self, index, touched: Touched::default(), jobs: BTreeSet::new(), restored: false, noted: Vec::new() };
         let outcome = change.apply(command);
         change.settle();
-        let Change { mut touched, restored, .. } = change;
+        let Change { mut touched, restored, noted, .. } = change;
         touched.dedup();
         for watch in &touched.0 {
             match (watch, self.has_group(watch)) {
@@ -46,7 +47,7 @@ impl Store {
                 (_, Some(false) | None) => {}
             }
         }
-        Applied { index, outcome, touched, restored }
+        Applied { index, outcome, touched, restored, noted }
     }
 
     /// Whether what the watched group belongs to is there; nothing for what is no group. The groups of what is gone have the index of their
@@ -58,7 +59,7 @@ impl Store {
             | Watch::JobEvals(key)
             | Watch::JobDeployments(key)
             | Watch::JobScaling(key) => Some(self.jobs.contains_key(key)),
-            Watch::NodeAllocs(id) => Some(self.nodes.contains_key(id)),
+            Watch::NodeAllocs(id) | Watch::NodeLosses(id) => Some(self.nodes.contains_key(id)),
             Watch::EvalAllocs(id) => Some(self.evals.contains_key(id)),
             Watch::DeploymentAllocs(id) => Some(self.deployments.contains_key(id)),
             Watch::Rollout(key) => Some(self.rollout_heads.contains_key(key) || self.rollout_staged.contains_key(key)),
@@ -82,6 +83,8 @@ struct Change<'a> {
     /// Jobs whose status may have to follow.
     jobs: BTreeSet<JobKey>,
     restored: bool,
+    /// For events, beside what is touched.
+    noted: Vec<EventSubject>,
 }
 
 impl Change<'_> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Eligibility, Evaluation, Node, NodeEvent, NodeId, NodeStatus};
+use model::{Eligibility, Evaluation, EventSubject, Node, NodeEvent, NodeId, NodeStatus};
 
 use super::Change;
 use crate::command::Outcome;
@@ -25,7 +25,10 @@ impl Change<'_> {
                 node.last_drain.clone_from(&old.last_drain);
                 node.events.clone_from(&old.events);
             }
-            None => node.create_index = self.index,
+            None => {
+                node.create_index = self.index;
+                self.touch(Watch::NodeLosses(node.id));
+            }
         }
         node.computed_class = node.class_hash();
         node.status_updated_at = time / 1_000_000_000;
@@ -93,11 +96,13 @@ impl Change<'_> {
     }
 
     pub(super) fn remove_node(&mut self, id: NodeId) {
-        if self.store.nodes.remove(&id).is_some() {
+        if let Some(node) = self.store.nodes.remove(&id) {
+            self.noted.push(EventSubject::Node(node));
             self.touch(Watch::Table(Table::Nodes));
             self.touch(Watch::Node(id));
             self.touch(Watch::NodeAllocs(id));
             self.touch(Watch::NodeWork(id));
+            self.touch(Watch::NodeLosses(id));
         }
     }
 }

@@ -194,6 +194,7 @@ fn restamp(store: &mut Store, index: u64) {
         alloc.alloc_modify_index = index;
         alloc.job = alloc.job.as_ref().map(|job| jobs.restamped(job));
     });
+    store.allocs_by_node = store.allocs.values().map(|alloc| (alloc.node_id, index, alloc.id)).collect();
     change_all(&mut store.nodes, |node| {
         for known in [&mut node.last_missed_heartbeat_index, &mut node.last_alloc_update_index, &mut node.create_index] {
             at_most(known);

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use model::{
-    Deployment, DeploymentId, DeploymentStatus, Job, JobKey, JobSubmission, Overrides, Phase, RegionName, Rollout, RolloutHeader,
-    RolloutId, RolloutKind,
+    Deployment, DeploymentId, DeploymentStatus, EventSubject, Job, JobKey, JobSubmission, Overrides, Phase, RegionName, Rollout,
+    RolloutHeader, RolloutId, RolloutKind,
 };
 
 use super::Change;
@@ -287,7 +287,9 @@ impl Change<'_> {
     pub(super) fn put_rollout(&mut self, rollout: Rollout) {
         self.touch(Watch::Table(Table::Rollouts));
         self.touch(Watch::Rollout(rollout.header.job_key()));
-        self.store.rollouts.insert(rollout.header.id.clone(), Arc::new(rollout));
+        let rollout = Arc::new(rollout);
+        self.noted.push(EventSubject::Rollout(Arc::clone(&rollout)));
+        self.store.rollouts.insert(rollout.header.id.clone(), rollout);
     }
 
     pub(super) fn remove_rollout(&mut self, id: &RolloutId) {

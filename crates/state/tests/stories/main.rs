@@ -5,6 +5,7 @@ mod kit;
 mod allocs;
 mod deployments;
 mod evals;
+mod events;
 mod jobs;
 mod nodes;
 mod plans;

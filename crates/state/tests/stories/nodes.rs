@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
-use model::{Eligibility, Node, NodeEvent, NodeStatus, Uuid};
-use state::{Command, Outcome};
+use model::{ClientStatus, Eligibility, Node, NodeEvent, NodeStatus, Uuid};
+use state::{Command, Outcome, Watch};
 use testkit::World;
+
+use crate::kit::*;
 
 fn event(message: &str) -> NodeEvent {
     NodeEvent { message: message.to_owned(), ..NodeEvent::default() }
@@ -49,4 +51,28 @@ fn status_and_events() {
     assert_eq!(messages, (2..12).map(|n| n.to_string()).collect::<Vec<_>>());
     let unknown = Command::AddNodeEvents { id: testkit::node_id("nope"), events: Vec::new() };
     assert_eq!(world.try_apply(&unknown).outcome, Outcome::Refused("node not found".to_owned()));
+}
+
+#[test]
+fn work_of_a_node() {
+    // placed, reported by the node, stopped by the region, collected: what is work for the node, and when something of it went
+    let mut world = world();
+    let node = testkit::node_id("n1");
+    let losses = |world: &testkit::World| world.store.watch_index(&Watch::NodeLosses(node));
+    let registered = losses(&world);
+    let (one, two) = (alloc(&mut world, 0), alloc(&mut world, 1));
+    let first = place(&mut world, &[one])[0];
+    let between = world.store.index();
+    let second = place(&mut world, &[two])[0];
+    let work = |world: &testkit::World, index| world.store.node_work(node, index).map(|alloc| alloc.id).collect::<Vec<_>>();
+    assert_eq!((work(&world, 0), work(&world, between)), (vec![first, second], vec![second]));
+    let placed = world.store.index();
+    world.report(&[first, second], ClientStatus::Running);
+    assert_eq!(work(&world, placed), []);
+    stop(&mut world, first);
+    assert_eq!((work(&world, placed), work(&world, 0)), (vec![first], vec![second, first]));
+    world.report(&[first], ClientStatus::Complete);
+    assert_eq!(losses(&world), registered, "nothing went yet");
+    world.apply(&Command::Reap(Box::new(state::Reap { allocs: vec![first], ..Default::default() })));
+    assert_eq!((losses(&world), work(&world, 0)), (world.store.index(), vec![second]));
 }

@@ -20,7 +20,8 @@ fn watches(world: &World) -> Vec<Watch> {
     ];
     all.extend(of_job.map(|watch| watch(key.clone())));
     all.extend(world.store.allocs().map(|alloc| Watch::Alloc(alloc.id)));
-    all.extend(world.store.nodes().flat_map(|node| [Watch::Node(node.id), Watch::NodeAllocs(node.id), Watch::NodeWork(node.id)]));
+    let of_node: [fn(model::NodeId) -> Watch; 4] = [Watch::Node, Watch::NodeAllocs, Watch::NodeWork, Watch::NodeLosses];
+    all.extend(world.store.nodes().flat_map(|node| of_node.map(|watch| watch(node.id))));
     all.extend(world.store.evals().flat_map(|eval| [Watch::Eval(eval.id), Watch::EvalAllocs(eval.id)]));
     all.extend(world.store.deployments().flat_map(|deployment| [Watch::Deployment(deployment.id), Watch::DeploymentAllocs(deployment.id)]));
     all
@@ -52,6 +53,7 @@ fn seen(world: &World, watch: &Watch) -> String {
         Watch::Alloc(id) => format!("{:?}", store.alloc(*id)),
         Watch::Node(id) => format!("{:?}", store.node(*id)),
         Watch::NodeAllocs(id) => list(store.node_allocs(*id)),
+        Watch::NodeLosses(_) => String::new(),
         Watch::NodeWork(id) => list(store.node_allocs(*id).map(|alloc| (alloc.id, alloc.alloc_modify_index))),
         Watch::Eval(id) => format!("{:?}", store.eval(*id)),
         Watch::EvalAllocs(id) => list(store.eval_allocs(*id)),

@@ -95,16 +95,30 @@ async fn pause_or_resume(args: Args, pause: bool) -> Outcome {
     let fits = |phase: Phase| if pause { matches!(phase, Phase::Adopted | Phase::Running) } else { phase == Phase::Paused };
     let is_meant = |region: &str| args.subject().is_none_or(|subject| subject == region);
     let regions = found.rollout.regions.iter().filter(|region| is_meant(&region.region) && region.phase.is_some_and(fits));
-    let regions: Vec<_> = regions.filter(|region| !region.deployment_id.is_nil()).collect();
+    let (regions, at_once): (Vec<_>, Vec<_>) = regions.partition(|region| !region.deployment_id.is_nil());
     let (verb, done) = if pause { ("pause", "paused") } else { ("resume", "resumed") };
+    if !at_once.is_empty() {
+        return Err(Stop::error(format!(
+            "Nothing to {verb}: a job of this type has no deployments, each region runs it as soon as it has it (job stop -global ends it everywhere)"
+        )));
+    }
     if regions.is_empty() {
         let whose = args.subject().map_or("no region".to_owned(), |region| format!("region {region:?}"));
         let state = if pause { "pending or running" } else { "paused" };
         return Err(Stop::error(format!("Nothing to {verb}: {whose} is known to be {state} in this rollout")));
     }
+    let names: Vec<&str> = regions.iter().map(|region| region.region.as_str()).collect();
+    if pause {
+        say!(
+            "The rollout stands still in {}: nothing of it starts or ends there, and regions that wait for their turn go on waiting. What runs \
+             goes on, and is repaired.",
+            names.join(", ")
+        );
+    } else {
+        say!("The rollout goes on in {} where it stood still.", names.join(", "));
+    }
     if !args.yes {
-        let names: Vec<&str> = regions.iter().map(|region| region.region.as_str()).collect();
-        confirm(&format!("Are you sure you want to {verb} job \"{}\" in {}?", found.job.id, names.join(", ")), "job rollout")?;
+        confirm(&format!("Are you sure you want to {verb} the rollout of job \"{}\"?", found.job.id), "job rollout")?;
     }
     let mut code = 0;
     for region in regions {
