@@ -38,20 +38,24 @@ impl Agent {
     /// # Panics
     /// It does not start.
     pub fn start_by(words: &[String], folder: &Path, text: &str, arguments: &[&str]) -> Agent {
+        Agent::try_start_by(words, folder, text, arguments).unwrap_or_else(|(code, log)| panic!("the agent ended with {code:?}:\n{log}"))
+    }
+
+    /// As [`Agent::start_by`]; the exit code and all that it printed when it ends instead.
+    ///
+    /// # Errors
+    /// It ended.
+    pub fn try_start_by(words: &[String], folder: &Path, text: &str, arguments: &[&str]) -> Result<Agent, (Option<i32>, String)> {
         let mut agent = Agent::spawn(words, folder, text, arguments);
-        let log = agent.log.clone();
-        let banner = until("the agent has started", || {
-            let log = fs::read_to_string(&log).unwrap_or_default();
-            if let Ok(Some(status)) = agent.process.try_wait() {
-                panic!("the agent ended with {status}:\n{log}");
-            }
-            log.contains("agent started!").then_some(log)
-        });
+        let banner = until("the agent has started, or ended", || match agent.process.try_wait() {
+            Ok(Some(status)) => Some(Err((status.code(), agent.log()))),
+            _ => Some(agent.log()).filter(|log| log.contains("agent started!")).map(Ok),
+        })?;
         let line = banner.lines().find_map(|line| line.trim().strip_prefix("Advertise Addrs: ")).unwrap_or_default();
         let address = |service: &str| line.split("; ").find_map(|part| part.strip_prefix(service)?.strip_prefix(": ")).map(str::to_owned);
         agent.http = address("HTTP").expect("an address for HTTP");
         agent.gossip = address("Serf");
-        agent
+        Ok(agent)
     }
 
     /// Starts an agent that is expected to end by itself; returns its exit code and all that it printed.
@@ -107,6 +111,11 @@ impl Agent {
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.process.id()).expect("a process id"));
         kill(pid, signal).expect("the agent runs");
+    }
+
+    /// The exit code, if it has ended; none inside when a signal killed it.
+    pub fn ended(&mut self) -> Option<Option<i32>> {
+        self.process.try_wait().ok().flatten().map(|status| status.code())
     }
 
     /// Sends a signal that ends the agent; returns its exit code, and none when the signal killed it.

@@ -5,6 +5,7 @@
 
 mod agent;
 mod ask;
+pub mod bad_disk;
 pub mod chaos;
 mod cluster;
 mod command;

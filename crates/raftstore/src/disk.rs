@@ -80,6 +80,9 @@ pub struct Header {
     pub node_id: u128,
     /// The cluster's uuid, once it is known. Written by [`DataDir::update`] when the region is bootstrapped or joined.
     pub cluster: Option<u128>,
+    /// The directory took the place of a damaged one, see [`set_aside`]: its server waits to be taken into the region's raft group, which it
+    /// must never found again.
+    pub rejoins: bool,
     /// Of this agent's gossip identity; grows with each start, whatever the clock says, so that it supersedes the one of its previous life.
     pub gossip_generation: u64,
 }
@@ -110,8 +113,14 @@ impl DataDir {
                 header
             }
             None => {
-                let header =
-                    Header { kind: expect.kind, region: expect.region, node_id: expect.new_node_id, cluster: None, gossip_generation: 0 };
+                let header = Header {
+                    kind: expect.kind,
+                    region: expect.region,
+                    node_id: expect.new_node_id,
+                    cluster: None,
+                    rejoins: was_set_aside(path)?,
+                    gossip_generation: 0,
+                };
                 files::replace(&path.join(HEADER), render(&header).as_bytes())?;
                 header
             }
@@ -171,6 +180,35 @@ impl DataDir {
     fn guard(&self) -> MutexGuard<'_, Header> {
         self.header.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Moves a damaged directory out of the way, next to where it was, and returns its new place; `unix_seconds` tells several of them apart. As
+/// long as that is there, a directory that is opened in the old place belongs to a server that [rejoins](Header::rejoins).
+///
+/// # Errors
+///
+/// It could not be moved.
+pub fn set_aside(path: &Path, unix_seconds: u64) -> Result<PathBuf, Error> {
+    let aside = path.with_file_name(format!("{}{unix_seconds}", aside_prefix(path)));
+    files::rename(path, &aside)?;
+    Ok(aside)
+}
+
+fn aside_prefix(path: &Path) -> String {
+    format!("{}.damaged-", path.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Whether one was [set aside](set_aside) in this place.
+fn was_set_aside(path: &Path) -> Result<bool, Error> {
+    let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) else { return Ok(false) };
+    let prefix = aside_prefix(path);
+    for entry in fs::read_dir(parent).map_err(|e| Error::io("read", parent, e))? {
+        let entry = entry.map_err(|e| Error::io("read", parent, e))?;
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A directory with files but without a header is somebody else's: nothing is created in it.
@@ -250,6 +288,9 @@ fn render(header: &Header) -> String {
     if let Some(cluster) = header.cluster {
         text.push_str(&format!("cluster: {}\n", uuid_text(cluster)));
     }
+    if header.rejoins {
+        text.push_str("rejoins: true\n");
+    }
     text.push_str(&format!("gossip generation: {}\n", header.gossip_generation));
     text.push_str(&format!("checksum: {:08x}\n", crc32fast::hash(text.as_bytes())));
     text
@@ -291,6 +332,7 @@ fn parse(file: &Path, directory: &Path, text: &str) -> Result<Header, Error> {
         region: unquote(region).ok_or_else(|| damaged("its region is not a quoted name".to_owned()))?,
         node_id: uuid("node", field("node")?)?,
         cluster: fields.get("cluster").map(|value| uuid("cluster", value)).transpose()?,
+        rejoins: fields.get("rejoins") == Some(&"true"),
         gossip_generation: field("gossip generation")?.parse().map_err(|_| damaged("its gossip generation is not a number".to_owned()))?,
     })
 }
@@ -407,6 +449,22 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_in_the_place_of_a_damaged_one_says_so() {
+        // set aside, and opened anew, also if it was another time that it was set aside; the header keeps it until it is told otherwise
+        let home = tempfile::tempdir().expect("temporary directory");
+        let path = home.path().join("server");
+        let open = |id| DataDir::open(&path, Expect { new_node_id: id, ..expect(Kind::Server, "west") }).expect("a directory");
+        assert!(!open(7).header().rejoins);
+        let aside = set_aside(&path, 1_700_000_000).expect("moved");
+        assert!(aside.join(HEADER).exists() && !path.exists());
+        assert!(open(8).header().rejoins);
+        assert_eq!(open(9).header().node_id, 8);
+        open(9).update(|header| header.rejoins = false).expect("update");
+        fs::remove_dir_all(aside).expect("removed");
+        assert!(!open(9).header().rejoins);
+    }
+
+    #[test]
     fn a_directory_in_use_names_the_process() {
         // A second holder is refused with the first one's process id, and admitted when the first lets go.
         let home = tempfile::tempdir().expect("temporary directory");
@@ -433,7 +491,9 @@ mod tests {
         let text = format!("{text}checksum: {:08x}\n", crc32fast::hash(text.as_bytes()));
         let header = parse(Path::new("header"), Path::new("."), &text).expect("golden header");
         assert_eq!(render(&header), text);
-        assert_eq!(header, Header { kind: Kind::Server, region: "west".to_owned(), node_id: 42, cluster: Some(1), gossip_generation: 3 });
+        let expected =
+            Header { kind: Kind::Server, region: "west".to_owned(), node_id: 42, cluster: Some(1), rejoins: false, gossip_generation: 3 };
+        assert_eq!(header, expected);
     }
 
     fn rewrite(directory: &Path, from: &str, to: &str) {

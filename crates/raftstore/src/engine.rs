@@ -9,8 +9,8 @@
 //! in a rare power cut leave a file that does not open or has a bad checksum. That is noticed, never served: the server's directory is set
 //! aside and it joins again under a new id, with the state from its peers.
 
-use std::fs::{File, OpenOptions};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fs::{self, File, OpenOptions};
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use sled::IVec;
 
+use crate::contain;
 use crate::error::Error;
 use crate::files;
 
@@ -75,6 +76,9 @@ impl Changes {
     }
 }
 
+/// Stands in a directory whose database was not created to its end: nothing that is in it was ever relied on.
+const CREATING: &str = "creating";
+
 /// An open sled database with a barrier that holds.
 pub(crate) struct Engine {
     db: sled::Db,
@@ -86,16 +90,25 @@ impl Engine {
     /// Opens or creates the database in `directory`, caching up to `cache` bytes of pages.
     pub(crate) fn open(directory: &Path, cache: u64) -> Result<Engine, Error> {
         files::create_directory(directory)?;
+        let creating = directory.join(CREATING);
+        if creating.exists() || !directory.join("db").exists() {
+            begin_creation(directory, &creating)?;
+        }
         let db = open_sled(directory, cache)?;
+        Self::settle(db.clone(), directory, &creating).inspect_err(|_| never_close(&db))
+    }
+
+    /// Makes durable what a creation leaves, and what was written before a crash.
+    fn settle(db: sled::Db, directory: &Path, creating: &Path) -> Result<Engine, Error> {
         let path = directory.join("db");
         let data = OpenOptions::new().read(true).write(true).open(&path).map_err(|e| Error::io("open", &path, e))?;
-
         // sled syncs none of what it creates next to `db`: its settings (`conf`) and the names of all its files.
         let settings = directory.join("conf");
         File::open(&settings).and_then(|file| file.sync_all()).map_err(|e| Error::io("sync", &settings, e))?;
         let engine = Engine { db, data, n_barriers: AtomicU64::new(0) };
         engine.barrier()?;
         files::sync_directory(&directory.join("blobs"))?;
+        files::remove(creating)?;
         files::sync_directory(directory)?;
         Ok(engine)
     }
@@ -104,10 +117,15 @@ impl Engine {
     ///
     /// After a failure nothing is known about what reached the disk, and trying again may wrongly succeed: the caller must stop writing.
     pub(crate) fn barrier(&self) -> Result<(), Error> {
-        self.db.flush().map_err(|e| sled_error("flush", e))?;
-        self.data.sync_data().map_err(|e| Error::io("sync", "the log's file `db`", e))?;
+        let flushed = self.db.flush().map_err(|e| sled_error("flush", e));
+        let synced = flushed.and_then(|_| self.data.sync_data().map_err(|e| Error::io("sync", "the log's file `db`", e)));
         self.n_barriers.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        synced.inspect_err(|_| self.give_up())
+    }
+
+    /// Something could not be written: nothing is, from now on.
+    pub(crate) fn give_up(&self) {
+        never_close(&self.db);
     }
 
     /// How many barriers were made since the engine was opened.
@@ -117,7 +135,7 @@ impl Engine {
 
     /// The tree of that name, created if it is missing.
     pub(crate) fn tree(&self, name: &[u8]) -> Result<Tree, Error> {
-        self.db.open_tree(name).map_err(|e| sled_error("open a tree", e))
+        self.db.open_tree(name).map_err(|e| sled_error("open a tree", e)).inspect_err(|_| self.give_up())
     }
 
     /// Removes a tree with all its keys; that there is none is no error.
@@ -136,6 +154,22 @@ impl Engine {
     }
 }
 
+/// sled writes once more when it is closed, and panics when it cannot. After a failed write it is therefore never closed: its files stay open
+/// until the process ends, which it is about to do.
+fn never_close(db: &sled::Db) {
+    std::mem::forget(db.clone());
+}
+
+/// Removes what an earlier creation left that did not come to its end, for example because the disk was full.
+fn begin_creation(directory: &Path, creating: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(directory).map_err(|e| Error::io("read", directory, e))? {
+        let path = entry.map_err(|e| Error::io("read", directory, e))?.path();
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(|e| Error::io("remove", &path, e))?;
+    }
+    files::replace(creating, b"")
+}
+
 fn open_sled(directory: &Path, cache: u64) -> Result<sled::Db, Error> {
     let deadline = Instant::now() + REOPEN_PATIENCE;
     loop {
@@ -147,7 +181,7 @@ fn open_sled(directory: &Path, cache: u64) -> Result<sled::Db, Error> {
             .flush_every_ms(None)
             .segment_size(SEGMENT);
         // A damaged file makes sled panic in places where it should return an error.
-        let opened = catch_unwind(AssertUnwindSafe(|| config.open()));
+        let opened = contain::panics(AssertUnwindSafe(|| config.open()));
         match opened {
             Ok(Ok(db)) => return Ok(db),
             Ok(Err(sled::Error::Io(e))) if e.to_string().contains("could not acquire lock") && Instant::now() < deadline => {

@@ -109,6 +109,14 @@ impl Error {
         Error::Io { action, path: path.as_ref().to_path_buf(), source }
     }
 
+    /// The same words once more.
+    pub(crate) fn again(&self) -> Error {
+        match self {
+            Error::Corrupt { place, what, remedy } => Error::Corrupt { place: place.clone(), what: what.clone(), remedy },
+            other => Error::Fatal(other.to_string()),
+        }
+    }
+
     pub(crate) fn corrupt(place: impl Into<String>, what: impl Into<String>) -> Error {
         Error::Corrupt { place: place.into(), what: what.into(), remedy: REJOIN }
     }

@@ -10,6 +10,7 @@
 
 #[cfg(test)]
 mod conformance;
+pub mod contain;
 mod disk;
 mod engine;
 mod error;
@@ -28,7 +29,7 @@ mod types;
 mod value;
 pub mod wire;
 
-pub use disk::{DataDir, Expect, FORMAT, Header, Kind};
+pub use disk::{DataDir, Expect, FORMAT, Header, Kind, set_aside};
 pub use error::Error;
 pub use kv::{AsyncStore, Change as KeyChange, LocalStore, Pair};
 pub use log::{LogOptions, LogStats, LogStore};

@@ -59,6 +59,8 @@ struct Shared {
     snapshots: SnapshotStore,
     publisher: Publisher,
     wants_events: bool,
+    /// Why a snapshot could not be loaded, if one could not: raft gives it on as mere text.
+    damage: Mutex<Option<Error>>,
 }
 
 /// What the state contains: written by the task that applies, with the view.
@@ -72,7 +74,7 @@ impl Machine {
     pub(crate) fn new(snapshots: SnapshotStore, publisher: Publisher, wants_events: bool) -> Machine {
         let view = ArcSwap::from_pointee(Store::default());
         let position = Mutex::new(Position::default());
-        Machine { shared: Arc::new(Shared { view, position, snapshots, publisher, wants_events }) }
+        Machine { shared: Arc::new(Shared { view, position, snapshots, publisher, wants_events, damage: Mutex::default() }) }
     }
 
     /// The state as of now, which never changes any more.
@@ -88,6 +90,11 @@ impl Machine {
     /// The snapshot with this hash, if it is kept.
     pub fn kept_snapshot(&self, blake3: [u8; 32]) -> Option<SnapshotFile> {
         self.shared.snapshots.with_hash(blake3)
+    }
+
+    /// The damage that was found while a snapshot was loaded, once.
+    pub(crate) fn take_damage(&self) -> Option<Error> {
+        self.shared.damage.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Figures about snapshots.
@@ -201,7 +208,12 @@ impl RaftStateMachine<Types> for Machine {
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: SnapshotFile) -> Result<(), io::Error> {
         let (shared, meta) = (self.shared.clone(), meta.clone());
-        Ok(blocking(move || shared.install(&meta, &snapshot)).await?)
+        let installed = blocking(move || shared.install(&meta, &snapshot)).await;
+        Ok(installed.inspect_err(|error| {
+            if let Error::Corrupt { .. } = error {
+                *self.shared.damage.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.again());
+            }
+        })?)
     }
 
     async fn get_current_snapshot(&mut self) -> Result<Option<SnapshotWithBody>, io::Error> {

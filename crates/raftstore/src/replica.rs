@@ -268,6 +268,12 @@ impl Replica {
             files::create_directory(&directory)?;
             let log = LogStore::open(directory.join("log"), &log_options)?;
             let snapshots = SnapshotStore::open(&directory.join("snapshots"), log.clone())?;
+            let covered = snapshots.newest().and_then(|(meta, _)| meta.last_log_id).map_or(0, |id| id.index);
+            let purged = log.purged_index();
+            if covered < purged {
+                let what = format!("the log begins after entry {purged}, and no whole snapshot of the entries up to there is left");
+                return Err(Error::corrupt(format!("what {} holds", directory.join("snapshots").display()), what));
+            }
             let receiver = SnapshotReceiver::open(directory.join("receiving"))?;
             Ok((log, snapshots, receiver))
         })
@@ -278,7 +284,7 @@ impl Replica {
             Ok(raft) => raft,
             Err(error) => {
                 close(log).await?;
-                return Err(Error::Fatal(error.to_string()));
+                return Err(machine.take_damage().unwrap_or_else(|| Error::Fatal(error.to_string())));
             }
         };
         let metrics = raft.metrics();

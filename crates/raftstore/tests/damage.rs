@@ -18,7 +18,11 @@ fn size_of(n: u64) -> usize {
 }
 
 async fn open(directory: &Path) -> Result<Replica, raftstore::Error> {
-    let options = ReplicaOptions { snapshot: SnapshotPolicy { n_entries_max: 1_000, n_bytes_max: 1 << 30 }, ..quick() };
+    open_with(directory, 1_000).await
+}
+
+async fn open_with(directory: &Path, n_entries_max: u64) -> Result<Replica, raftstore::Error> {
+    let options = ReplicaOptions { snapshot: SnapshotPolicy { n_entries_max, n_bytes_max: 1 << 30 }, n_entries_kept: 5, ..quick() };
     let cable = Arc::new(Cable::default());
     Replica::open(directory, 1, options, cable.plug(1), Arc::new(|_| ())).await
 }
@@ -89,4 +93,44 @@ async fn a_damaged_database_is_refused_in_words() {
     fs::remove_file(whole.join(database)).expect("removed");
     let told = look(&whole).await.unwrap_or_default();
     assert!(told.contains("damaged") && told.contains("empty data_dir"), "without a database: {told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_snapshot_is_refused_in_words() {
+    // the newest snapshot, on which the log relies: flipped bits, a cut off end, another's bytes, gone
+    let home = tempfile::tempdir().expect("temporary directory");
+    let whole = home.path().join("whole");
+    let replica = open_with(&whole, 20).await.expect("replica");
+    replica.initialize([(1, node(1))].into()).await.expect("founded");
+    replica.watch_leadership().wait_for(|now| now.role == Role::Leader).await.expect("leader");
+    for n in 0..N_MARKERS {
+        replica.propose(marker(n, size_of(n))).await.expect("written");
+    }
+    support::eventually("the log is cut", || replica.status().purged_index > 0).await;
+    replica.shutdown().await.expect("clean end");
+    assert_eq!(look(&whole).await, None, "without damage it opens");
+    let newest = fs::read_dir(whole.join("snapshots")).expect("snapshots").map(|entry| entry.expect("an entry").path()).max().expect("one");
+    let bytes = fs::read(&newest).expect("a snapshot");
+    let flip = |at: usize| {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x01;
+        Some(damaged)
+    };
+    let mut rows: Vec<(String, Option<Vec<u8>>)> =
+        (0..12).map(|step| (bytes.len() - 1) * step / 11).map(|at| (format!("a bit at {at}"), flip(at))).collect();
+    rows.extend([0, 1, bytes.len() / 2, bytes.len() - 1].map(|cut| (format!("cut off at {cut}"), Some(bytes[..cut].to_vec()))));
+    rows.push(("other bytes".to_owned(), Some(vec![0xa5; bytes.len()])));
+    rows.push(("gone".to_owned(), None));
+    for (row, damaged) in rows {
+        let copy = home.path().join("copy");
+        support::copy_directory(&whole, &copy);
+        let file = copy.join("snapshots").join(newest.file_name().expect("a name"));
+        match damaged {
+            Some(bytes) => fs::write(file, bytes).expect("written"),
+            None => fs::remove_file(file).expect("removed"),
+        }
+        let told = look(&copy).await.unwrap_or_default();
+        assert!(told.contains("damaged") && told.contains("empty data_dir"), "{row}: {told:?}");
+        fs::remove_dir_all(copy).expect("removed");
+    }
 }

@@ -12,7 +12,6 @@
 
 mod admit;
 mod agent_calls;
-mod contain;
 mod core;
 mod events;
 mod fence;
@@ -37,5 +36,5 @@ mod transport;
 mod watches;
 mod write;
 
-pub use contain::is_contained as panic_is_contained;
+pub use raftstore::contain::is_contained as panic_is_contained;
 pub use start::{Config, Error, LogLimits, Server};

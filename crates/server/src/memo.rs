@@ -1,5 +1,6 @@
 //! The pool's member list over restarts, in a file of the data directory. Whoever loses it and has no other way to the pool must be joined again.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use gossip::Memory;
@@ -20,7 +21,12 @@ impl Memo {
 
     /// What was stored last; nothing if there is nothing that can be used.
     pub fn load(&self) -> Option<Memory> {
-        let bytes = std::fs::read(self.data_dir.path().join(NAME)).ok()?;
+        Self::read(self.data_dir.path())
+    }
+
+    /// The same, of a directory that need not be whole.
+    pub fn read(directory: &Path) -> Option<Memory> {
+        let bytes = std::fs::read(directory.join(NAME)).ok()?;
         Memory::decode(&bytes).inspect_err(|error| warn!(%error, "the remembered member list cannot be read and is not used")).ok()
     }
 

@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 
 use control::Broker;
 use model::{EvalId, EvalStatus, EvalTrigger, Evaluation, JobType, Time};
+use raftstore::contain;
 use rpc::message::Failure;
 use state::{Command, Outcome, PackedPlan, Plan, Store};
 use tokio::sync::mpsc;
 use tracing::{debug, error, warn};
 
-use crate::contain;
 use crate::core::{Core, now};
 use crate::leader::panic_text;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use control::{Thresholds, Timing};
-use gossip::{Gossip, Input, MemberMeta, ServerIdentity};
+use gossip::{Gossip, Input, MemberMeta, Memory, ServerIdentity};
 use model::{RegionName, Uuid};
 use raftstore::{Change, DataDir, Expect, Kind, Published, Publisher, Replica, ReplicaOptions, SnapshotPolicy};
 use rpc::caller::Caller;
@@ -15,7 +15,7 @@ use state::{Table, Touched, Watch};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::core::{Core, Signals};
 use crate::events::Events;
@@ -112,10 +112,31 @@ pub struct Server {
 
 impl Server {
     /// Opens the data directory, starts raft, gossip and the rpc port. Founding or joining the region's raft group goes on in the background.
+    ///
+    /// A damaged directory is set aside, unless the region may have no other server: this one then begins with an empty one and under a new
+    /// id, waits to be taken into the raft group, and gets the state from its peers. It must not go on with what is left: it may have voted,
+    /// or have acknowledged entries, of which it knows nothing any more.
     pub async fn start(config: Config) -> Result<Self, Error> {
+        match Self::start_once(config.clone(), None).await {
+            Err(Error::Storage(damage @ raftstore::Error::Corrupt { .. })) if config.bootstrap_expect != 1 => {
+                let members = Memo::read(&config.data_dir);
+                let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+                let aside = raftstore::set_aside(&config.data_dir, seconds)?;
+                error!(%damage, aside = %aside.display(), "the server's directory was set aside, the server joins its region again under a new id");
+                Self::start_once(config, members).await
+            }
+            other => other,
+        }
+    }
+
+    /// `members`: whom to look for, if the directory does not say it.
+    async fn start_once(mut config: Config, members: Option<Memory>) -> Result<Self, Error> {
         let expect = Expect { kind: Kind::Server, region: config.region.clone(), new_node_id: Uuid::new_v4().as_u128() };
         let data_dir = Arc::new(DataDir::open(&config.data_dir, expect)?);
         let header = data_dir.header();
+        if header.rejoins {
+            config.bootstrap_expect = 0;
+        }
         let server_id = Uuid::from_u128(header.node_id);
         let cluster = header.cluster.map(Uuid::from_u128).unwrap_or_default();
         let region = RegionName::from(config.region.as_str());
@@ -141,7 +162,7 @@ impl Server {
         let replica = Replica::open(&folder, raft_id, options, Arc::clone(&carrier), publisher).await?;
 
         let memo = Memo::new(Arc::clone(&data_dir));
-        let remembered = memo.load().unwrap_or_default();
+        let remembered = memo.load().or(members).unwrap_or_default();
         let stored = remembered.generation.max(header.gossip_generation);
         let unix_millis = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64);
         let meta = MemberMeta {
@@ -362,7 +383,12 @@ async fn learn_identity(core: Arc<Core>, data_dir: Arc<DataDir>, meta: MemberMet
             }
             core.pool.describe(MemberMeta { cluster_id: cluster, ..meta }).await;
             core.signals.publish.notify_one();
-            let stored = tokio::task::spawn_blocking(move || data_dir.update(|header| header.cluster = Some(cluster.as_u128())));
+            let stored = tokio::task::spawn_blocking(move || {
+                data_dir.update(|header| {
+                    header.cluster = Some(cluster.as_u128());
+                    header.rejoins = false;
+                })
+            });
             if let Ok(Err(error)) = stored.await {
                 warn!(%error, "the cluster's uuid was not stored");
             }

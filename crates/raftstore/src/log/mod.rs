@@ -96,7 +96,7 @@ impl LogStore {
     pub fn open(path: impl AsRef<Path>, options: &LogOptions) -> Result<LogStore, Error> {
         let path = path.as_ref().to_path_buf();
         let segments = Segments::open(Engine::open(&path, options.page_cache_bytes)?)?;
-        let recent = recover(&segments, options)?;
+        let recent = recover(&segments, options).inspect_err(|_| segments.engine().give_up())?;
         let (witness, seen) = Witness::open(&path)?;
         let present = testify(&recent, seen, &path)?;
         let shared = Arc::new(Shared {
@@ -138,6 +138,11 @@ impl LogStore {
             barrier_max: Duration::from_nanos(counters.barrier_nanoseconds_max.load(Ordering::Relaxed)),
             size_on_disk: self.inner.shared.with_segments(|segments| segments.engine().size_on_disk()).unwrap_or_default(),
         }
+    }
+
+    /// The last entry that was cut off at the beginning; 0 if none was.
+    pub(crate) fn purged_index(&self) -> u64 {
+        self.inner.recent().purged.map_or(0, |id| id.index)
     }
 
     /// Bytes of entries appended since the log was opened.

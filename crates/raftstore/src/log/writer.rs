@@ -3,7 +3,7 @@
 //! The order matters: a vote must not be on disk later than an entry that was appended after it, or a restart could forget a promise.
 //! sled recovers a prefix of what was written to it, so a crash between two barriers keeps that order too.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -13,6 +13,7 @@ use super::keys;
 use super::recent::Recent;
 use super::segments::{Encoded, Segments};
 use super::witness::{Seen, Witness};
+use crate::contain;
 use crate::error::Error;
 
 /// Called once, from the writer's thread, when the write is durable or can never be.
@@ -222,7 +223,7 @@ fn attempt(shared: &Shared, step: impl FnOnce(&Segments) -> Result<(), Error>) {
     if shared.failure.get().is_some() {
         return;
     }
-    let result = catch_unwind(AssertUnwindSafe(|| shared.with_segments(step)));
+    let result = contain::panics(AssertUnwindSafe(|| shared.with_segments(step)));
     let error = match result {
         Ok(Ok(())) => return,
         Ok(Err(error)) => error.to_string(),
@@ -231,6 +232,10 @@ fn attempt(shared: &Shared, step: impl FnOnce(&Segments) -> Result<(), Error>) {
             format!("the database panicked: {}", words.unwrap_or_default())
         }
     };
+    let _ = shared.with_segments(|segments| {
+        segments.engine().give_up();
+        Ok(())
+    });
     tracing::error!(%error, "the raft log can no longer be written; this server must stop");
     // Another failure was first: it is the cause.
     let _ = shared.failure.set(error);

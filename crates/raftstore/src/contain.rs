@@ -1,7 +1,8 @@
 //! Panics that are a matter of one piece of work, not of the process.
 //!
 //! A panic ends the process, as a rule: something that must be true is not. But a job on which the scheduler breaks would end one leader
-//! after the other, and with them the region. Its panics are caught, and a panic hook that ends the process can ask [`is_contained`].
+//! after the other, and with them the region; and sled panics on damaged files and on failed writes, which is to be told in words. Such panics
+//! are caught, and a panic hook that ends the process can ask [`is_contained`].
 
 use std::any::Any;
 use std::cell::Cell;
@@ -11,16 +12,16 @@ thread_local! {
     static CONTAINED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether a panic of this thread is caught, and dealt with, by the server.
+/// Whether a panic of this thread is caught, and dealt with.
 pub fn is_contained() -> bool {
     CONTAINED.get()
 }
 
 /// Runs `work`; what it panicked with comes back as an error.
 pub fn panics<T>(work: impl FnOnce() -> T + UnwindSafe) -> Result<T, Box<dyn Any + Send>> {
-    CONTAINED.set(true);
+    let before = CONTAINED.replace(true);
     let done = catch_unwind(work);
-    CONTAINED.set(false);
+    CONTAINED.set(before);
     done
 }
 
