@@ -3,23 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-use process_tests::chaos::apart;
 use process_tests::chaos::play::{Campaign, Tally, campaign, judge};
+use process_tests::chaos::{apart, histories};
 use process_tests::{Guardian, steppe};
 
-const USAGE: &str = "usage: scripts/chaos [--rollouts N] [--from SEED] [--keep]\n       scripts/chaos judge HISTORY";
+const USAGE: &str = "usage: scripts/chaos [--rollouts N | --histories N] [--from SEED] [--keep]\n       scripts/chaos judge HISTORY";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let number = |text: &str| text.parse::<u64>().ok();
-    let (mut rollouts, mut from) = (10, 0);
+    let (mut kind, mut rollouts, mut from) = ("rollouts", 10, 0);
     match words[..] {
         ["judge", path] => return judged(Path::new(path)),
-        ["inside", place, keep, folder, rollouts, from] => {
+        ["inside", place, keep, folder, kind, rollouts, from] => {
             let (Some(rollouts), Some(from)) = (number(rollouts), number(from)) else { return usage() };
             let folder = PathBuf::from(folder);
-            return inside(&Campaign { rollouts, from, program: steppe(), folder, is_apart: place == "apart", keeps_all: keep == "keep" });
+            let what = Campaign { rollouts, from, program: steppe(), folder, is_apart: place == "apart", keeps_all: keep == "keep" };
+            return if kind == "histories" { registers(&what) } else { inside(&what) };
         }
         _ => {}
     }
@@ -28,13 +29,14 @@ fn main() -> ExitCode {
     while let [flag, value, further @ ..] = rest {
         let Some(value) = number(value) else { return usage() };
         match *flag {
-            "--rollouts" => rollouts = value,
+            "--rollouts" => (kind, rollouts) = ("rollouts", value),
+            "--histories" => (kind, rollouts) = ("histories", value),
             "--from" => from = value,
             _ => return usage(),
         }
         rest = further;
     }
-    if rest.is_empty() { outside(rollouts, from, keeps_all) } else { usage() }
+    if rest.is_empty() { outside(kind, rollouts, from, keeps_all) } else { usage() }
 }
 
 fn usage() -> ExitCode {
@@ -43,8 +45,8 @@ fn usage() -> ExitCode {
 }
 
 /// Starts the campaign where it can do no harm; whatever happens to this process, nothing of it stays.
-fn outside(rollouts: u64, from: u64, keeps_all: bool) -> ExitCode {
-    println!("{rollouts} rollouts from seed {from}");
+fn outside(kind: &str, rollouts: u64, from: u64, keeps_all: bool) -> ExitCode {
+    println!("{rollouts} {kind} from seed {from}");
     let Ok(folder) = tempfile::Builder::new().prefix("steppe-chaos-").tempdir() else {
         eprintln!("no folder for temporary files");
         return ExitCode::from(2);
@@ -67,7 +69,7 @@ fn outside(rollouts: u64, from: u64, keeps_all: bool) -> ExitCode {
     command
         .arg(if keeps_all { "keep" } else { "forget" })
         .arg(&folder)
-        .args([rollouts.to_string(), from.to_string()])
+        .args([kind.to_owned(), rollouts.to_string(), from.to_string()])
         .env("STEPPE_BIN", steppe())
         .stdin(Stdio::null());
     let code = command.status().ok().and_then(|status| status.code()).unwrap_or(2);
@@ -94,8 +96,30 @@ fn inside(what: &Campaign) -> ExitCode {
     if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn registers(what: &Campaign) -> ExitCode {
+    match histories::campaign(what) {
+        Ok(tally) => {
+            let histories::Tally { histories, calls, told, undecided, violations } = tally;
+            println!(
+                "{histories} histories from {}, {calls} calls, {told} told, {undecided} undecided, {violations} violations",
+                what.from
+            );
+            if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(problem) => {
+            println!("the campaign ended: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}
+
 fn judged(path: &Path) -> ExitCode {
-    match judge(path) {
+    let of_registers = path.extension().is_some_and(|extension| extension == "json");
+    let judged = match of_registers {
+        true => histories::judge_file(path),
+        false => judge(path).map(|violations| violations.iter().map(ToString::to_string).collect()),
+    };
+    match judged {
         Ok(violations) if violations.is_empty() => ExitCode::SUCCESS,
         Ok(violations) => {
             violations.iter().for_each(|violation| println!("{violation}"));

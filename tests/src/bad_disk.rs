@@ -1,15 +1,13 @@
 //! A server whose disk fails: what it acknowledged is there after the next start, and it does not go on as if nothing had happened.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::{Agent, request, root, until};
+use crate::{Agent, preload, request, until};
 
 /// More writes than any drawn fault needs to be reached, if it is one of the work and not of the start.
 const WRITES: u32 = 60;
@@ -55,34 +53,11 @@ pub struct Played {
     pub has_ended: bool,
 }
 
-/// The library that makes a disk bad.
-///
-/// # Panics
-/// It cannot be built.
-fn library() -> &'static Path {
-    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
-    LIBRARY.get_or_init(|| {
-        let folder = std::env::current_exe().expect("this program").with_file_name("");
-        // Under a name of its own first: another run may be using the library.
-        let (fresh, library) = (folder.join(format!("fault-{}.so", std::process::id())), folder.join("fault.so"));
-        let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-        let built = Command::new(&compiler)
-            .args(["-O1", "-shared", "-fPIC", "-o"])
-            .arg(&fresh)
-            .arg(root().join("tests/disk/fault.c"))
-            .arg("-ldl")
-            .status();
-        assert!(built.is_ok_and(|status| status.success()), "{compiler} cannot build the library that makes a disk bad");
-        std::fs::rename(fresh, &library).expect("renamed");
-        library
-    })
-}
-
 /// The words before the program that give it a bad disk below `folder`; with `switch`, only as long as that file exists.
 pub fn words(fault: &Fault, folder: &Path, switch: Option<&Path>) -> Vec<String> {
     let mut words = vec![
         "env".to_owned(),
-        format!("LD_PRELOAD={}", library().display()),
+        format!("LD_PRELOAD={}", preload::library("disk").display()),
         format!("FAULT_ROOT={}/data", folder.display()),
         format!("FAULT_CALL={}", fault.call),
         format!("FAULT_ERRNO={}", fault.error as i32),

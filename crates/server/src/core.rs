@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use model::EvalId;
 use model::{IdSource, RegionName, RolloutId};
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
+pub use crate::clock::now;
 use crate::events::Events;
 use crate::founding::Founding;
 use crate::pool::PoolHandle;
@@ -263,10 +264,4 @@ fn failure(error: ProposeError) -> Failure {
         ProposeError::NotLeader { .. } => Failure::internal(NO_LEADER),
         other => Failure::internal(other.to_string()),
     }
-}
-
-/// Unix nanoseconds. Taken once per decision and handed down; never used to enable a step of a rollout.
-pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,7 @@
 //! The agents as processes.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,7 +14,8 @@ use serde_json::Value;
 
 use super::web;
 use super::wires::{Wires, address_of};
-use super::world::{Conditions, N_AGENTS, N_SERVERS, REGIONS, is_server, name_of, region_of, servers_of};
+use super::world::{Clock, Conditions, N_AGENTS, N_SERVERS, REGIONS, is_server, name_of, region_of, servers_of};
+use crate::preload;
 
 const HTTP: u16 = 4646;
 const RPC: u16 = 4647;
@@ -33,6 +34,8 @@ pub struct Fleet {
     ground: Ground,
     program: PathBuf,
     folder: PathBuf,
+    /// By which agents have clocks of their own.
+    clock: PathBuf,
     agents: Mutex<Vec<Agent>>,
 }
 
@@ -42,6 +45,13 @@ struct Agent {
     is_stopped: bool,
     /// How often it was started.
     life: u32,
+    clock: Clock,
+}
+
+/// As `tests/preload/clock.c` reads it.
+fn clock_bytes(clock: Clock) -> Vec<u8> {
+    let numbers = [clock.minutes * 60_000_000_000, if clock.is_fast { 2 } else { 1 }];
+    numbers.iter().flat_map(|number: &i64| number.to_ne_bytes()).collect()
 }
 
 impl Fleet {
@@ -51,10 +61,12 @@ impl Fleet {
     /// Their configuration cannot be written.
     pub fn new(ground: Ground, program: &Path, folder: &Path) -> io::Result<Fleet> {
         let agents = Mutex::new((0..N_AGENTS).map(|_| Agent::default()).collect());
-        let fleet = Fleet { ground, program: program.to_owned(), folder: folder.to_owned(), agents };
+        let clock = preload::library("clock");
+        let fleet = Fleet { ground, program: program.to_owned(), folder: folder.to_owned(), clock, agents };
         for place in 0..N_AGENTS {
             fs::create_dir_all(fleet.home(place))?;
             fs::write(fleet.home(place).join("agent.hcl"), fleet.config(place))?;
+            fs::write(fleet.home(place).join("clock"), clock_bytes(Clock::default()))?;
         }
         Ok(fleet)
     }
@@ -78,6 +90,14 @@ impl Fleet {
         for place in 0..N_AGENTS {
             let mut agents = self.agents();
             let agent = &mut agents[place];
+            if agent.clock != conditions.clocks[place] {
+                agent.clock = conditions.clocks[place];
+                changes.push(format!("the clock of {} is {:?}", name_of(place), agent.clock));
+                // Not replaced: its agent has this very file in its memory.
+                let written = fs::OpenOptions::new().write(true).open(self.home(place).join("clock"));
+                let written = written.and_then(|mut file| file.write_all(&clock_bytes(agent.clock)));
+                changes.extend(written.err().map(|error| format!("its clock cannot be set: {error}")));
+            }
             if conditions.is_dead[place] && agent.process.is_some() {
                 agent.kill();
                 changes.push(format!("{} is killed", name_of(place)));
@@ -184,7 +204,7 @@ impl Fleet {
         };
         let role = if is_server(place) {
             format!(
-                "server {{\n  enabled = true\n  bootstrap_expect = {}\n  server_join {{\n    retry_join = [{}]\n    retry_interval = \"1s\"\n  }}\n}}\n",
+                "server {{\n  enabled = true\n  bootstrap_expect = {}\n  event_buffer_size = 100000\n  server_join {{\n    retry_join = [{}]\n    retry_interval = \"1s\"\n  }}\n}}\n",
                 servers_of(region).len(),
                 all(0..N_SERVERS, GOSSIP)
             )
@@ -208,6 +228,7 @@ impl Fleet {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.log(place))?;
         let mut command = Command::new(&self.program);
         command.arg("agent").arg("-config").arg(self.home(place).join("agent.hcl"));
+        command.env("LD_PRELOAD", &self.clock).env("CLOCK_FILE", self.home(place).join("clock"));
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NOMAD_")) {
             command.env_remove(name);
@@ -216,7 +237,7 @@ impl Fleet {
             wires.inside(place, &mut command);
         }
         let process = command.spawn()?;
-        *agent = Agent { process: Some(process), is_stopped: false, life: agent.life + 1 };
+        *agent = Agent { process: Some(process), is_stopped: false, life: agent.life + 1, clock: agent.clock };
         Ok(())
     }
 }

@@ -3,23 +3,22 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::check::{self, Case, Violation};
 use super::fleet::{Fleet, Ground, wait_for};
 use super::history::{self, Event, Rest};
 use super::people::{self, Place};
-use super::plan::{Episode, Since, Story, WINDOW};
+use super::plan::{Story, WINDOW};
+use super::sky::{Sky, storm};
 use super::wires::Wires;
 use super::witness::{Recorder, Witnesses, rest};
-use super::world::{Conditions, Fault, N_AGENTS, REGIONS, name_of};
+use super::world::{Conditions, N_AGENTS, REGIONS, name_of};
 
 /// At the same time: enough for people and faults to meet, few enough for two cores.
 const STORIES: u64 = 10;
-const READY: Duration = Duration::from_secs(90);
-/// Between two looks at what is to go wrong.
-const TICK: Duration = Duration::from_millis(5);
+pub(super) const READY: Duration = Duration::from_secs(90);
 /// From the end of the last fault until everything is at rest.
 const CALM: Duration = Duration::from_secs(90);
 /// People try for so long after the end of the last fault.
@@ -140,7 +139,7 @@ fn of_agents(rule: &'static str, evidence: String) -> Violation {
     Violation { rule, job: "agents".to_owned(), evidence }
 }
 
-fn panics(fleet: &Fleet) -> Vec<Violation> {
+pub(super) fn panics(fleet: &Fleet) -> Vec<Violation> {
     let of = |place: usize| {
         let log = fs::read_to_string(fleet.log(place)).unwrap_or_default();
         let lines: Vec<String> = log.lines().filter(|line| line.contains("panicked")).map(str::to_owned).collect();
@@ -154,11 +153,12 @@ fn play(fleet: &Arc<Fleet>, recorder: &Arc<Recorder>, stories: &[Story]) -> f64 
     let jobs: Vec<String> = stories.iter().map(|story| story.main.spec.job.clone()).collect();
     let place = Place { fleet: Arc::clone(fleet), recorder: Arc::clone(recorder), until: Instant::now() + WINDOW + PERSISTENCE };
     let witnesses = Witnesses::of(fleet, recorder, &jobs);
-    let sky = Sky::new(stories);
+    let of = |story: &'_ Story| story.faults.iter().map(|episode| (story.seed, episode.clone())).collect::<Vec<_>>();
+    let sky = Sky::new(stories.iter().flat_map(of).collect(), WINDOW);
     let calm = std::thread::scope(|scope| {
         let live = |story: &'_ Story| people::live(&place, story, |what| sky.happens(story.seed, what));
         let people: Vec<_> = stories.iter().map(|story| scope.spawn(move || live(story))).collect();
-        storm(fleet, recorder, &sky);
+        storm(fleet, &sky, |what| recorder.weather(what));
         let calm = Instant::now();
         for person in people {
             let _ = person.join();
@@ -172,83 +172,6 @@ fn play(fleet: &Arc<Fleet>, recorder: &Arc<Recorder>, stories: &[Story]) -> f64 
     come_to_rest(fleet, recorder, 1, &jobs, Instant::now() + CALM);
     drop(witnesses);
     calm
-}
-
-/// All that is to go wrong in a round.
-struct Sky {
-    began: Instant,
-    clouds: Mutex<Vec<Cloud>>,
-}
-
-struct Cloud {
-    seed: u64,
-    episode: Episode,
-    /// Since the beginning of the round; none as long as nobody knows.
-    begin: Option<Duration>,
-    is_here: bool,
-}
-
-impl Sky {
-    fn new(stories: &[Story]) -> Sky {
-        let cloud = |seed, episode: &Episode| {
-            let begin = (episode.since == Since::Round).then_some(episode.begin);
-            Cloud { seed, episode: episode.clone(), begin, is_here: false }
-        };
-        let of = |story: &'_ Story| story.faults.iter().map(|episode| cloud(story.seed, episode)).collect::<Vec<_>>();
-        Sky { began: Instant::now(), clouds: Mutex::new(stories.iter().flat_map(of).collect()) }
-    }
-
-    fn clouds(&self) -> MutexGuard<'_, Vec<Cloud>> {
-        self.clouds.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn happens(&self, seed: u64, what: Since) {
-        for cloud in self.clouds().iter_mut().filter(|cloud| cloud.seed == seed && cloud.episode.since == what) {
-            cloud.begin = Some(self.began.elapsed() + cloud.episode.begin);
-        }
-    }
-}
-
-/// Lets everything go wrong that shall, and heals it at the end.
-fn storm(fleet: &Fleet, recorder: &Recorder, sky: &Sky) {
-    loop {
-        let now = sky.began.elapsed();
-        let mut clouds = sky.clouds();
-        let mut has_changed = false;
-        for cloud in clouds.iter_mut() {
-            let is_here = cloud.begin.is_some_and(|begin| begin <= now && now < begin + cloud.episode.length) && now < WINDOW;
-            if is_here && !cloud.is_here {
-                recorder.weather(format!("seed {}: begins: {:?}", cloud.seed, cloud.episode.fault));
-                cloud.episode.fault = found_out(fleet, &cloud.episode.fault);
-            } else if !is_here && cloud.is_here {
-                recorder.weather(format!("seed {}: ends: {:?}", cloud.seed, cloud.episode.fault));
-            }
-            has_changed |= is_here != cloud.is_here;
-            cloud.is_here = is_here;
-        }
-        if has_changed {
-            let faults = clouds.iter().filter(|cloud| cloud.is_here).map(|cloud| &cloud.episode.fault);
-            fleet.set(&Conditions::of(faults)).into_iter().for_each(|change| recorder.weather(change));
-        }
-        let is_over = |cloud: &Cloud| cloud.begin.is_some_and(|begin| begin + cloud.episode.length <= now);
-        if now >= WINDOW || clouds.iter().all(is_over) {
-            recorder.weather("everything is healed".to_owned());
-            return;
-        }
-        drop(clouds);
-        std::thread::sleep(TICK);
-    }
-}
-
-/// Who the leader is, where it matters.
-fn found_out(fleet: &Fleet, fault: &Fault) -> Fault {
-    let leader = |region: usize| fleet.leader(region).map(|leader| vec![leader]);
-    match fault {
-        Fault::LeaderKilled(region) => leader(*region).map(Fault::Killed),
-        Fault::LeaderStopped(region) => leader(*region).map(Fault::Stopped),
-        _ => None,
-    }
-    .unwrap_or_else(|| fault.clone())
 }
 
 /// Waits until every job is where it must end; writes down what every region then has of it, and what is missing where it is not.

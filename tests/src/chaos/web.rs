@@ -8,6 +8,11 @@ use serde_json::Value;
 
 /// The status and the body of an answer (a text that is not JSON as a string); `None` when there is none in time.
 pub fn ask(method: &str, address: SocketAddr, path: &str, body: Option<&Value>, patience: Duration) -> Option<(u16, Value)> {
+    ask_indexed(method, address, path, body, patience).map(|(status, _, body)| (status, body))
+}
+
+/// The same, with the index of the answer in the middle; 0 if there is none.
+pub fn ask_indexed(method: &str, address: SocketAddr, path: &str, body: Option<&Value>, patience: Duration) -> Option<(u16, u64, Value)> {
     let end = Instant::now() + patience;
     let left = || end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero());
     let mut stream = TcpStream::connect_timeout(&address, left()?).ok()?;
@@ -27,5 +32,6 @@ pub fn ask(method: &str, address: SocketAddr, path: &str, body: Option<&Value>, 
     let answer = String::from_utf8(answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
     let status = head.split(' ').nth(1)?.parse().ok()?;
-    Some((status, serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()))))
+    let index = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("x-nomad-index: ")?.parse().ok()).unwrap_or_default();
+    Some((status, index, serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()))))
 }

@@ -64,6 +64,10 @@ pub enum Fault {
     /// As Killed, whoever then leads the region.
     LeaderKilled(usize),
     LeaderStopped(usize),
+    /// The time of day is wrong by so many minutes.
+    ClockWrong(usize, i64),
+    /// All clocks go twice as fast.
+    ClockFast(usize),
 }
 
 /// What happens to packets from one place to another.
@@ -82,11 +86,20 @@ pub struct Conditions {
     links: Vec<Link>,
     pub is_dead: [bool; N_AGENTS],
     pub is_stopped: [bool; N_AGENTS],
+    pub clocks: [Clock; N_AGENTS],
+}
+
+/// How wrong an agent's clock is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clock {
+    pub minutes: i64,
+    pub is_fast: bool,
 }
 
 impl Default for Conditions {
     fn default() -> Self {
-        Self { links: vec![Link::default(); N_PLACES * N_PLACES], is_dead: [false; N_AGENTS], is_stopped: [false; N_AGENTS] }
+        let links = vec![Link::default(); N_PLACES * N_PLACES];
+        Self { links, is_dead: [false; N_AGENTS], is_stopped: [false; N_AGENTS], clocks: [Clock::default(); N_AGENTS] }
     }
 }
 
@@ -125,6 +138,8 @@ impl Conditions {
             }),
             Fault::Killed(agents) => agents.iter().for_each(|agent| self.is_dead[*agent] = true),
             Fault::Stopped(agents) => agents.iter().for_each(|agent| self.is_stopped[*agent] = true),
+            Fault::ClockWrong(agent, minutes) => self.clocks[*agent].minutes = *minutes,
+            Fault::ClockFast(agent) => self.clocks[*agent].is_fast = true,
             Fault::LeaderKilled(_) | Fault::LeaderStopped(_) => {}
         }
     }

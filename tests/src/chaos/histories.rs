@@ -1,0 +1,613 @@
+//! Registers under faults: jobs of one region are written, swapped, deleted, read, waited for and followed at all its servers while processes
+//! and networks fail. A judge then asks whether one register could have said all that, and whether those who waited and followed were told
+//! everything, once and in order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::Dice;
+use super::fleet::{Fleet, Ground, wait_for};
+use super::linear::{self, Call, Op, Verdict};
+use super::plan::{Episode, Since};
+use super::play::{Campaign, READY, panics};
+use super::sky::{Sky, storm};
+use super::web;
+use super::wires::Wires;
+use super::world::{Conditions, Fault, REGIONS, SERVERS, name_of, servers_of};
+
+const KEYS: usize = 6;
+const CLIENTS: usize = 12;
+const WINDOW: Duration = Duration::from_secs(9);
+/// Nobody waits longer for an answer; what it was to do may then still happen.
+const PATIENCE: Duration = Duration::from_millis(3_000);
+/// After the last fault, everybody has been told everything by then.
+const CALM: Duration = Duration::from_secs(60);
+/// Between two things that a client does: about a thousand a history.
+const PAUSE_MS: (u64, u64) = (5, 60);
+
+/// What was seen in one history.
+#[derive(Default, Serialize, Deserialize)]
+pub struct History {
+    pub seed: u64,
+    /// By key.
+    pub calls: BTreeMap<String, Vec<Call>>,
+    /// The index under which each value was written, as its writer was told.
+    pub written: Vec<Written>,
+    /// What followers and those who waited were told, by server and life.
+    pub told: Vec<Told>,
+    /// What is there at the end, by key.
+    pub rest: BTreeMap<String, Option<u64>>,
+    /// Nodes that were taken for down, although none ever was.
+    pub nodes_down: Vec<String>,
+    pub weather: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    pub key: String,
+    pub value: u64,
+    pub index: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    pub by: String,
+    /// How often that server had been started.
+    pub life: u32,
+    pub how: How,
+    pub key: String,
+    /// Of the answer, or of the log entry.
+    pub index: u64,
+    /// None: it is gone.
+    pub value: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum How {
+    /// A stale read of any server.
+    Stale,
+    /// A blocking query.
+    Waiting,
+    /// The event stream.
+    Event,
+}
+
+/// How the histories were.
+#[derive(Default)]
+pub struct Tally {
+    pub histories: u64,
+    pub calls: usize,
+    pub told: usize,
+    pub undecided: usize,
+    pub violations: usize,
+}
+
+/// Plays as many histories as the campaign has rollouts, three at a time, one in each region.
+///
+/// # Errors
+/// Agents or networks cannot be set up.
+pub fn campaign(campaign: &Campaign) -> Result<Tally, String> {
+    let ground = match campaign.is_apart {
+        true => Ground::Apart(Wires::lay().map_err(|error| format!("no networks: {error}"))?),
+        false => Ground::Together,
+    };
+    let fleet = Arc::new(Fleet::new(ground, &campaign.program, &campaign.folder).map_err(|error| error.to_string())?);
+    fleet.set(&Conditions::default());
+    wait_for(READY, || fleet.not_ready())?;
+    let mut tally = Tally::default();
+    let seeds: Vec<u64> = (campaign.from..campaign.from.saturating_add(campaign.rollouts)).collect();
+    for round in seeds.chunks(REGIONS.len()) {
+        let began = Instant::now();
+        let histories = play(&fleet, round);
+        let (mut n_violations, mut n_calls) = (0, 0);
+        for history in &histories {
+            let judged = judge(history);
+            tally.undecided += judged.undecided;
+            tally.told += history.told.len();
+            n_calls += history.calls.values().map(Vec::len).sum::<usize>();
+            n_violations += judged.violations.len();
+            if campaign.keeps_all || !judged.violations.is_empty() {
+                let path = campaign.folder.join(format!("registers-{}.json", history.seed));
+                let text = serde_json::to_vec(history).map_err(|error| error.to_string())?;
+                fs::write(&path, text).map_err(|error| error.to_string())?;
+                judged.violations.iter().for_each(|violation| println!("VIOLATION seed {}: {violation}", history.seed));
+                println!("history: {}", path.display());
+            }
+        }
+        let ended = fleet.ended();
+        ended.iter().for_each(|what| println!("VIOLATION no agent ends by itself: {what}"));
+        tally.histories += round.len() as u64;
+        tally.calls += n_calls;
+        tally.violations += n_violations + ended.len();
+        println!("seeds {round:?}: {:.0} s, {n_calls} calls, {} violations", began.elapsed().as_secs_f64(), n_violations + ended.len());
+        if let Err(problem) = wait_for(READY, || fleet.not_ready()) {
+            tally.violations += 1;
+            println!("the cluster does not recover: {problem}");
+            break;
+        }
+    }
+    let panics = panics(&fleet);
+    tally.violations += panics.len();
+    panics.iter().for_each(|violation| println!("VIOLATION {violation}"));
+    Ok(tally)
+}
+
+/// Judges a history that was kept.
+///
+/// # Errors
+/// It cannot be read.
+pub fn judge_file(path: &std::path::Path) -> Result<Vec<String>, String> {
+    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let history: History = serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(judge(&history).violations)
+}
+
+// ---- playing
+
+/// One history in progress, seen by all who take part in it.
+struct Scene<'a> {
+    fleet: &'a Fleet,
+    region: usize,
+    seed: u64,
+    began: Instant,
+    /// Of the jobs before all this.
+    index: u64,
+    next_value: AtomicU64,
+    is_over: AtomicBool,
+    history: Mutex<History>,
+}
+
+impl Scene<'_> {
+    fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    fn key(&self, number: usize) -> String {
+        format!("r{}-{number}", self.seed)
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    fn call(&self, key: &str, begin: u64, end: Option<u64>, op: Op) {
+        self.history().calls.entry(key.to_owned()).or_default().push(Call { begin, end, op });
+    }
+
+    fn tell(&self, server: usize, life: u32, how: How, key: &str, index: u64, value: Option<u64>) {
+        let told = Told { by: name_of(server), life, how, key: key.to_owned(), index, value };
+        self.history().told.push(told);
+    }
+}
+
+fn play(fleet: &Fleet, seeds: &[u64]) -> Vec<History> {
+    let began = Instant::now();
+    let scenes: Vec<Scene> = seeds
+        .iter()
+        .enumerate()
+        .map(|(region, seed)| Scene {
+            fleet,
+            region,
+            seed: *seed,
+            began,
+            index: web::ask_indexed("GET", fleet.http(servers_of(region).start), "/v1/jobs", None, PATIENCE)
+                .map_or(1, |(_, index, _)| index),
+            next_value: AtomicU64::new(1),
+            is_over: AtomicBool::new(false),
+            history: Mutex::new(History { seed: *seed, ..History::default() }),
+        })
+        .collect();
+    let episodes = scenes.iter().flat_map(|scene| draw(scene.seed, scene.region).into_iter().map(|episode| (scene.seed, episode)));
+    let sky = Sky::new(episodes.collect(), WINDOW);
+    std::thread::scope(|scope| {
+        let mut people = Vec::new();
+        for scene in &scenes {
+            for server in servers_of(scene.region) {
+                scope.spawn(move || follow(scene, server));
+                scope.spawn(move || wait_and_wait(scene, server));
+            }
+            people.extend((0..CLIENTS).map(|client| scope.spawn(move || live(scene, client))));
+        }
+        storm(fleet, &sky, |what| scenes.iter().for_each(|scene| scene.history().weather.push(format!("{}: {what}", scene.now()))));
+        people.into_iter().for_each(|person| drop(person.join()));
+        for scene in &scenes {
+            scope.spawn(move || come_to_rest(scene));
+        }
+    });
+    scenes.into_iter().map(|scene| scene.history.into_inner().unwrap_or_else(PoisonError::into_inner)).collect()
+}
+
+/// What goes wrong in one region, now and then with two things at a time.
+fn draw(seed: u64, region: usize) -> Vec<Episode> {
+    let dice = &mut Dice::new(seed);
+    let servers: Vec<usize> = servers_of(region).collect();
+    let mut episodes = Vec::new();
+    let mut at = dice.between(200, 1_500);
+    while at < 8_000 {
+        let order = dice.shuffled(&servers);
+        let fault = match dice.below(16) {
+            0 => Fault::Killed(vec![order[0]]),
+            1 => Fault::Killed(vec![order[0], order[1]]),
+            2 => Fault::Killed(order.clone()),
+            3 => Fault::Stopped(vec![order[0]]),
+            4 | 5 => Fault::LeaderKilled(region),
+            6 | 7 => Fault::LeaderStopped(region),
+            8 => Fault::ServerApart(order[0]),
+            9 => Fault::ServerDeaf(order[0]),
+            10 => Fault::PairApart(order[0], order[1]),
+            11 => Fault::ClockWrong(order[0], dice.pick(&[-60, 60])),
+            12 => Fault::ClockFast(order[0]),
+            13 => Fault::Loss { everywhere: true, percent: 30 },
+            _ => Fault::Delay { everywhere: true, base: 30, jitter: 30 },
+        };
+        let length = dice.between(200, 3_000);
+        episodes.push(Episode { since: Since::Round, begin: Duration::from_millis(at), length: Duration::from_millis(length), fault });
+        at += dice.between(300, 2_500);
+    }
+    episodes
+}
+
+fn body(key: &str, value: u64, expected_index: Option<u64>) -> Value {
+    let task = json!({ "Name": "t", "Driver": "raw_exec", "Config": { "command": "/bin/true" } });
+    let job = json!({ "ID": key, "Type": "batch", "Datacenters": ["*"], "Meta": { "value": value.to_string() },
+        "TaskGroups": [{ "Name": "g", "Count": 0, "Tasks": [task] }] });
+    match expected_index {
+        Some(index) => json!({ "Job": job, "EnforceIndex": true, "JobModifyIndex": index }),
+        None => json!({ "Job": job }),
+    }
+}
+
+fn value_of(job: &Value) -> Option<u64> {
+    job["Meta"]["value"].as_str()?.parse().ok()
+}
+
+/// What a client last saw of a key: its value and the index of that.
+type Seen = BTreeMap<String, (Option<u64>, u64)>;
+
+/// A client: does one thing after the other, at any server, until the faults are over.
+fn live(scene: &Scene, client: usize) {
+    let dice = &mut Dice::new(scene.seed.wrapping_mul(1_000).wrapping_add(client as u64));
+    let mut seen = Seen::new();
+    while scene.began.elapsed() < WINDOW {
+        let key = scene.key(dice.below(KEYS));
+        let server = servers_of(scene.region).start + dice.below(SERVERS);
+        match dice.below(100) {
+            0..40 => read(scene, server, &key, &mut seen),
+            40..50 => read_stale(scene, server, &key),
+            50..70 => write(scene, server, &key, None, &mut seen),
+            70..93 => {
+                let expected = seen.get(&key).copied().unwrap_or((None, 0));
+                write(scene, server, &key, Some(expected), &mut seen);
+            }
+            _ => delete(scene, server, &key, &mut seen),
+        }
+        std::thread::sleep(Duration::from_millis(dice.between(PAUSE_MS.0, PAUSE_MS.1)));
+    }
+}
+
+fn read(scene: &Scene, server: usize, key: &str, seen: &mut Seen) {
+    let begin = scene.now();
+    let answer = web::ask("GET", scene.fleet.http(server), &format!("/v1/job/{key}"), None, PATIENCE);
+    let end = Some(scene.now());
+    match answer {
+        Some((200, job)) => {
+            let value = value_of(&job);
+            seen.insert(key.to_owned(), (value, job["JobModifyIndex"].as_u64().unwrap_or_default()));
+            scene.call(key, begin, end, Op::Read(value));
+        }
+        Some((404, _)) => {
+            seen.insert(key.to_owned(), (None, 0));
+            scene.call(key, begin, end, Op::Read(None));
+        }
+        _ => {}
+    }
+}
+
+fn read_stale(scene: &Scene, server: usize, key: &str) {
+    let (life, _) = scene.fleet.life(server);
+    let answer = web::ask_indexed("GET", scene.fleet.http(server), &format!("/v1/job/{key}?stale"), None, PATIENCE);
+    if let Some((200, index, job)) = answer
+        && scene.fleet.life(server).0 == life
+    {
+        scene.tell(server, life, How::Stale, key, index, value_of(&job));
+    }
+}
+
+/// `expected`: only if it still has this value, which it had under this index.
+fn write(scene: &Scene, server: usize, key: &str, expected: Option<(Option<u64>, u64)>, seen: &mut Seen) {
+    let value = scene.next_value.fetch_add(1, Ordering::Relaxed);
+    let begin = scene.now();
+    let request = body(key, value, expected.map(|(_, index)| index));
+    let answer = web::ask("PUT", scene.fleet.http(server), "/v1/jobs", Some(&request), PATIENCE);
+    let end = scene.now();
+    let op = expected.map_or(Op::Write(value), |(expected, _)| Op::Swap(expected, value));
+    match answer {
+        Some((200, reply)) => {
+            let index = reply["JobModifyIndex"].as_u64().unwrap_or_default();
+            seen.insert(key.to_owned(), (Some(value), index));
+            scene.history().written.push(Written { key: key.to_owned(), value, index });
+            scene.call(key, begin, Some(end), op);
+        }
+        Some((_, text)) => {
+            let text = text.as_str().unwrap_or_default();
+            match expected {
+                Some((expected, _)) if text.contains("Enforcing job modify index") => {
+                    seen.remove(key);
+                    scene.call(key, begin, Some(end), Op::Refused(expected));
+                }
+                // Certainly nothing was done.
+                _ if text.contains("No cluster leader") => {}
+                _ => scene.call(key, begin, None, op),
+            }
+        }
+        None => scene.call(key, begin, None, op),
+    }
+}
+
+fn delete(scene: &Scene, server: usize, key: &str, seen: &mut Seen) {
+    let begin = scene.now();
+    let answer = web::ask("DELETE", scene.fleet.http(server), &format!("/v1/job/{key}?purge=true"), None, PATIENCE);
+    let end = Some(scene.now());
+    seen.remove(key);
+    match answer {
+        Some((200, _)) => scene.call(key, begin, end, Op::Delete),
+        Some((404, _)) => scene.call(key, begin, end, Op::Read(None)),
+        Some((_, text)) if text.as_str().is_some_and(|text| text.contains("No cluster leader")) => {}
+        _ => scene.call(key, begin, None, Op::Delete),
+    }
+}
+
+/// Waits for one key at one server, again and again.
+fn wait_and_wait(scene: &Scene, server: usize) {
+    let key = scene.key(server % KEYS);
+    let (mut index, mut life) = (0, 0);
+    while !scene.is_over() {
+        let (now, is_there) = scene.fleet.life(server);
+        if now != life {
+            (index, life) = (0, now);
+        }
+        let path = format!("/v1/job/{key}?stale&index={index}&wait=2s");
+        let answer = is_there.then(|| web::ask_indexed("GET", scene.fleet.http(server), &path, None, Duration::from_secs(4))).flatten();
+        match answer {
+            Some((status @ (200 | 404), at, job)) if scene.fleet.life(server).0 == life => {
+                scene.tell(server, life, How::Waiting, &key, at, value_of(&job).filter(|_| status == 200));
+                index = at;
+            }
+            _ => std::thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+/// Follows the jobs at one server, and goes on where it ended when it is cut off.
+fn follow(scene: &Scene, server: usize) {
+    let mut index = scene.index;
+    while !scene.is_over() {
+        let (life, is_there) = scene.fleet.life(server);
+        if is_there {
+            let _ = follow_on(scene, server, life, &mut index);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn follow_on(scene: &Scene, server: usize, life: u32, index: &mut u64) -> Option<()> {
+    let address = scene.fleet.http(server);
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    // A line may come in pieces; a stream without a line for so long is looked at again, for the end.
+    stream.set_read_timeout(Some(Duration::from_millis(500))).ok()?;
+    stream
+        .write_all(format!("GET /v1/event/stream?topic=Job&topic=Node&index={index} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())
+        .ok()?;
+    let mut lines = BufReader::new(stream);
+    let mut line = String::new();
+    let mut last_sign = Instant::now();
+    loop {
+        match lines.read_line(&mut line) {
+            Ok(0) => return None,
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
+                // One that stands still is asked anew, like by anybody who follows.
+                if scene.is_over() || scene.fleet.life(server).0 != life || last_sign.elapsed() > Duration::from_secs(5) {
+                    return None;
+                }
+                continue;
+            }
+            Err(_) => return None,
+        }
+        last_sign = Instant::now();
+        if let Ok(told) = serde_json::from_str::<Value>(&line)
+            && let Some(at) = told["Index"].as_u64()
+        {
+            for event in told["Events"].as_array().into_iter().flatten() {
+                let (key, payload) = (event["Key"].as_str().unwrap_or_default(), &event["Payload"]);
+                if payload["Node"]["Status"] == "down" {
+                    scene.history().nodes_down.push(format!("by {}: {line}", name_of(server)));
+                }
+                if key.starts_with(&format!("r{}-", scene.seed)) {
+                    let value = value_of(&payload["Job"]).filter(|_| payload["Deleted"] != true);
+                    scene.tell(server, life, How::Event, key, at, value);
+                }
+            }
+            *index = at;
+        }
+        line.clear();
+    }
+}
+
+/// Writes every key once more, and waits until everybody who follows was told of it.
+fn come_to_rest(scene: &Scene) {
+    let end = Instant::now() + CALM;
+    let mut seen = Seen::new();
+    for number in 0..KEYS {
+        let key = scene.key(number);
+        // Until it is acknowledged: everything before it is then in the past.
+        while Instant::now() < end && seen.get(&key).is_none_or(|(value, _)| value.is_none()) {
+            write(scene, servers_of(scene.region).start, &key, None, &mut seen);
+        }
+        scene.history().rest.insert(key.clone(), seen.get(&key).and_then(|(value, _)| *value));
+    }
+    let is_told = |history: &History| {
+        servers_of(scene.region).all(|server| {
+            let by = name_of(server);
+            let last = |how, key: &str| history.told.iter().rev().find(|told| told.by == by && told.how == how && told.key == *key);
+            let follows = history.rest.iter().all(|(key, value)| last(How::Event, key).is_some_and(|told| told.value == *value));
+            let watched = scene.key(server % KEYS);
+            follows && last(How::Waiting, &watched).map(|told| told.value) == history.rest.get(&watched).copied()
+        })
+    };
+    while Instant::now() < end && !is_told(&scene.history()) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    scene.is_over.store(true, Ordering::Relaxed);
+    for number in 0..KEYS {
+        let key = scene.key(number);
+        web::ask("DELETE", scene.fleet.http(servers_of(scene.region).start), &format!("/v1/job/{key}?purge=true"), None, PATIENCE);
+    }
+}
+
+// ---- judging
+
+/// What is wrong with a history.
+#[derive(Default)]
+pub struct Judged {
+    pub violations: Vec<String>,
+    /// Keys with too many orders to look at.
+    pub undecided: usize,
+}
+
+/// Knows nothing but what a register is, and that who waits or follows is told everything, once and in order.
+pub fn judge(history: &History) -> Judged {
+    let mut judged = Judged::default();
+    let told: BTreeSet<u64> = history.told.iter().filter(|told| told.how == How::Event).filter_map(|told| told.value).collect();
+    for (key, calls) in &history.calls {
+        // Whether those who follow are told of every write is judged below. What they were not told of did not happen: with all the calls of
+        // which nobody knows what came of them, there are too many orders to look at.
+        let happened = |call: &&Call| match call.op {
+            Op::Write(value) | Op::Swap(_, value) => call.end.is_some() || told.contains(&value),
+            Op::Read(_) | Op::Refused(_) | Op::Delete => true,
+        };
+        let calls: Vec<Call> = calls.iter().filter(happened).copied().collect();
+        match linear::judge(&calls) {
+            Verdict::Linearizable => {}
+            Verdict::Undecided => judged.undecided += 1,
+            Verdict::Violated(longest) => {
+                judged.violations.push(format!("{key} is no register: {longest} of {} calls have an order", calls.len()))
+            }
+        }
+    }
+    judged.violations.extend(history.nodes_down.iter().map(|what| format!("a node is taken for down, {what}")));
+    forwards(history, &mut judged.violations);
+    events(history, &mut judged.violations);
+    judged
+}
+
+/// What one server says of a key in one of its lives never goes back.
+fn forwards(history: &History, violations: &mut Vec<String>) {
+    let mut last: BTreeMap<(&str, u32, How, &str), &Told> = BTreeMap::new();
+    // Several clients read at the same time, so that only the order of those who wait is known.
+    for told in history.told.iter().filter(|told| told.how != How::Stale) {
+        let before = last.insert((&told.by, told.life, told.how, &told.key), told);
+        let Some(before) = before else { continue };
+        let goes_back = told.index < before.index;
+        let comes_twice = told.how == How::Event && told.index == before.index;
+        if goes_back || comes_twice {
+            violations.push(format!("{:?} of {} at {}: {before:?}, and then {told:?}", told.how, told.key, told.by));
+        }
+    }
+    let mut by_index: BTreeMap<(&str, u64), Option<u64>> = BTreeMap::new();
+    for told in history.told.iter().filter(|told| told.how == How::Event) {
+        let known = by_index.entry((&told.key, told.index)).or_insert(told.value);
+        if *known != told.value {
+            violations.push(format!("{} was {known:?} and {:?} at index {}", told.key, told.value, told.index));
+        }
+    }
+}
+
+/// Whoever followed to the end was told of every acknowledged write, under its index, and all were told the same.
+fn events(history: &History, violations: &mut Vec<String>) {
+    let mut streams: BTreeMap<&str, BTreeMap<(&str, u64), Option<u64>>> = BTreeMap::new();
+    for told in history.told.iter().filter(|told| told.how == How::Event) {
+        streams.entry(&told.by).or_default().insert((&told.key, told.index), told.value);
+    }
+    let first = streams.values().next();
+    for (server, stream) in &streams {
+        for written in &history.written {
+            match stream.get(&(written.key.as_str(), written.index)) {
+                Some(value) if *value == Some(written.value) => {}
+                other => violations.push(format!("who follows {server} was told {other:?} of {written:?}")),
+            }
+        }
+        if let Some(first) = first.filter(|first| *first != stream) {
+            let difference = stream.iter().find(|(at, value)| first.get(*at) != Some(*value));
+            let missing = first.keys().find(|at| !stream.contains_key(*at));
+            violations.push(format!("who follows {server} was told something else than the others: {difference:?}, missing {missing:?}"));
+        }
+    }
+    // After the end everything is deleted, of which some are told and some are not.
+    let ends_as = |told: &Told, value: Option<u64>| told.value.is_none() || told.value == value;
+    for (key, value) in &history.rest {
+        for server in streams.keys() {
+            let last = |how| history.told.iter().rev().find(|told| told.by == *server && told.how == how && told.key == *key);
+            let (event, waiting) = (last(How::Event), last(How::Waiting));
+            if event.is_none_or(|told| !ends_as(told, *value)) || waiting.is_some_and(|told| !ends_as(told, *value)) {
+                violations.push(format!("{key} ends as {value:?}, at {server} the last that was told is {event:?} and {waiting:?}"));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(by: &str, how: How, index: u64, value: Option<u64>) -> Told {
+        Told { by: by.to_owned(), life: 1, how, key: "k".to_owned(), index, value }
+    }
+
+    fn whole() -> History {
+        let calls = [(1, 2, Op::Write(1)), (3, 4, Op::Swap(Some(1), 2)), (5, 6, Op::Read(Some(2)))];
+        let calls = calls.map(|(begin, end, op)| Call { begin, end: Some(end), op });
+        let written = [(1, 5), (2, 8)].map(|(value, index)| Written { key: "k".to_owned(), value, index });
+        let events = ["a", "b"].into_iter().flat_map(|by| [told(by, How::Event, 5, Some(1)), told(by, How::Event, 8, Some(2))]);
+        History {
+            calls: [("k".to_owned(), calls.to_vec())].into(),
+            written: written.to_vec(),
+            told: events.collect(),
+            rest: [("k".to_owned(), Some(2))].into(),
+            ..History::default()
+        }
+    }
+
+    /// Each row spoils a history in one way, and names what the judge must say.
+    #[test]
+    fn the_judge() {
+        assert_eq!(judge(&whole()).violations, Vec::<String>::new());
+        let check = |words: &str, spoil: &dyn Fn(&mut History)| {
+            let mut history = whole();
+            spoil(&mut history);
+            let violations = judge(&history).violations;
+            assert!(violations.iter().any(|violation| violation.contains(words)), "{words}: {violations:?}");
+        };
+        check("is no register", &|history| history.calls.get_mut("k").expect("calls")[2].op = Op::Read(Some(1)));
+        check("and then", &|history| history.told.swap(0, 1));
+        check("and then", &|history| history.told.insert(1, history.told[0].clone()));
+        check("and then", &|history| history.told.extend([told("a", How::Waiting, 9, None), told("a", How::Waiting, 8, None)]));
+        check("was told None", &|history| drop(history.told.remove(0)));
+        check("something else", &|history| history.told.push(told("b", How::Event, 9, Some(2))));
+        check("was Some(1) and Some(7)", &|history| history.told[2].value = Some(7));
+        check("taken for down", &|history| history.nodes_down.push("by a".to_owned()));
+        check("ends as", &|history| history.rest = [("k".to_owned(), Some(3))].into());
+    }
+}
