@@ -205,6 +205,44 @@ fn a_damaged_server_that_is_alone_refuses_to_start_and_says_what_to_do() {
 }
 
 #[test]
+fn a_person_decides_who_leads_and_who_takes_part() {
+    // leadership goes to the follower that is named, while writes go on; a server that is gone is taken out, one that is there is not; what
+    // cannot be is refused with the reason
+    let cluster = Cluster::plan(&["west"], 3, 0).allow(ABOUT_OTHERS).up();
+    let (leader, heir) = (cluster.leader("west"), cluster.follower("west"));
+    let id_of = |name: &str| {
+        let servers = ask(cluster.api("west-server-1").raft_configuration(&Query::new())).expect("an answer").servers;
+        servers.into_iter().find(|server| server.node == format!("{name}.west")).expect("the server").id
+    };
+    let (leaders, heirs) = (id_of(&leader), id_of(&heir));
+    let act = |words: &[&str]| cluster.steppe("west-server-2", &[&["operator", "raft"], words].concat());
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| (0..20).for_each(|n| drop(cluster.submit("west-server-3", &idle(&format!("job-{n}")), &[]).ok())));
+        let said = act(&["transfer-leadership", "-peer-id", &heirs]).ok();
+        assert_eq!(said, format!("Transferred leadership to peer with id {heirs:?}\n"));
+        writing.join().expect("all were accepted");
+    });
+    assert_eq!(cluster.leader("west"), heir);
+    let address = cluster.member(&leader).rpc;
+    act(&["transfer-leadership", "-peer-address", &address]).ok();
+    assert_eq!(cluster.leader("west"), leader);
+    let nobody = act(&["transfer-leadership", "-peer-id", "nobody"]).fails_with(1);
+    assert!(nobody.contains("nobody") && nobody.contains(&heirs), "{nobody}");
+    assert!(act(&["transfer-leadership"]).fails_with(1).contains("-peer-address"));
+    assert!(act(&["remove-peer", "-peer-id", &leaders]).fails_with(1).contains("transfer-leadership"));
+    assert!(act(&["remove-peer", "-peer-id", &heirs]).fails_with(1).contains("is alive"));
+
+    cluster.kill(&[&heir]);
+    let asked = if heir == "west-server-2" { "west-server-3" } else { "west-server-2" };
+    let remove = || cluster.steppe(asked, &["operator", "raft", "remove-peer", "-peer-id", &heirs]);
+    let said = settled("it is known to be gone", &remove, |answer| answer.code == 0).out;
+    assert_eq!(said, format!("Removed peer with id {heirs:?}\n"));
+    assert!(!voters(&cluster, &leader).iter().any(|(id, _)| *id == heirs));
+    cluster.start(&[&heir]);
+    settled("it takes part again", || voters(&cluster, &leader), |voters| voters.iter().any(|(id, _)| *id == heirs));
+}
+
+#[test]
 fn two_clusters_run_side_by_side() {
     // the same region name, the same machine: neither sees the other
     let one = Cluster::up(&["west"], 1, 1);

@@ -196,6 +196,8 @@ pub enum Read {
         filter: EventFilter,
         gapless: bool,
     },
+    /// Who belongs to the region's raft group.
+    RaftGroup,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -233,6 +235,19 @@ pub enum ReadValue {
     JobScaling(Arc<ScalingEvents>),
     /// In the order of the log; allocations without their jobs, rollouts without their specifications.
     Events(Vec<EventBatch>),
+    RaftGroup(Vec<RaftMember>),
+}
+
+/// A server of a region's raft group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RaftMember {
+    pub server_id: Uuid,
+    /// Without the region's name.
+    pub name: String,
+    /// rpc address, `host:port`.
+    pub address: String,
+    pub leader: bool,
+    pub voter: bool,
 }
 
 /// An allocation of a list.
@@ -348,6 +363,14 @@ pub enum Write {
         key: JobKey,
         overrides: Overrides,
     },
+    /// Takes a server out of the raft group; `server`: its id, or its rpc address.
+    RemovePeer {
+        server: String,
+    },
+    /// Lets another server lead; answered when it does. `server` as above.
+    TransferLeadership {
+        server: String,
+    },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -389,6 +412,11 @@ pub enum WriteValue {
     Node {
         eval_ids: Vec<EvalId>,
         node_modify_index: u64,
+    },
+    /// Who led before, and who leads now.
+    Leadership {
+        from: RaftMember,
+        to: RaftMember,
     },
 }
 

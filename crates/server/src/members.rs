@@ -11,6 +11,7 @@ use std::time::Duration;
 use gossip::{Member, Status};
 use model::Uuid;
 use raftstore::{ProposeError, ServerNode};
+use rpc::message::{Failure, RaftMember, WriteReply, WriteValue};
 use tracing::{debug, info, warn};
 
 use crate::core::Core;
@@ -24,6 +25,8 @@ const TICK_LEARNING: Duration = Duration::from_millis(200);
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A learner that is not further behind than this gets a vote.
 const LAG_MAX: u64 = 64;
+/// Another server takes over within this time, or does not.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The server as raft's membership knows it.
 pub fn as_node(member: &Member) -> ServerNode {
@@ -63,14 +66,83 @@ struct Told {
     problem: String,
 }
 
+/// The region's raft group as this server knows it.
+pub fn group(core: &Core) -> Vec<RaftMember> {
+    let leader = core.leader_address().and_then(|_| core.leader_id());
+    let shown = |member: raftstore::Member| RaftMember {
+        server_id: Uuid::from_u128(member.node.server_id),
+        address: core.address_of(member.id).unwrap_or(member.node.rpc_addr),
+        name: member.node.name,
+        leader: leader == Some(member.id),
+        voter: member.voter,
+    };
+    core.replica.status().members.into_iter().map(shown).collect()
+}
+
+/// The member with this server id or rpc address, with its raft id.
+fn named(core: &Core, server: &str) -> Result<(u64, RaftMember), Failure> {
+    let ids = core.replica.status().members.into_iter().map(|member| member.id);
+    let mut members = ids.zip(group(core));
+    let found = members.find(|(_, member)| member.server_id.to_string() == server || member.address == server);
+    found.ok_or_else(|| {
+        let known = group(core).into_iter().map(|member| format!("{} {} at {}", member.name, member.server_id, member.address));
+        let known: Vec<String> = known.collect();
+        Failure::bad_request(format!(
+            "no server of region {} has the id or address {server:?}; known are: {}",
+            core.region,
+            known.join(", ")
+        ))
+    })
+}
+
+/// For a server that is gone for good without having left. One that is there would be taken in again at once.
+pub async fn remove_peer(core: &Core, server: &str) -> Result<WriteReply, Failure> {
+    let (id, member) = named(core, server)?;
+    let group = Group::now(core);
+    if id == group.own {
+        return Err(Failure::bad_request(format!(
+            "{} leads: let another server lead first (operator raft transfer-leadership)",
+            member.name
+        )));
+    }
+    if group.is_active(id) {
+        return Err(Failure::bad_request(format!(
+            "{} is alive and would be taken in again: stop its agent, which leaves with leave_on_terminate, or remove it when it is gone",
+            member.name
+        )));
+    }
+    if !group.may_go(id) {
+        return Err(Failure::bad_request(format!(
+            "without {} the servers that are there would be no majority: bring others back first",
+            member.name
+        )));
+    }
+    match tokio::time::timeout(CHANGE_TIMEOUT, core.replica.remove(id)).await {
+        Ok(Ok(())) => info!(server = %member.name, "a person took it out of the raft group"),
+        Ok(Err(error)) => return Err(Failure::internal(error.to_string())),
+        Err(_) => return Err(Failure::internal(format!("not committed within {} s; it may still happen", CHANGE_TIMEOUT.as_secs()))),
+    }
+    Ok(WriteReply { index: core.view().index(), value: WriteValue::Done })
+}
+
+/// Answered when the other server leads.
+pub async fn transfer_leadership(core: &Core, server: &str) -> Result<WriteReply, Failure> {
+    let (id, to) = named(core, server)?;
+    let (_, from) = named(core, &core.identity.id().to_string())?;
+    if !to.voter {
+        return Err(Failure::bad_request(format!("{} has no vote yet", to.name)));
+    }
+    if !Group::now(core).is_active(id) {
+        return Err(Failure::bad_request(format!("{} is not alive", to.name)));
+    }
+    core.replica.transfer_leadership(id, TRANSFER_TIMEOUT).await.map_err(|error| Failure::internal(error.to_string()))?;
+    info!(to = %to.name, "a person let another server lead");
+    Ok(WriteReply { index: core.view().index(), value: WriteValue::Leadership { from, to } })
+}
+
 /// Takes the next step, if there is one; tells whether something was changed, and whether somebody is still learning.
 async fn align(core: &Core, told: &mut Told) -> (bool, bool) {
-    let group = Group {
-        own: core.replica.id(),
-        cluster: core.view().identity().cluster,
-        known: core.replica.status().members.into_iter().map(|member| (member.id, member)).collect(),
-        servers: of_region(core),
-    };
+    let group = Group::now(core);
     let learning = group.known.values().any(|member| !member.voter && group.is_active(member.id));
     let has_caught_up = |id| core.replica.lag_of(id).is_some_and(|lag| lag <= LAG_MAX);
     let Some(step) = group.next(has_caught_up) else { return (false, learning) };
@@ -129,6 +201,15 @@ struct Group {
 }
 
 impl Group {
+    fn now(core: &Core) -> Self {
+        Self {
+            own: core.replica.id(),
+            cluster: core.view().identity().cluster,
+            known: core.replica.status().members.into_iter().map(|member| (member.id, member)).collect(),
+            servers: of_region(core),
+        }
+    }
+
     fn next(&self, has_caught_up: impl Fn(u64) -> bool) -> Option<Step> {
         self.change_address()
             .or_else(|| self.let_go())

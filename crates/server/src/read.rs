@@ -30,11 +30,11 @@ pub fn watch_of(read: &Read) -> Option<Watch> {
         Read::NodeAllocs { id } => Watch::NodeAllocs(*id),
         Read::Rollout { key } => Watch::Rollout(key.clone()),
         Read::JobScaling { key } => Watch::JobScaling(key.clone()),
-        Read::Leader | Read::Peers | Read::Events { .. } => return None,
+        Read::Leader | Read::Peers | Read::Events { .. } | Read::RaftGroup => return None,
     })
 }
 
-/// The value of `read` in `view`. `Leader`, `Peers` and `Events` are not in the state and answered elsewhere.
+/// The value of `read` in `view`. `Leader`, `Peers`, `Events` and `RaftGroup` are not in the state and answered elsewhere.
 pub fn value(view: &Store, records: &Records, heard: impl Fn(&model::RegionRecord) -> i64, read: &Read) -> ReadValue {
     match read {
         Read::Jobs { namespace, prefix } => ReadValue::Jobs(
@@ -111,6 +111,7 @@ pub fn value(view: &Store, records: &Records, heard: impl Fn(&model::RegionRecor
         Read::Leader => ReadValue::Text(String::new()),
         Read::Peers => ReadValue::Texts(Vec::new()),
         Read::Events { .. } => ReadValue::Events(Vec::new()),
+        Read::RaftGroup => ReadValue::RaftGroup(Vec::new()),
     }
 }
 

@@ -10,7 +10,7 @@ use rpc::message::{Failure, RegisterJob, Write, WriteReply, WriteValue};
 use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
 
 use crate::core::{self, Core, now};
-use crate::{admit, leader, node, plan, preserve, rollout};
+use crate::{admit, leader, members, node, plan, preserve, rollout};
 
 /// What a job has that asks for no other.
 const DEFAULT_PRIORITY: i64 = 50;
@@ -66,6 +66,8 @@ pub async fn write(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure>
             Ok(WriteReply { index: core.view().index(), value: WriteValue::Done })
         }
         Write::OverrideRollout { key, overrides } => rollout::assert(core, &key, overrides).await,
+        Write::RemovePeer { server } => members::remove_peer(core, &server).await,
+        Write::TransferLeadership { server } => members::transfer_leadership(core, &server).await,
         Write::ReconcileSummaries => {
             let applied = core.execute(Command::ReconcileSummaries).await?;
             Ok(reply(&applied, WriteValue::Done))

@@ -45,6 +45,8 @@ pub struct History {
     pub told: Vec<Told>,
     /// What is there at the end, by key.
     pub rest: BTreeMap<String, Option<u64>>,
+    /// What somebody was not told for a long time after the last fault.
+    pub late: Vec<String>,
     /// Nodes that were taken for down, although none ever was.
     pub nodes_down: Vec<String>,
     pub weather: Vec<String>,
@@ -458,18 +460,28 @@ fn come_to_rest(scene: &Scene) {
         }
         scene.history().rest.insert(key.clone(), seen.get(&key).and_then(|(value, _)| *value));
     }
-    let is_told = |history: &History| {
-        servers_of(scene.region).all(|server| {
-            let by = name_of(server);
-            let last = |how, key: &str| history.told.iter().rev().find(|told| told.by == by && told.how == how && told.key == *key);
-            let follows = history.rest.iter().all(|(key, value)| last(How::Event, key).is_some_and(|told| told.value == *value));
-            let watched = scene.key(server % KEYS);
-            follows && last(How::Waiting, &watched).map(|told| told.value) == history.rest.get(&watched).copied()
-        })
+    let untold = |history: &History| -> Vec<String> {
+        let last =
+            |by: &str, how, key: &str| history.told.iter().rev().find(|told| told.by == by && told.how == how && told.key == *key).cloned();
+        let of_server = |server: usize| {
+            let (by, watched) = (name_of(server), scene.key(server % KEYS));
+            let asked = history.rest.iter().flat_map(|rest| [(How::Event, rest), (How::Waiting, rest)]);
+            let asked = asked.filter(|(how, (key, _))| *how == How::Event || **key == watched);
+            let missing = asked.filter_map(|(how, (key, value))| {
+                let told = last(&by, how, key);
+                (told.as_ref().map(|told| told.value) != Some(*value))
+                    .then(|| format!("{how:?} at {by}: {key} is {value:?}, told was {told:?}"))
+            });
+            missing.collect::<Vec<_>>()
+        };
+        servers_of(scene.region).flat_map(of_server).collect()
     };
-    while Instant::now() < end && !is_told(&scene.history()) {
+    let mut late = untold(&scene.history());
+    while Instant::now() < end && !late.is_empty() {
         std::thread::sleep(Duration::from_millis(50));
+        late = untold(&scene.history());
     }
+    scene.history().late = late;
     scene.is_over.store(true, Ordering::Relaxed);
     for number in 0..KEYS {
         let key = scene.key(number);
@@ -507,6 +519,7 @@ pub fn judge(history: &History) -> Judged {
             }
         }
     }
+    judged.violations.extend(history.late.iter().map(|what| format!("not told in time: {what}")));
     judged.violations.extend(history.nodes_down.iter().map(|what| format!("a node is taken for down, {what}")));
     forwards(history, &mut judged.violations);
     events(history, &mut judged.violations);
@@ -538,7 +551,9 @@ fn forwards(history: &History, violations: &mut Vec<String>) {
 /// Whoever followed to the end was told of every acknowledged write, under its index, and all were told the same.
 fn events(history: &History, violations: &mut Vec<String>) {
     let mut streams: BTreeMap<&str, BTreeMap<(&str, u64), Option<u64>>> = BTreeMap::new();
-    for told in history.told.iter().filter(|told| told.how == How::Event) {
+    // After the last write everything is deleted, of which some are told and some are not.
+    let end = history.written.iter().map(|written| written.index).max().unwrap_or_default();
+    for told in history.told.iter().filter(|told| told.how == How::Event && told.index <= end) {
         streams.entry(&told.by).or_default().insert((&told.key, told.index), told.value);
     }
     let first = streams.values().next();
@@ -553,17 +568,6 @@ fn events(history: &History, violations: &mut Vec<String>) {
             let difference = stream.iter().find(|(at, value)| first.get(*at) != Some(*value));
             let missing = first.keys().find(|at| !stream.contains_key(*at));
             violations.push(format!("who follows {server} was told something else than the others: {difference:?}, missing {missing:?}"));
-        }
-    }
-    // After the end everything is deleted, of which some are told and some are not.
-    let ends_as = |told: &Told, value: Option<u64>| told.value.is_none() || told.value == value;
-    for (key, value) in &history.rest {
-        for server in streams.keys() {
-            let last = |how| history.told.iter().rev().find(|told| told.by == *server && told.how == how && told.key == *key);
-            let (event, waiting) = (last(How::Event), last(How::Waiting));
-            if event.is_none_or(|told| !ends_as(told, *value)) || waiting.is_some_and(|told| !ends_as(told, *value)) {
-                violations.push(format!("{key} ends as {value:?}, at {server} the last that was told is {event:?} and {waiting:?}"));
-            }
         }
     }
 }
@@ -585,7 +589,6 @@ mod tests {
             calls: [("k".to_owned(), calls.to_vec())].into(),
             written: written.to_vec(),
             told: events.collect(),
-            rest: [("k".to_owned(), Some(2))].into(),
             ..History::default()
         }
     }
@@ -605,9 +608,9 @@ mod tests {
         check("and then", &|history| history.told.insert(1, history.told[0].clone()));
         check("and then", &|history| history.told.extend([told("a", How::Waiting, 9, None), told("a", How::Waiting, 8, None)]));
         check("was told None", &|history| drop(history.told.remove(0)));
-        check("something else", &|history| history.told.push(told("b", How::Event, 9, Some(2))));
+        check("something else", &|history| history.told.insert(2, told("b", How::Event, 4, Some(2))));
         check("was Some(1) and Some(7)", &|history| history.told[2].value = Some(7));
         check("taken for down", &|history| history.nodes_down.push("by a".to_owned()));
-        check("ends as", &|history| history.rest = [("k".to_owned(), Some(3))].into());
+        check("not told in time", &|history| history.late.push("at a".to_owned()));
     }
 }

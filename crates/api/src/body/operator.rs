@@ -26,3 +26,25 @@ pub struct RaftServer {
     pub voter: bool,
     pub raft_protocol: String,
 }
+
+/// `PUT /v1/operator/raft/transfer-leadership`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct LeadershipTransferResponse {
+    pub from: RaftIdAddress,
+    pub to: RaftIdAddress,
+    /// It led already.
+    pub noop: bool,
+    /// Always `null`: a failure is told by the status.
+    pub err: Option<String>,
+}
+
+/// A server of the region.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct RaftIdAddress {
+    /// rpc address.
+    pub address: String,
+    #[serde(rename = "ID")]
+    pub id: String,
+}

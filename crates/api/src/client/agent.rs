@@ -73,6 +73,16 @@ impl Client {
         Ok(self.get("/v1/operator/raft/configuration", query).await?.value)
     }
 
+    /// Takes a server that is gone out of the region's raft group.
+    pub async fn remove_raft_peer(&self, id: &str, query: &Query) -> Result<(), Error> {
+        self.command(Method::DELETE, "/v1/operator/raft/peer", &query.clone().with("id", id)).await.map(|_| ())
+    }
+
+    /// Lets another server of the region lead; `by`: `id` or `address`.
+    pub async fn transfer_leadership(&self, by: &str, server: &str, query: &Query) -> Result<LeadershipTransferResponse, Error> {
+        Ok(self.put_empty("/v1/operator/raft/transfer-leadership", &query.clone().with(by, server)).await?.value)
+    }
+
     /// Collect all garbage of the region now.
     pub async fn system_gc(&self, query: &Query) -> Result<(), Error> {
         self.command(Method::PUT, "/v1/system/gc", query).await.map(|_| ())

@@ -1,44 +1,60 @@
-//! `/v1/operator/raft/configuration`: the region's voters, with what the pool says of them.
+//! `/v1/operator/raft/…`: the servers that keep the region's log together, and what a person may do about them.
 
-use api::{RaftConfigurationResponse, RaftServer};
-use rpc::message::{MemberInfo, Read, ReadValue};
+use api::{LeadershipTransferResponse, RaftConfigurationResponse, RaftIdAddress, RaftServer};
+use http::StatusCode;
+use rpc::message::{RaftMember, Read, ReadValue, Write, WriteValue};
 
-use super::agent::pool;
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb};
-use crate::respond::Answer;
+use crate::respond::{self, Answer};
 
 /// Version of the protocol between the servers of a region, as clients know it: the newest.
 const RAFT_PROTOCOL: &str = "3";
 
 pub(super) async fn raft_configuration(cx: Cx) -> Answer {
     cx.only(Verb::Get)?;
-    let options = cx.options_now()?;
-    let (meta, ReadValue::Texts(addresses)) = cx.read_with(options.clone(), Read::Peers).await? else { return Err(Refusal::mismatch()) };
-    let (_, ReadValue::Text(leader)) = cx.read_with(options, Read::Leader).await? else { return Err(Refusal::mismatch()) };
-    let members = pool(&cx, cx.region()).await?.members;
-    let servers = addresses.into_iter().map(|address| {
-        let member = members.iter().find(|member| rpc_address(member) == address);
-        let tag = |name: &str| member.and_then(|member| member.tags.get(name)).cloned();
-        RaftServer {
-            id: tag("id").unwrap_or_else(|| address.clone()),
-            node: member.map_or("(unknown)".to_owned(), |member| member.name.clone()),
-            leader: address == leader,
-            voter: true,
-            raft_protocol: tag("raft_vsn").unwrap_or_else(|| RAFT_PROTOCOL.to_owned()),
-            address,
-        }
-    });
-    cx.json(None, &RaftConfigurationResponse { servers: servers.collect(), index: meta.index })
+    let (meta, ReadValue::RaftGroup(members)) = cx.read_with(cx.options_now()?, Read::RaftGroup).await? else {
+        return Err(Refusal::mismatch());
+    };
+    let region = cx.region();
+    let shown = |member: RaftMember| RaftServer {
+        id: member.server_id.to_string(),
+        node: format!("{}.{region}", member.name),
+        address: member.address,
+        leader: member.leader,
+        voter: member.voter,
+        raft_protocol: RAFT_PROTOCOL.to_owned(),
+    };
+    cx.json(None, &RaftConfigurationResponse { servers: members.into_iter().map(shown).collect(), index: meta.index })
 }
 
-/// `host:port`, whether the tags keep them together or apart.
-fn rpc_address(member: &MemberInfo) -> String {
-    let tag = |name: &str| member.tags.get(name).map(String::as_str).unwrap_or_default();
-    let host = tag("rpc_addr");
-    if host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
-        host.to_owned()
-    } else {
-        format!("{host}:{}", tag("port"))
+pub(super) async fn raft_peer(cx: Cx) -> Answer {
+    if cx.verb() != Verb::Delete {
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "Invalid method"));
     }
+    if cx.params.get("address").is_some() {
+        return Err(Refusal::bad_request("address is no longer taken here: name the server by its id"));
+    }
+    let server = match cx.params.text("id") {
+        "" => return Err(Refusal::bad_request("Must specify an ?id with the peer's ID")),
+        id => id.to_owned(),
+    };
+    let (meta, _) = cx.write(Write::RemovePeer { server }).await?;
+    respond::empty(Some(&meta))
+}
+
+pub(super) async fn transfer_leadership(cx: Cx) -> Answer {
+    cx.only(Verb::Put)?;
+    let server = match (cx.params.text("id"), cx.params.text("address")) {
+        ("", "") => return Err(Refusal::bad_request("Must specify ?id with the peer's ID, or ?address with its address")),
+        (id, "") => id.to_owned(),
+        ("", address) => address.to_owned(),
+        _ => return Err(Refusal::bad_request("Must specify only one of id or address")),
+    };
+    let (meta, WriteValue::Leadership { from, to }) = cx.write(Write::TransferLeadership { server }).await? else {
+        return Err(Refusal::mismatch());
+    };
+    let noop = from.server_id == to.server_id;
+    let shown = |member: RaftMember| RaftIdAddress { address: member.address, id: member.server_id.to_string() };
+    cx.json(Some(&meta), &LeadershipTransferResponse { from: shown(from), to: shown(to), noop, err: None })
 }

@@ -98,7 +98,7 @@ async fn every_endpoint() {
     assert_eq!(client.leader(&q).await.unwrap(), "10.0.0.1:4647");
     assert_eq!(client.peers(&q).await.unwrap(), ["10.0.0.1:4647"]);
     assert_eq!(client.regions().await.unwrap(), ["east", "west"]);
-    assert_eq!(client.raft_configuration(&q).await.unwrap().servers[0].node, "server-1.west");
+    assert_eq!(client.raft_configuration(&q).await.unwrap().servers[0].node, "s1.west");
     client.system_gc(&q).await.unwrap();
     client.reconcile_summaries(&q).await.unwrap();
     let error = client.drain_node(&NodeUpdateDrainRequest { node_id: NODE.into(), ..Default::default() }, &q).await.unwrap_err();

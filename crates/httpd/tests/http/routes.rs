@@ -79,8 +79,18 @@ async fn about_the_agent() {
     let raft = server.get("/v1/operator/raft/configuration").await.json();
     assert_eq!(
         raft["Servers"],
-        json!([{"ID": "s1", "Node": "server-1.west", "Address": "10.0.0.1:4647", "Leader": true, "Voter": true, "RaftProtocol": "3"}])
+        json!([{"ID": "00000000-0000-0000-0000-000000000007", "Node": "s1.west", "Address": "10.0.0.1:4647", "Leader": true, "Voter": true, "RaftProtocol": "3"}])
     );
+    for (verb, path, status, words) in [
+        ("GET", "/v1/operator/raft/peer?id=x", 404, "Invalid method"),
+        ("DELETE", "/v1/operator/raft/peer", 400, "?id"),
+        ("DELETE", "/v1/operator/raft/peer?address=10.0.0.1:4647", 400, "by its id"),
+        ("PUT", "/v1/operator/raft/transfer-leadership", 400, "?address"),
+        ("PUT", "/v1/operator/raft/transfer-leadership?id=x&address=y", 400, "only one"),
+    ] {
+        let answer = server.send(verb, path, "").await;
+        assert!(answer.status == status && answer.text().contains(words), "{verb} {path}: {} {}", answer.status, answer.text());
+    }
     let answer = server.send("PUT", "/v1/agent/join?address=a:1&address=bad:2", "").await;
     shapes.check("JoinResult", &answer.json());
     assert_eq!(answer.json(), json!({"num_joined": 1, "error": "1 error occurred:\n\t* bad:2: no answer\n\n", "warning": ""}));

@@ -252,6 +252,13 @@ impl World {
             Read::Leader => ReadValue::Text("10.0.0.1:4647".into()),
             Read::Peers => ReadValue::Texts(vec!["10.0.0.1:4647".into()]),
             Read::Events { .. } => ReadValue::Events(Vec::new()),
+            Read::RaftGroup => ReadValue::RaftGroup(vec![RaftMember {
+                server_id: Uuid::from_u128(7),
+                name: "s1".into(),
+                address: "10.0.0.1:4647".into(),
+                leader: true,
+                voter: true,
+            }]),
             Read::Rollout { key } => ReadValue::Rollout(self.job(&key).filter(|job| job.is_multiregion()).map(|job| rollout(&job))),
         }
     }

@@ -246,7 +246,7 @@ enum Node {
 
 #[derive(Subcommand, Debug)]
 enum Operator {
-    /// Look at the consensus of a region.
+    /// Look at the consensus of a region, and change who takes part.
     #[command(subcommand)]
     Raft(OperatorRaft),
     /// Keep the whole state of a region elsewhere, and bring it back.
@@ -268,6 +268,10 @@ enum OperatorSnapshot {
 enum OperatorRaft {
     /// List the servers that take part.
     ListPeers(operator_raft::Args),
+    /// Take out a server that is gone for good.
+    RemovePeer(operator_raft::RemoveArgs),
+    /// Let another server lead.
+    TransferLeadership(operator_raft::TransferArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -340,6 +344,8 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Node(Node::Eligibility(args)) => node_eligibility::run(args).await,
         Noun::Node(Node::Status(args)) | Noun::NodeStatus(args) => node_status::run(args).await,
         Noun::Operator(Operator::Raft(OperatorRaft::ListPeers(args))) => operator_raft::run(args).await,
+        Noun::Operator(Operator::Raft(OperatorRaft::RemovePeer(args))) => operator_raft::remove(args).await,
+        Noun::Operator(Operator::Raft(OperatorRaft::TransferLeadership(args))) => operator_raft::transfer(args).await,
         Noun::Operator(Operator::Snapshot(OperatorSnapshot::Inspect(args))) => operator_snapshot::inspect(&args),
         Noun::Operator(Operator::Snapshot(OperatorSnapshot::Restore(args))) => operator_snapshot::restore(args).await,
         Noun::Operator(Operator::Snapshot(OperatorSnapshot::Save(args))) => operator_snapshot::save(args).await,

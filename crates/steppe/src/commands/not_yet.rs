@@ -44,8 +44,6 @@ const NOUNS: &[&str] = &[
     "operator debug",
     "operator gossip",
     "operator metrics",
-    "operator raft remove-peer",
-    "operator raft transfer-leadership",
     "operator root",
     "operator scheduler",
     "operator snapshot redact",

@@ -36,6 +36,14 @@ no member is called "nosuch"; known are: east-s1.east
 GET /v1/operator/raft/configuration
 {"Servers": [{"ID": "1", "Node": "west-s1.west", "Address": "127.0.0.1:24647", "Leader": true, "Voter": true, "RaftProtocol": "3"}, {"ID": "2", "Node": "west-s2.west", "Address": "127.0.0.1:24657", "Voter": false, "RaftProtocol": "3"}]}
 
+PUT /v1/operator/raft/transfer-leadership?id=2
+{"From": {"ID": "1", "Address": "127.0.0.1:24647"}, "To": {"ID": "2", "Address": "127.0.0.1:24657"}, "Noop": false, "Err": null}
+
+DELETE /v1/operator/raft/peer?id=2
+
+DELETE /v1/operator/raft/peer?id=1 -> 400
+west-s1 leads: let another server lead first (operator raft transfer-leadership)
+
 === transcript
 $ steppe server members
 Name          Address    Port   Status  Leader  Raft Version  Build  Datacenter  Region
@@ -146,4 +154,30 @@ Node          ID  Address          State     Voter  RaftProtocol
 west-s1.west  1   127.0.0.1:24647  leader    true   3
 west-s2.west  2   127.0.0.1:24657  follower  false  3
 --- exit code: 0
+
+$ steppe operator raft transfer-leadership -peer-id 2
+Transferred leadership to peer with id "2"
+>>> PUT /v1/operator/raft/transfer-leadership?id=2
+--- exit code: 0
+
+$ steppe operator raft transfer-leadership
+--- stderr:
+Which server shall lead? Name it by either -peer-id or -peer-address
+--- exit code: 1
+
+$ steppe operator raft remove-peer -peer-id 2
+Removed peer with id "2"
+>>> DELETE /v1/operator/raft/peer?id=2
+--- exit code: 0
+
+$ steppe operator raft remove-peer -peer-id=1
+--- stderr:
+Error removing peer: Unexpected response code: 400 (west-s1 leads: let another server lead first (operator raft transfer-leadership))
+>>> DELETE /v1/operator/raft/peer?id=1
+--- exit code: 1
+
+$ steppe operator raft remove-peer
+--- stderr:
+Missing peer id required (-peer-id)
+--- exit code: 1
 

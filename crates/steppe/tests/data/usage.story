@@ -214,10 +214,12 @@ General Options:
 $ steppe operator raft nosuch
 Usage: steppe operator raft <subcommand> [options] [args]
 
-  Look at the consensus of a region
+  Look at the consensus of a region, and change who takes part
 
 Subcommands:
-    list-peers    List the servers that take part
+    list-peers             List the servers that take part
+    remove-peer            Take out a server that is gone for good
+    transfer-leadership    Let another server lead
 --- stderr:
 There is no command "steppe operator raft nosuch".
 
