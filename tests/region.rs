@@ -243,6 +243,51 @@ fn a_person_decides_who_leads_and_who_takes_part() {
 }
 
 #[test]
+fn the_region_looks_after_its_servers() {
+    // a fourth server votes only when it has been well for a while; one that died is let go when the settings allow it, and not before; the
+    // health says who is there, and settings that somebody else changed meanwhile are not overwritten
+    let autopilot =
+        "autopilot {\n  cleanup_dead_servers = false\n  server_stabilization_time = \"1s\"\n  last_contact_threshold = \"10s\"\n}\n";
+    let cluster = Cluster::plan(&["west"], 3, 0).allow(ABOUT_OTHERS).server_config(autopilot).up();
+    let act = |words: &[&str]| cluster.steppe("west-server-1", &[&["operator", "autopilot"], words].concat());
+    let config = act(&["get-config"]).ok();
+    assert!(config.starts_with("CleanupDeadServers = false\nLastContactThreshold = 10s\nMaxTrailingLogs = 250\n"), "{config}");
+    let health = || ask(cluster.api("west-server-1").autopilot_health(&Query::new())).expect("an answer");
+    let well = settled("all are well", &health, |health| health.healthy && health.servers.len() == 3);
+    assert_eq!((well.failure_tolerance, well.voters.len()), (1, 3));
+
+    // one more than the region began with, by the file of one of them
+    let first = cluster.member("west-server-1");
+    let folder = tempfile::tempdir().expect("a folder");
+    let fourth = format!(
+        "region = \"west\"\nname = \"fourth\"\nserver {{\n  enabled = true\n  server_join {{\n    retry_join = [\"{}\"]\n  }}\n}}\n",
+        first.gossip
+    );
+    let mut agent = process_tests::Agent::start(folder.path(), &fourth, &[]);
+    let learning = settled("it is taken in", &health, |health| health.servers.len() == 4);
+    assert!(learning.servers.iter().any(|server| server.name == "fourth.west" && !server.voter), "not at once: {learning:?}");
+    settled("it votes", || voters(&cluster, "west-server-1").len(), |n| *n == 4);
+
+    agent.end(nix::sys::signal::Signal::SIGKILL);
+    let ill = settled("it is missed", &health, |health| !health.healthy);
+    assert!(ill.servers.iter().any(|server| server.name == "fourth.west" && !server.healthy), "{ill:?}");
+    let shown = settled("it has failed", || act(&["health"]).ok(), |shown| shown.contains("failed"));
+    assert!(shown.starts_with("Healthy:           false\nFailureTolerance:  0\n"), "{shown}");
+    assert_eq!(voters(&cluster, "west-server-1").len(), 4, "nobody is let go");
+    assert_eq!(act(&["set-config", "-cleanup-dead-servers=true"]).ok(), "Configuration updated!\n");
+    settled("it is let go", || voters(&cluster, "west-server-1").len(), |n| *n == 3);
+    assert!(settled("all are well again", &health, |health| health.healthy).failure_tolerance == 1);
+
+    let api = cluster.api("west-server-2");
+    let present = ask(api.autopilot(&Query::new())).expect("settings");
+    let late = ask(api.set_autopilot(&present, &Query::new().with("cas", present.modify_index + 1)));
+    assert!(!late.expect("an answer"), "another version");
+    let zones = api::AutopilotConfiguration { enable_redundancy_zones: true, ..present };
+    let refused = ask(api.set_autopilot(&zones, &Query::new())).expect_err("zones").to_string();
+    assert!(refused.contains("400") && refused.contains("EnableRedundancyZones"), "{refused}");
+}
+
+#[test]
 fn two_clusters_run_side_by_side() {
     // the same region name, the same machine: neither sees the other
     let one = Cluster::up(&["west"], 1, 1);

@@ -257,6 +257,14 @@ fn server_config(config: &Config, folders: &Folders, name: &str, listen: &Listen
         },
         gc_interval: server.gc.interval,
         log: server::LogLimits::default(),
+        autopilot: model::AutopilotConfig {
+            cleanup_dead_servers: server.autopilot.cleanup_dead_servers,
+            last_contact_threshold: nanoseconds(server.autopilot.last_contact_threshold),
+            max_trailing_logs: server.autopilot.max_trailing_logs,
+            min_quorum: server.autopilot.min_quorum,
+            server_stabilization_time: nanoseconds(server.autopilot.server_stabilization_time),
+            ..Default::default()
+        },
         event_buffer: if server.enable_event_broker { usize::try_from(server.event_buffer_size).unwrap_or(usize::MAX) } else { 0 },
         build: VERSION.to_owned(),
     })

@@ -7,6 +7,7 @@
 //! The crate has no behaviour over time and knows nothing of how anything is stored, sent or scheduled. Start reading at [`Job`].
 
 mod alloc;
+mod autopilot;
 pub mod codec;
 mod deployment;
 mod duration;
@@ -27,6 +28,7 @@ mod time;
 mod usage;
 
 pub use alloc::*;
+pub use autopilot::*;
 pub use deployment::*;
 pub use duration::*;
 pub use enums::*;

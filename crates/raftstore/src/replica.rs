@@ -534,6 +534,19 @@ impl Replica {
         Some(metrics.last_log_index.unwrap_or(0).saturating_sub(matched))
     }
 
+    /// The last entry of a server's log that the leader knows of, as term and index, and how long ago it acknowledged anything. `None`: this
+    /// server does not lead, or has not heard of that one.
+    pub fn heard_of(&self, id: u64) -> Option<(u64, u64, Duration)> {
+        let metrics = self.inner.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        if id == self.inner.id {
+            return Some((metrics.current_term, metrics.last_log_index.unwrap_or(0), Duration::ZERO));
+        }
+        let matched = metrics.replication.as_ref()?.get(&id)?.as_ref()?;
+        let acknowledged = metrics.heartbeat.as_ref()?.get(&id)?.as_ref()?;
+        Some((matched.leader_id.term, matched.index, openraft::Instant::elapsed(&**acknowledged)))
+    }
+
     /// Who leads, now and from now on.
     pub fn watch_leadership(&self) -> watch::Receiver<Leadership> {
         self.inner.leadership.clone()

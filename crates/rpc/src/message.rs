@@ -8,9 +8,9 @@
 use std::sync::Arc;
 
 use model::{
-    AllocId, AllocUpdate, Allocation, Deployment, DeploymentId, EvalId, Evaluation, EventBatch, EventFilter, Job, JobKey, JobSubmission,
-    JobSummary, Namespace, Node, NodeEvent, NodeId, Overrides, RegionName, RegionRecord, RolloutHeader, RolloutId, ScalingEvents,
-    Testimony, Time, Uuid,
+    AllocId, AllocUpdate, Allocation, AutopilotConfig, Deployment, DeploymentId, EvalId, Evaluation, EventBatch, EventFilter, Job, JobKey,
+    JobSubmission, JobSummary, Namespace, Node, NodeEvent, NodeId, Overrides, RegionName, RegionRecord, RolloutHeader, RolloutId,
+    ScalingEvents, Testimony, Time, Uuid,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -198,6 +198,10 @@ pub enum Read {
     },
     /// Who belongs to the region's raft group.
     RaftGroup,
+    /// How the region looks after its servers.
+    Autopilot,
+    /// How its servers are; of the leader alone.
+    AutopilotHealth,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -236,6 +240,8 @@ pub enum ReadValue {
     /// In the order of the log; allocations without their jobs, rollouts without their specifications.
     Events(Vec<EventBatch>),
     RaftGroup(Vec<RaftMember>),
+    Autopilot(AutopilotConfig),
+    AutopilotHealth(Vec<ServerHealth>),
 }
 
 /// A server of a region's raft group.
@@ -248,6 +254,24 @@ pub struct RaftMember {
     pub address: String,
     pub leader: bool,
     pub voter: bool,
+}
+
+/// How one of a region's servers is, by the word of its leader.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerHealth {
+    pub member: RaftMember,
+    /// In the gossip pool; `none` for one that is no member of it.
+    pub status: String,
+    /// The version of its program.
+    pub build: String,
+    /// Nanoseconds since the leader last heard of it; negative when it never did.
+    pub last_contact: i64,
+    /// Of the last entry in its log that is known.
+    pub last_term: u64,
+    pub last_index: u64,
+    pub healthy: bool,
+    /// Unix nanoseconds since when it is as healthy or not as now; 0 when it was only seen now.
+    pub stable_since: i64,
 }
 
 /// An allocation of a list.
@@ -371,6 +395,11 @@ pub enum Write {
     TransferLeadership {
         server: String,
     },
+    /// Answered by [`WriteValue::Changed`]. `cas`: only if the present settings have this modify index.
+    SetAutopilot {
+        config: AutopilotConfig,
+        cas: Option<u64>,
+    },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -418,6 +447,8 @@ pub enum WriteValue {
         from: RaftMember,
         to: RaftMember,
     },
+    /// Whether anything was.
+    Changed(bool),
 }
 
 /// What registering a job would do.

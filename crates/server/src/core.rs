@@ -1,12 +1,11 @@
 //! What all parts of a server share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::EvalId;
-use model::{IdSource, RegionName, RolloutId};
+use model::{AutopilotConfig, EvalId, IdSource, RegionName, RolloutId};
 use multiregion::submission;
 use raftstore::{Leadership, ProposeError, Replica, Role};
 use rpc::message::Failure;
@@ -81,6 +80,15 @@ pub struct Signals {
 /// The leader's memory; gone with leadership.
 pub struct Leading {
     pub heartbeats: control::Heartbeats,
+    /// Since when each server of the raft group is as healthy or not as it is: by a clock for decisions, and in unix nanoseconds.
+    pub stability: BTreeMap<u64, Stability>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Stability {
+    pub is_healthy: bool,
+    pub since: Instant,
+    pub time: i64,
 }
 
 impl Signals {
@@ -137,6 +145,11 @@ impl Core {
 
     pub fn view(&self) -> View {
         self.replica.view()
+    }
+
+    /// How the region looks after its servers: as a person said, or as this agent is configured.
+    pub fn autopilot(&self) -> AutopilotConfig {
+        self.view().autopilot().map_or_else(|| self.config.autopilot.clone(), |config| (**config).clone())
     }
 
     /// A source of ids for one decision.

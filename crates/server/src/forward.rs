@@ -362,6 +362,8 @@ async fn read_here(core: &Core, options: &ReadOptions, what: &Read) -> Result<Re
             let addresses = voters.map(|member| core.address_of(member.id).unwrap_or(member.node.rpc_addr)).collect();
             return Ok(reply(1, ReadValue::Texts(addresses)));
         }
+        Read::Autopilot => return Ok(reply(core.view().index(), ReadValue::Autopilot(core.autopilot()))),
+        Read::AutopilotHealth => return Ok(reply(core.view().index(), ReadValue::AutopilotHealth(members::health(core)))),
         Read::RaftGroup => return Ok(reply(1, ReadValue::RaftGroup(members::group(core)))),
         Read::Events { after, filter, gapless } => {
             let wait = if options.min_index == 0 { Duration::ZERO } else { meant(options.wait) };

@@ -1,6 +1,7 @@
 //! The scope of leadership: what runs while this server leads, and only then.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,7 +97,7 @@ pub async fn hand_over(core: &Core) {
 
 fn open(core: &Arc<Core>, scope: &CancellationToken, tasks: &TaskTracker) {
     let heartbeats = control::Heartbeats::new(&core.view(), &core.config.timing, now());
-    *core.leading() = Some(Leading { heartbeats });
+    *core.leading() = Some(Leading { heartbeats, stability: BTreeMap::new() });
     let spawn = |name: &'static str, future: BoxFuture<'static, ()>| {
         let (core, scope) = (Arc::clone(core), scope.clone());
         tasks.spawn(async move {

@@ -1,20 +1,21 @@
 //! Who belongs to the region's raft group: the leader keeps it in line with the region's servers in the gossip pool.
 //!
 //! New servers are taken in, first without a vote, until they have the log. Those that leave, or are said to have left, are let go; so are
-//! those that were replaced by a server of the same name with an empty disk. Addresses follow. Failed ones stay: whether they come back is for
-//! a person to say (`server force-leave`). No step is taken after which the servers that are there would not be a majority.
+//! those that were replaced by a server of the same name with an empty disk. Addresses follow. Failed ones are let go after a while, if the
+//! settings of the autopilot allow it and enough are left: of three voters none is, because the other two could lose no more than before, and
+//! the third could not help them when it is back. No step is taken after which the servers that are there would not be a majority.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gossip::{Member, Status};
-use model::Uuid;
+use model::{AutopilotConfig, Uuid};
 use raftstore::{ProposeError, ServerNode};
-use rpc::message::{Failure, RaftMember, WriteReply, WriteValue};
+use rpc::message::{Failure, RaftMember, ServerHealth, WriteReply, WriteValue};
 use tracing::{debug, info, warn};
 
-use crate::core::Core;
+use crate::core::{Core, Stability, now};
 use crate::founding;
 
 /// How often the members are looked at when nothing says that they changed.
@@ -25,6 +26,8 @@ const TICK_LEARNING: Duration = Duration::from_millis(200);
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A learner that is not further behind than this gets a vote.
 const LAG_MAX: u64 = 64;
+/// No dead server is let go when fewer voters would be left.
+const VOTERS_LEFT: usize = 3;
 /// Another server takes over within this time, or does not.
 const TRANSFER_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -142,6 +145,7 @@ pub async fn transfer_leadership(core: &Core, server: &str) -> Result<WriteReply
 
 /// Takes the next step, if there is one; tells whether something was changed, and whether somebody is still learning.
 async fn align(core: &Core, told: &mut Told) -> (bool, bool) {
+    settle(core);
     let group = Group::now(core);
     let learning = group.known.values().any(|member| !member.voter && group.is_active(member.id));
     let has_caught_up = |id| core.replica.lag_of(id).is_some_and(|lag| lag <= LAG_MAX);
@@ -179,6 +183,57 @@ async fn take(core: &Core, step: &Step) -> Result<(), ProposeError> {
     }
 }
 
+/// Keeps in mind since when each server of the group is as healthy or not as it is.
+fn settle(core: &Core) {
+    let seen: BTreeMap<u64, bool> = core.replica.status().members.iter().map(|member| (member.id, looks_well(core, member.id))).collect();
+    let (since, time) = (Instant::now(), now());
+    let mut leading = core.leading();
+    let Some(stability) = leading.as_mut().map(|leading| &mut leading.stability) else { return };
+    stability.retain(|id, _| seen.contains_key(id));
+    for (id, is_healthy) in seen {
+        let known = stability.entry(id).or_insert(Stability { is_healthy, since, time });
+        if known.is_healthy != is_healthy {
+            *known = Stability { is_healthy, since, time };
+        }
+    }
+}
+
+/// Alive, and not too far behind.
+fn looks_well(core: &Core, id: u64) -> bool {
+    let is_alive =
+        id == core.replica.id() || core.pool.members().iter().any(|member| member.meta.server_id == id && member.status == Status::Alive);
+    is_alive && core.replica.lag_of(id).map_or(id == core.replica.id(), |lag| lag <= core.autopilot().max_trailing_logs)
+}
+
+/// How the region's servers are, as their leader sees it; on another server nothing is known.
+pub fn health(core: &Core) -> Vec<ServerHealth> {
+    if !core.is_leader() {
+        return Vec::new();
+    }
+    settle(core);
+    let config = core.autopilot();
+    let pool = core.pool.members();
+    let stability = core.leading().as_ref().map(|leading| leading.stability.clone()).unwrap_or_default();
+    let ids = core.replica.status().members.into_iter().map(|member| member.id);
+    let of = |(id, member): (u64, RaftMember)| {
+        let known = pool.iter().find(|known| known.meta.server_id == id);
+        let heard = core.replica.heard_of(id);
+        let last_contact = heard.map_or(-1, |(.., ago)| i64::try_from(ago.as_nanos()).unwrap_or(i64::MAX));
+        let is_near = id == core.replica.id() || (0..=config.last_contact_threshold).contains(&last_contact);
+        ServerHealth {
+            status: known.map_or("none", |known| known.status.as_str()).to_owned(),
+            build: known.map_or_else(String::new, |known| known.meta.build.clone()),
+            last_contact,
+            last_term: heard.map_or(0, |(term, ..)| term),
+            last_index: heard.map_or(0, |(_, index, _)| index),
+            healthy: is_near && looks_well(core, id),
+            stable_since: stability.get(&id).map_or(0, |stability| stability.time),
+            member,
+        }
+    };
+    ids.zip(group(core)).map(of).collect()
+}
+
 /// One change of the raft group; raft allows one at a time.
 #[derive(Clone, Debug, PartialEq)]
 enum Step {
@@ -198,15 +253,30 @@ struct Group {
     known: BTreeMap<u64, raftstore::Member>,
     /// Of the region, as the pool shows them.
     servers: Vec<Member>,
+    autopilot: AutopilotConfig,
+    /// Of the raft group, those that have been healthy for long enough to vote.
+    stable: BTreeSet<u64>,
+    /// Those that have not been there for long enough to be given up.
+    dead: BTreeSet<u64>,
 }
 
 impl Group {
     fn now(core: &Core) -> Self {
+        let autopilot = core.autopilot();
+        let needed = Duration::from_nanos(autopilot.server_stabilization_time.max(0).unsigned_abs());
+        let stability = core.leading().as_ref().map(|leading| leading.stability.clone()).unwrap_or_default();
+        let lasting = |is_healthy: bool| {
+            let lasts = |(_, known): &(&u64, &Stability)| known.is_healthy == is_healthy && known.since.elapsed() >= needed;
+            stability.iter().filter(lasts).map(|(id, _)| *id).collect()
+        };
         Self {
             own: core.replica.id(),
             cluster: core.view().identity().cluster,
             known: core.replica.status().members.into_iter().map(|member| (member.id, member)).collect(),
             servers: of_region(core),
+            stable: lasting(true),
+            dead: lasting(false),
+            autopilot,
         }
     }
 
@@ -215,6 +285,7 @@ impl Group {
             .or_else(|| self.let_go())
             .or_else(|| self.give_vote(has_caught_up))
             .or_else(|| self.replaced())
+            .or_else(|| self.dead_server())
             .or_else(|| self.take_in())
     }
 
@@ -257,7 +328,7 @@ impl Group {
 
     fn give_vote(&self, has_caught_up: impl Fn(u64) -> bool) -> Option<Step> {
         let learners = self.known.values().filter(|member| !member.voter && self.status(member.id) == Some(Status::Alive));
-        let mut ready = learners.map(|member| member.id).filter(|id| has_caught_up(*id));
+        let mut ready = learners.map(|member| member.id).filter(|id| self.stable.contains(id) && has_caught_up(*id));
         ready.find(|id| self.would_work(&self.voters().into_iter().chain([*id]).collect())).map(Step::GiveVote)
     }
 
@@ -271,6 +342,17 @@ impl Group {
         };
         let old = self.known.values().filter(|old| is_replaced(old)).map(|old| old.id).find(|id| self.may_go(*id))?;
         Some(Step::LetGo(old, "a server with an empty disk has its name now"))
+    }
+
+    fn dead_server(&self) -> Option<Step> {
+        if !self.autopilot.cleanup_dead_servers {
+            return None;
+        }
+        let voters_left = usize::try_from(self.autopilot.min_quorum).unwrap_or(usize::MAX).max(VOTERS_LEFT);
+        let is_dead = |member: &&raftstore::Member| self.dead.contains(&member.id) && !self.is_active(member.id);
+        let may_go = |member: &&raftstore::Member| self.may_go(member.id) && (!member.voter || self.voters().len() > voters_left);
+        let mut dead = self.known.values().filter(is_dead).filter(may_go);
+        dead.next().map(|member| Step::LetGo(member.id, "it has failed"))
     }
 
     fn take_in(&self) -> Option<Step> {
@@ -318,6 +400,7 @@ pub mod tests {
 
     /// Server 1 leads. `pool`: "2=alive 3=failed"; a name behind a colon where it is not the id. `group`: "1 2 3+" with + for learners.
     fn check(pool: &str, group: &str, want: &str) {
+        let mut dead = BTreeSet::new();
         let servers: Vec<Member> = pool
             .split_whitespace()
             .map(|word| {
@@ -328,6 +411,10 @@ pub mod tests {
                     "leaving" => Status::Leaving,
                     "left" => Status::Left,
                     "failed" => Status::Failed,
+                    "dead" => {
+                        dead.insert(id.parse().expect("a number"));
+                        Status::Failed
+                    }
                     "foreign" => {
                         let mut foreign = server(id.parse().expect("a number"), name, Status::Alive);
                         foreign.meta.cluster_id = Uuid::from_u128(99);
@@ -338,7 +425,7 @@ pub mod tests {
                 server(id.parse().expect("a number"), name, status)
             })
             .collect();
-        let known = group
+        let known: BTreeMap<u64, raftstore::Member> = group
             .split_whitespace()
             .map(|word| {
                 let (word, voter) = word.strip_suffix('+').map_or((word, true), |word| (word, false));
@@ -354,7 +441,10 @@ pub mod tests {
             })
             .collect();
         let group_text = group;
-        let group = Group { own: 1, cluster: Uuid::from_u128(7), known, servers };
+        // Server 8 came just now.
+        let stable = known.keys().copied().filter(|id| *id != 8).collect();
+        let autopilot = AutopilotConfig::default();
+        let group = Group { own: 1, cluster: Uuid::from_u128(7), known, servers, autopilot, stable, dead };
         // Server 9 has not caught up.
         let got = match group.next(|id| id != 9) {
             None => "-".to_owned(),
@@ -373,6 +463,7 @@ pub mod tests {
         check("1=alive 2=alive 3=alive", "1 2", "take in 3");
         check("1=alive 2=alive 3=alive", "1 2 3+", "vote 3");
         check("1=alive 2=alive 9=alive", "1 2 9+", "-");
+        check("1=alive 2=alive 8=alive", "1 2 8+", "-");
         check("1=alive 2=alive 3=foreign", "1 2", "-");
         check("1=alive 2=alive 3=leaving", "1 2", "-");
         check("1=alive 2=alive 3=failed", "1 2", "-");
@@ -393,6 +484,17 @@ pub mod tests {
         check("1=alive 2=failed 3=left", "1 2 3+", "let go 3");
         check("1=leaving 2=alive 3=alive", "1 2 3", "-");
         check("1=alive", "1 2", "-");
+    }
+
+    /// Who has failed long ago is let go where enough are left, and where the rest is a majority.
+    #[test]
+    fn dead() {
+        check("1=alive 2=alive 3=dead", "1 2 3", "-");
+        check("1=alive 2=alive 3=alive 4=dead", "1 2 3 4", "let go 4");
+        check("1=alive 2=alive 3=alive 4=failed", "1 2 3 4", "-");
+        check("1=alive 2=alive 3=alive 4=dead 5=dead", "1 2 3 4 5", "let go 4");
+        check("1=alive 2=alive 3=dead 4=dead 5=dead", "1 2 3 4 5", "-");
+        check("1=alive 2=alive 3=dead", "1 2 3+", "let go 3");
     }
 
     /// A server that lost its disk takes the place of its former self.

@@ -30,11 +30,11 @@ pub fn watch_of(read: &Read) -> Option<Watch> {
         Read::NodeAllocs { id } => Watch::NodeAllocs(*id),
         Read::Rollout { key } => Watch::Rollout(key.clone()),
         Read::JobScaling { key } => Watch::JobScaling(key.clone()),
-        Read::Leader | Read::Peers | Read::Events { .. } | Read::RaftGroup => return None,
+        Read::Leader | Read::Peers | Read::Events { .. } | Read::RaftGroup | Read::Autopilot | Read::AutopilotHealth => return None,
     })
 }
 
-/// The value of `read` in `view`. `Leader`, `Peers`, `Events` and `RaftGroup` are not in the state and answered elsewhere.
+/// The value of `read` in `view`. `Leader`, `Peers`, `Events`, `RaftGroup` and those of the autopilot are not in the state and answered elsewhere.
 pub fn value(view: &Store, records: &Records, heard: impl Fn(&model::RegionRecord) -> i64, read: &Read) -> ReadValue {
     match read {
         Read::Jobs { namespace, prefix } => ReadValue::Jobs(
@@ -112,6 +112,8 @@ pub fn value(view: &Store, records: &Records, heard: impl Fn(&model::RegionRecor
         Read::Peers => ReadValue::Texts(Vec::new()),
         Read::Events { .. } => ReadValue::Events(Vec::new()),
         Read::RaftGroup => ReadValue::RaftGroup(Vec::new()),
+        Read::Autopilot => ReadValue::Autopilot(Default::default()),
+        Read::AutopilotHealth => ReadValue::AutopilotHealth(Vec::new()),
     }
 }
 

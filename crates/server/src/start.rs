@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use control::{Thresholds, Timing};
 use gossip::{Gossip, Input, MemberMeta, Memory, ServerIdentity};
-use model::{RegionName, Uuid};
+use model::{AutopilotConfig, RegionName, Uuid};
 use raftstore::{Change, DataDir, Expect, Kind, Published, Publisher, Replica, ReplicaOptions, SnapshotPolicy};
 use rpc::caller::Caller;
 use rpc::transport::{Identity, Limits, Pool, serve};
@@ -64,6 +64,8 @@ pub struct Config {
     pub gc_interval: Duration,
     /// When the raft log is cut.
     pub log: LogLimits,
+    /// How the region looks after its servers, as long as no person has said it.
+    pub autopilot: AutopilotConfig,
     /// Log entries whose events are kept for those who follow the event stream; 0: there is no event stream.
     pub event_buffer: usize,
     /// The version of the program.

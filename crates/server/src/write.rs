@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use model::{
-    AllocId, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, EvalId, EvalTrigger, Evaluation, Job, JobKey, NodeId, Phase,
-    RegionName, Rollout, ScalingEvent,
+    AllocId, AutopilotConfig, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, EvalId, EvalTrigger, Evaluation, Job, JobKey,
+    NodeId, Phase, RegionName, Rollout, ScalingEvent,
 };
 use rpc::message::{Failure, RegisterJob, Write, WriteReply, WriteValue};
 use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
@@ -68,6 +68,7 @@ pub async fn write(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure>
         Write::OverrideRollout { key, overrides } => rollout::assert(core, &key, overrides).await,
         Write::RemovePeer { server } => members::remove_peer(core, &server).await,
         Write::TransferLeadership { server } => members::transfer_leadership(core, &server).await,
+        Write::SetAutopilot { config, cas } => set_autopilot(core, config, cas).await,
         Write::ReconcileSummaries => {
             let applied = core.execute(Command::ReconcileSummaries).await?;
             Ok(reply(&applied, WriteValue::Done))
@@ -358,6 +359,12 @@ async fn fail_deployment(core: &Core, id: DeploymentId) -> Result<WriteReply, Fa
     };
     let applied = core.execute(command).await?;
     Ok(deployment_reply(&applied, eval_id, revert.version))
+}
+
+async fn set_autopilot(core: &Core, config: AutopilotConfig, cas: Option<u64>) -> Result<WriteReply, Failure> {
+    let applied = core.propose(Command::SetAutopilot { config, cas }).await?;
+    let is_changed = !matches!(&applied.outcome, Outcome::Refused(text) if text == state::AUTOPILOT_CHANGED);
+    Ok(reply(&applied, WriteValue::Changed(is_changed)))
 }
 
 async fn pause_deployment(core: &Core, id: DeploymentId, pause: bool) -> Result<WriteReply, Failure> {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use model::{
-    AllocId, AllocUpdate, Allocation, ClientStatus, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, Eligibility, EvalId,
-    Evaluation, EventSubject, Job, JobKey, JobSubmission, Node, NodeEvent, NodeId, NodeStatus, Overrides, Phase, RegionName, RolloutHeader,
-    RolloutId, ScalingEvent, Uuid, codec,
+    AllocId, AllocUpdate, Allocation, AutopilotConfig, ClientStatus, Deployment, DeploymentId, DeploymentStatus, DesiredTransition,
+    Eligibility, EvalId, Evaluation, EventSubject, Job, JobKey, JobSubmission, Node, NodeEvent, NodeId, NodeStatus, Overrides, Phase,
+    RegionName, RolloutHeader, RolloutId, ScalingEvent, Uuid, codec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -152,6 +152,11 @@ pub enum Command {
     LiftFence(Box<LiftFence>),
     /// As [`Command::ApplyPlan`], in fewer bytes.
     ApplyPackedPlan(Box<PackedPlan>),
+    /// How the region looks after its servers; `cas`: only if the present settings have this modify index.
+    SetAutopilot {
+        config: AutopilotConfig,
+        cas: Option<u64>,
+    },
 }
 
 /// What a region that was restored had said last, oldest rollout first.
@@ -377,6 +382,7 @@ impl Command {
             Self::CancelRestore { .. } => "cancel restore",
             Self::HeedRegion { .. } => "heed region",
             Self::LiftFence(_) => "lift fence",
+            Self::SetAutopilot { .. } => "set autopilot",
             Self::ApplyPackedPlan(_) => "apply packed plan",
         }
     }

@@ -90,6 +90,7 @@ fn kind_of(command: &Command) -> Option<EventType> {
         | Command::AddToRestore { .. }
         | Command::FinishRestore { .. }
         | Command::CancelRestore { .. }
-        | Command::HeedRegion { .. } => return None,
+        | Command::HeedRegion { .. }
+        | Command::SetAutopilot { .. } => return None,
     })
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use model::{
-    AllocId, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace, Node, NodeId,
-    RegionName, Rollout, RolloutId, RolloutKind, ScalingEvents, Uuid,
+    AllocId, Allocation, AutopilotConfig, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace,
+    Node, NodeId, RegionName, Rollout, RolloutId, RolloutKind, ScalingEvents, Uuid,
 };
 
 use crate::store::{Identity, NodeLoad, Store};
@@ -64,6 +64,11 @@ impl Store {
             Watch::Rollout(_) => (self.group_indexes.get(watch).copied(), Table::Rollouts),
         };
         own.unwrap_or_else(|| self.table_index(table)).max(1)
+    }
+
+    /// As a person set it; none as long as the agents' configuration counts.
+    pub fn autopilot(&self) -> Option<&Arc<AutopilotConfig>> {
+        self.autopilot.as_ref()
     }
 
     // ---- jobs

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use imbl::Vector;
 use model::{
-    Allocation, Deployment, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node, RegionName, Rollout, RolloutId, ScalingEvents, Uuid,
-    codec,
+    Allocation, AutopilotConfig, Deployment, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node, RegionName, Rollout, RolloutId,
+    ScalingEvents, Uuid, codec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,7 @@ enum Record {
     RestoringPart(Arc<Vec<Vec<u8>>>),
     Fenced,
     Heeded(RegionName, u64),
+    Autopilot(Arc<AutopilotConfig>),
 }
 
 impl Record {
@@ -78,6 +79,7 @@ impl Record {
             Self::RestoringPart(_) => "RestorePart",
             Self::Fenced => "Fence",
             Self::Heeded(..) => "HeededIncarnation",
+            Self::Autopilot(_) => "Autopilot",
         }
     }
 }
@@ -129,6 +131,7 @@ impl Store {
             .chain(restoring)
             .chain(fenced)
             .chain(heeded)
+            .chain(self.autopilot.iter().map(|config| Record::Autopilot(Arc::clone(config))))
             .map(|record| codec::encode(codec::Kind::SnapshotRecord, RECORD_VERSION, &record))
     }
 
@@ -249,6 +252,7 @@ impl Restoring {
                 }
             }
             Record::Fenced => store.is_fenced = true,
+            Record::Autopilot(config) => store.autopilot = Some(config),
             Record::Heeded(region, incarnation) => {
                 store.heeded.insert(region, incarnation);
             }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap, OrdSet};
 use model::{
-    AllocId, Allocation, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node, NodeId, RegionName,
-    Rollout, RolloutId, ScalingEvents, Usage, Uuid,
+    AllocId, Allocation, AutopilotConfig, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node,
+    NodeId, RegionName, Rollout, RolloutId, ScalingEvents, Usage, Uuid,
 };
 
 use crate::command::Plan;
@@ -60,6 +60,8 @@ pub struct Store {
     pub(crate) is_fenced: bool,
     /// The smallest incarnation of other regions that counts, where they were restored.
     pub(crate) heeded: OrdMap<RegionName, u64>,
+    /// As a person set it; none as long as the agents' configuration counts.
+    pub(crate) autopilot: Option<Arc<AutopilotConfig>>,
     /// Index of the last change of groups of things (allocations of a job or node, …); single things carry their own.
     pub(crate) group_indexes: HashMap<Watch, u64>,
 }

@@ -53,6 +53,11 @@ pub fn slot<'c>(config: &'c mut Config, path: &str) -> Option<Slot<'c>> {
         "server.deployment_gc_threshold" => Slot::Time(&mut server.gc.deployment),
         "server.enable_event_broker" => Slot::Switch(&mut server.enable_event_broker),
         "server.event_buffer_size" => Slot::Count(&mut server.event_buffer_size, 1..=100_000),
+        "autopilot.cleanup_dead_servers" => Slot::Switch(&mut server.autopilot.cleanup_dead_servers),
+        "autopilot.server_stabilization_time" => Slot::Time(&mut server.autopilot.server_stabilization_time),
+        "autopilot.last_contact_threshold" => Slot::Time(&mut server.autopilot.last_contact_threshold),
+        "autopilot.max_trailing_logs" => Slot::Count(&mut server.autopilot.max_trailing_logs, 1..=u64::MAX),
+        "autopilot.min_quorum" => Slot::Count(&mut server.autopilot.min_quorum, 0..=99),
         "server.node_gc_threshold" => Slot::Time(&mut server.gc.node),
 
         "client.enabled" => Slot::Switch(&mut client.enabled),

@@ -111,7 +111,32 @@ pub struct Server {
     pub enable_event_broker: bool,
     /// Log entries whose events are kept for who comes late or is slow.
     pub event_buffer_size: u64,
+    pub autopilot: Autopilot,
     pub gc: Gc,
+}
+
+/// How a region looks after its own servers, until a person says it (`operator autopilot set-config`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Autopilot {
+    pub cleanup_dead_servers: bool,
+    pub server_stabilization_time: Duration,
+    pub last_contact_threshold: Duration,
+    pub max_trailing_logs: u64,
+    pub min_quorum: u64,
+}
+
+impl Default for Autopilot {
+    fn default() -> Self {
+        let defaults = model::AutopilotConfig::default();
+        let time = |nanoseconds: i64| Duration::from_nanos(nanoseconds.unsigned_abs());
+        Autopilot {
+            cleanup_dead_servers: defaults.cleanup_dead_servers,
+            server_stabilization_time: time(defaults.server_stabilization_time),
+            last_contact_threshold: time(defaults.last_contact_threshold),
+            max_trailing_logs: defaults.max_trailing_logs,
+            min_quorum: defaults.min_quorum,
+        }
+    }
 }
 
 /// Ages after which finished objects are removed.
@@ -266,6 +291,7 @@ impl Default for Server {
             failover_heartbeat_ttl: Duration::from_secs(5 * 60),
             enable_event_broker: true,
             event_buffer_size: 100,
+            autopilot: Autopilot::default(),
             gc: Gc::default(),
         }
     }

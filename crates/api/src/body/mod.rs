@@ -2,6 +2,7 @@
 
 mod agent;
 mod alloc;
+mod autopilot;
 mod deployment;
 mod eval;
 mod event_stream;
@@ -18,6 +19,7 @@ mod statuses;
 
 pub use agent::*;
 pub use alloc::*;
+pub use autopilot::*;
 pub use deployment::*;
 pub use eval::*;
 pub use event_stream::*;

@@ -83,6 +83,24 @@ impl Client {
         Ok(self.put_empty("/v1/operator/raft/transfer-leadership", &query.clone().with(by, server)).await?.value)
     }
 
+    pub async fn autopilot(&self, query: &Query) -> Result<AutopilotConfiguration, Error> {
+        Ok(self.get("/v1/operator/autopilot/configuration", query).await?.value)
+    }
+
+    /// How the servers of the region are, also when they are not well.
+    pub async fn autopilot_health(&self, query: &Query) -> Result<OperatorHealthReply, Error> {
+        match self.get("/v1/operator/autopilot/health", query).await {
+            Ok(answer) => Ok(answer.value),
+            Err(Error::Status { status: 429, body }) => serde_json::from_str(&body).map_err(|_| Error::Status { status: 429, body }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether it was set: with `cas` in the query only if that is still its modify index.
+    pub async fn set_autopilot(&self, config: &AutopilotConfiguration, query: &Query) -> Result<bool, Error> {
+        Ok(self.put("/v1/operator/autopilot/configuration", query, config).await?.value)
+    }
+
     /// Collect all garbage of the region now.
     pub async fn system_gc(&self, query: &Query) -> Result<(), Error> {
         self.command(Method::PUT, "/v1/system/gc", query).await.map(|_| ())

@@ -37,7 +37,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("/v1/client/identity", "node identities"),
     ("/v1/client/identity/**", "node identities"),
     ("/v1/node/pools", "managing node pools"),
-    ("/v1/operator/autopilot/**", "autopilot"),
     ("/v1/operator/scheduler/configuration", "configuring the scheduler"),
     ("/v1/operator/snapshot", "snapshots by HTTP"),
     ("/v1/operator/keyring/**", "managing root keys"),

@@ -69,6 +69,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/status/peers", any(status::peers))
         .route("/v1/regions", any(status::regions))
         .route("/v1/operator/raft/configuration", any(operator::raft_configuration))
+        .route("/v1/operator/autopilot/configuration", any(operator::autopilot_configuration))
+        .route("/v1/operator/autopilot/health", any(operator::autopilot_health))
         .route("/v1/operator/raft/peer", any(operator::raft_peer))
         .route("/v1/operator/raft/transfer-leadership", any(operator::transfer_leadership))
         .route("/v1/operator/snapshot", any(snapshot::snapshot))

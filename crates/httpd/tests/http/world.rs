@@ -252,6 +252,8 @@ impl World {
             Read::Leader => ReadValue::Text("10.0.0.1:4647".into()),
             Read::Peers => ReadValue::Texts(vec!["10.0.0.1:4647".into()]),
             Read::Events { .. } => ReadValue::Events(Vec::new()),
+            Read::Autopilot => ReadValue::Autopilot(AutopilotConfig::default()),
+            Read::AutopilotHealth => ReadValue::AutopilotHealth(Vec::new()),
             Read::RaftGroup => ReadValue::RaftGroup(vec![RaftMember {
                 server_id: Uuid::from_u128(7),
                 name: "s1".into(),

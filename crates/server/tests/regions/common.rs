@@ -174,6 +174,7 @@ impl Region {
             gc_interval: Duration::from_secs(300),
             log: setup.log,
             event_buffer: 100,
+            autopilot: model::AutopilotConfig { server_stabilization_time: 100_000_000, ..Default::default() },
             build: "0.0.0-test".to_owned(),
         };
         self.members.push(Member { server: None, config, running: Arc::clone(&self.running) });

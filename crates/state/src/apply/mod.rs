@@ -1,6 +1,7 @@
 //! Applying commands. One file per table; small and dull on purpose.
 
 mod allocs;
+mod autopilot;
 mod deployments;
 mod evals;
 mod jobs;
@@ -10,6 +11,7 @@ mod reap;
 mod restore;
 mod rollouts;
 
+pub use autopilot::AUTOPILOT_CHANGED;
 pub use restore::FENCED;
 
 use std::collections::BTreeSet;
@@ -129,6 +131,7 @@ impl Change<'_> {
             Command::CancelRestore { id } => self.cancel_restore(*id),
             Command::HeedRegion { region, incarnation } => self.heed_region(region, *incarnation),
             Command::LiftFence(lift) => self.lift_fence(lift),
+            Command::SetAutopilot { config, cas } => self.set_autopilot(config, *cas),
         }
     }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
-use model::{Job, Phase, RegionName, Rollout, RolloutId, Uuid};
+use model::{AutopilotConfig, Job, Phase, RegionName, Rollout, RolloutId, Uuid};
 
 use super::Change;
 use crate::command::{LiftFence, Outcome, PhaseChange, Recovery};
@@ -212,6 +212,10 @@ fn restamp(store: &mut Store, index: u64) {
     change_all(&mut store.rollouts, |rollout| {
         at_most(&mut rollout.create_index);
         rollout.modify_index = index;
+    });
+    store.autopilot = store.autopilot.take().map(|config| {
+        let create_index = config.create_index.min(index);
+        Arc::new(AutopilotConfig { create_index, modify_index: index, ..(*config).clone() })
     });
     store.table_indexes = Table::ALL.into_iter().map(|table| (table, index)).collect();
     // All of them have the index of their table.

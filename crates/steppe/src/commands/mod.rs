@@ -38,6 +38,7 @@ mod node_eligibility;
 mod node_show;
 mod node_status;
 mod not_yet;
+mod operator_autopilot;
 mod operator_raft;
 mod operator_snapshot;
 mod run;
@@ -246,12 +247,25 @@ enum Node {
 
 #[derive(Subcommand, Debug)]
 enum Operator {
+    /// See and set how a region looks after its servers.
+    #[command(subcommand)]
+    Autopilot(OperatorAutopilot),
     /// Look at the consensus of a region, and change who takes part.
     #[command(subcommand)]
     Raft(OperatorRaft),
     /// Keep the whole state of a region elsewhere, and bring it back.
     #[command(subcommand)]
     Snapshot(OperatorSnapshot),
+}
+
+#[derive(Subcommand, Debug)]
+enum OperatorAutopilot {
+    /// Show the settings.
+    GetConfig(operator_autopilot::GetArgs),
+    /// Show how the servers are.
+    Health(operator_autopilot::HealthArgs),
+    /// Change settings.
+    SetConfig(operator_autopilot::SetArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -343,6 +357,9 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Node(Node::Drain(args)) | Noun::NodeDrain(args) => node_drain::run(args).await,
         Noun::Node(Node::Eligibility(args)) => node_eligibility::run(args).await,
         Noun::Node(Node::Status(args)) | Noun::NodeStatus(args) => node_status::run(args).await,
+        Noun::Operator(Operator::Autopilot(OperatorAutopilot::GetConfig(args))) => operator_autopilot::get(args).await,
+        Noun::Operator(Operator::Autopilot(OperatorAutopilot::Health(args))) => operator_autopilot::health(args).await,
+        Noun::Operator(Operator::Autopilot(OperatorAutopilot::SetConfig(args))) => operator_autopilot::set(args).await,
         Noun::Operator(Operator::Raft(OperatorRaft::ListPeers(args))) => operator_raft::run(args).await,
         Noun::Operator(Operator::Raft(OperatorRaft::RemovePeer(args))) => operator_raft::remove(args).await,
         Noun::Operator(Operator::Raft(OperatorRaft::TransferLeadership(args))) => operator_raft::transfer(args).await,

@@ -39,7 +39,6 @@ const NOUNS: &[&str] = &[
     "node meta",
     "node pool",
     "operator api",
-    "operator autopilot",
     "operator client-state",
     "operator debug",
     "operator gossip",

@@ -44,6 +44,21 @@ DELETE /v1/operator/raft/peer?id=2
 DELETE /v1/operator/raft/peer?id=1 -> 400
 west-s1 leads: let another server lead first (operator raft transfer-leadership)
 
+GET /v1/operator/autopilot/configuration
+{"CleanupDeadServers": true, "LastContactThreshold": "200ms", "MaxTrailingLogs": 250, "MinQuorum": 0, "ServerStabilizationTime": "10s", "EnableRedundancyZones": false, "DisableUpgradeMigration": false, "EnableCustomUpgrades": false, "CreateIndex": 4, "ModifyIndex": 9}
+
+PUT /v1/operator/autopilot/configuration?cas=9
+true
+
+GET /v1/operator/autopilot/configuration?region=busy
+{"CleanupDeadServers": true, "LastContactThreshold": "200ms", "MaxTrailingLogs": 250, "MinQuorum": 0, "ServerStabilizationTime": "10s", "ModifyIndex": 7}
+
+PUT /v1/operator/autopilot/configuration?region=busy&cas=7
+false
+
+GET /v1/operator/autopilot/health -> 429
+{"Healthy": false, "FailureTolerance": 0, "Leader": "1", "Voters": ["1", "2"], "Servers": [{"ID": "1", "Name": "west-s1.west", "Address": "127.0.0.1:24647", "SerfStatus": "alive", "Version": "0.1.0", "Leader": true, "LastContact": "0s", "LastTerm": 2, "LastIndex": 40, "Healthy": true, "Voter": true, "StableSince": "2026-11-27T20:00:00Z"}, {"ID": "2", "Name": "west-s2.west", "Address": "127.0.0.1:24657", "SerfStatus": "failed", "Version": "0.1.0", "Leader": false, "LastContact": "7.5s", "LastTerm": 2, "LastIndex": 31, "Healthy": false, "Voter": true, "StableSince": "2026-11-27T20:05:00Z"}]}
+
 === transcript
 $ steppe server members
 Name          Address    Port   Status  Leader  Raft Version  Build  Datacenter  Region
@@ -180,4 +195,44 @@ $ steppe operator raft remove-peer
 --- stderr:
 Missing peer id required (-peer-id)
 --- exit code: 1
+
+$ steppe operator autopilot get-config
+CleanupDeadServers = true
+LastContactThreshold = 200ms
+MaxTrailingLogs = 250
+MinQuorum = 0
+ServerStabilizationTime = 10s
+EnableRedundancyZones = false
+DisableUpgradeMigration = false
+EnableCustomUpgrades = false
+--- exit code: 0
+
+$ steppe operator autopilot set-config -cleanup-dead-servers=false -min-quorum 3 -server-stabilization-time 30s
+Configuration updated!
+>>> PUT /v1/operator/autopilot/configuration?cas=9 {"CleanupDeadServers":false,"CreateIndex":4,"DisableUpgradeMigration":false,"EnableCustomUpgrades":false,"EnableRedundancyZones":false,"LastContactThreshold":"200ms","MaxTrailingLogs":250,"MinQuorum":3,"ModifyIndex":9,"ServerStabilizationTime":"30s"}
+--- exit code: 0
+
+$ steppe operator autopilot set-config -region busy -max-trailing-logs=500
+--- stderr:
+Configuration could not be atomically updated, please try again
+>>> PUT /v1/operator/autopilot/configuration?region=busy&cas=7 {"CleanupDeadServers":true,"CreateIndex":0,"DisableUpgradeMigration":false,"EnableCustomUpgrades":false,"EnableRedundancyZones":false,"LastContactThreshold":"200ms","MaxTrailingLogs":500,"MinQuorum":0,"ModifyIndex":7,"ServerStabilizationTime":"10s"}
+--- exit code: 1
+
+$ steppe operator autopilot set-config -last-contact-threshold soon
+--- stderr:
+-last-contact-threshold: "soon" is not a duration such as 10s, 1m30s or 250ms
+--- exit code: 1
+
+$ steppe operator autopilot health
+Healthy:           false
+FailureTolerance:  0
+Leader:            1
+Voters:
+	1
+	2
+Servers:
+ID  Name          Address          SerfStatus  Version  Leader  Voter  Healthy  LastContact  LastTerm  LastIndex  StableSince
+1   west-s1.west  127.0.0.1:24647  alive       0.1.0    true    true   true     0s           2         40         <now>
+2   west-s2.west  127.0.0.1:24657  failed      0.1.0    false   true   false    7.5s         2         31         <now>
+--- exit code: 0
 
