@@ -16,7 +16,7 @@ use rpc::route::{Here, Route, no_path, route};
 use rpc::transport::CallError;
 
 use crate::core::{Core, LEADER_HOLD, NO_LEADER};
-use crate::{agent_calls, members, node, read, rollout, snapshot, write};
+use crate::{agent_calls, autopilot, members, node, read, rollout, snapshot, write};
 
 /// An answer that takes no waiting comes within this time, or not at all.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -363,7 +363,7 @@ async fn read_here(core: &Core, options: &ReadOptions, what: &Read) -> Result<Re
             return Ok(reply(1, ReadValue::Texts(addresses)));
         }
         Read::Autopilot => return Ok(reply(core.view().index(), ReadValue::Autopilot(core.autopilot()))),
-        Read::AutopilotHealth => return Ok(reply(core.view().index(), ReadValue::AutopilotHealth(members::health(core)))),
+        Read::AutopilotHealth => return Ok(reply(core.view().index(), ReadValue::AutopilotHealth(autopilot::health(core)))),
         Read::RaftGroup => return Ok(reply(1, ReadValue::RaftGroup(members::group(core)))),
         Read::Events { after, filter, gapless } => {
             let wait = if options.min_index == 0 { Duration::ZERO } else { meant(options.wait) };

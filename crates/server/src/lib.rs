@@ -12,6 +12,7 @@
 
 mod admit;
 mod agent_calls;
+mod autopilot;
 mod clock;
 mod core;
 mod events;

@@ -7,15 +7,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gossip::{Member, Status};
 use model::{AutopilotConfig, Uuid};
 use raftstore::{ProposeError, ServerNode};
-use rpc::message::{Failure, RaftMember, ServerHealth, WriteReply, WriteValue};
+use rpc::message::{Failure, RaftMember, WriteReply, WriteValue};
 use tracing::{debug, info, warn};
 
-use crate::core::{Core, Stability, now};
+use crate::autopilot;
+use crate::core::{Core, Stability};
 use crate::founding;
 
 /// How often the members are looked at when nothing says that they changed.
@@ -145,7 +146,7 @@ pub async fn transfer_leadership(core: &Core, server: &str) -> Result<WriteReply
 
 /// Takes the next step, if there is one; tells whether something was changed, and whether somebody is still learning.
 async fn align(core: &Core, told: &mut Told) -> (bool, bool) {
-    settle(core);
+    autopilot::settle(core);
     let group = Group::now(core);
     let learning = group.known.values().any(|member| !member.voter && group.is_active(member.id));
     let has_caught_up = |id| core.replica.lag_of(id).is_some_and(|lag| lag <= LAG_MAX);
@@ -181,57 +182,6 @@ async fn take(core: &Core, step: &Step) -> Result<(), ProposeError> {
         Step::ChangeAddress(id, node) => core.replica.update_address(id, node).await,
         Step::LetGo(id, _) => core.replica.remove(id).await,
     }
-}
-
-/// Keeps in mind since when each server of the group is as healthy or not as it is.
-fn settle(core: &Core) {
-    let seen: BTreeMap<u64, bool> = core.replica.status().members.iter().map(|member| (member.id, looks_well(core, member.id))).collect();
-    let (since, time) = (Instant::now(), now());
-    let mut leading = core.leading();
-    let Some(stability) = leading.as_mut().map(|leading| &mut leading.stability) else { return };
-    stability.retain(|id, _| seen.contains_key(id));
-    for (id, is_healthy) in seen {
-        let known = stability.entry(id).or_insert(Stability { is_healthy, since, time });
-        if known.is_healthy != is_healthy {
-            *known = Stability { is_healthy, since, time };
-        }
-    }
-}
-
-/// Alive, and not too far behind.
-fn looks_well(core: &Core, id: u64) -> bool {
-    let is_alive =
-        id == core.replica.id() || core.pool.members().iter().any(|member| member.meta.server_id == id && member.status == Status::Alive);
-    is_alive && core.replica.lag_of(id).map_or(id == core.replica.id(), |lag| lag <= core.autopilot().max_trailing_logs)
-}
-
-/// How the region's servers are, as their leader sees it; on another server nothing is known.
-pub fn health(core: &Core) -> Vec<ServerHealth> {
-    if !core.is_leader() {
-        return Vec::new();
-    }
-    settle(core);
-    let config = core.autopilot();
-    let pool = core.pool.members();
-    let stability = core.leading().as_ref().map(|leading| leading.stability.clone()).unwrap_or_default();
-    let ids = core.replica.status().members.into_iter().map(|member| member.id);
-    let of = |(id, member): (u64, RaftMember)| {
-        let known = pool.iter().find(|known| known.meta.server_id == id);
-        let heard = core.replica.heard_of(id);
-        let last_contact = heard.map_or(-1, |(.., ago)| i64::try_from(ago.as_nanos()).unwrap_or(i64::MAX));
-        let is_near = id == core.replica.id() || (0..=config.last_contact_threshold).contains(&last_contact);
-        ServerHealth {
-            status: known.map_or("none", |known| known.status.as_str()).to_owned(),
-            build: known.map_or_else(String::new, |known| known.meta.build.clone()),
-            last_contact,
-            last_term: heard.map_or(0, |(term, ..)| term),
-            last_index: heard.map_or(0, |(_, index, _)| index),
-            healthy: is_near && looks_well(core, id),
-            stable_since: stability.get(&id).map_or(0, |stability| stability.time),
-            member,
-        }
-    };
-    ids.zip(group(core)).map(of).collect()
 }
 
 /// One change of the raft group; raft allows one at a time.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use model::{
-    AllocId, AutopilotConfig, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, EvalId, EvalTrigger, Evaluation, Job, JobKey,
-    NodeId, Phase, RegionName, Rollout, ScalingEvent,
+    AllocId, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, EvalId, EvalTrigger, Evaluation, Job, JobKey, NodeId, Phase,
+    RegionName, Rollout, ScalingEvent,
 };
 use rpc::message::{Failure, RegisterJob, Write, WriteReply, WriteValue};
 use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
 
 use crate::core::{self, Core, now};
-use crate::{admit, leader, members, node, plan, preserve, rollout};
+use crate::{admit, autopilot, leader, members, node, plan, preserve, rollout};
 
 /// What a job has that asks for no other.
 const DEFAULT_PRIORITY: i64 = 50;
@@ -68,7 +68,7 @@ pub async fn write(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure>
         Write::OverrideRollout { key, overrides } => rollout::assert(core, &key, overrides).await,
         Write::RemovePeer { server } => members::remove_peer(core, &server).await,
         Write::TransferLeadership { server } => members::transfer_leadership(core, &server).await,
-        Write::SetAutopilot { config, cas } => set_autopilot(core, config, cas).await,
+        Write::SetAutopilot { config, cas } => autopilot::set(core, config, cas).await,
         Write::ReconcileSummaries => {
             let applied = core.execute(Command::ReconcileSummaries).await?;
             Ok(reply(&applied, WriteValue::Done))
@@ -359,12 +359,6 @@ async fn fail_deployment(core: &Core, id: DeploymentId) -> Result<WriteReply, Fa
     };
     let applied = core.execute(command).await?;
     Ok(deployment_reply(&applied, eval_id, revert.version))
-}
-
-async fn set_autopilot(core: &Core, config: AutopilotConfig, cas: Option<u64>) -> Result<WriteReply, Failure> {
-    let applied = core.propose(Command::SetAutopilot { config, cas }).await?;
-    let is_changed = !matches!(&applied.outcome, Outcome::Refused(text) if text == state::AUTOPILOT_CHANGED);
-    Ok(reply(&applied, WriteValue::Changed(is_changed)))
 }
 
 async fn pause_deployment(core: &Core, id: DeploymentId, pause: bool) -> Result<WriteReply, Failure> {

@@ -3,7 +3,8 @@
 //!
 //! [`plan`] draws from a seed what happens; [`play`] does it, with [`fleet`] for the processes, [`wires`] for the networks and [`witness`] for
 //! what every server says meanwhile; all of it goes into a [`history`], and [`check`] judges that, knowing nothing but the invariants of
-//! rollouts. Neither looks into an agent: only what is said over HTTP counts. Start reading at [`play::campaign`]. [`hand_over`] measures with the
+//! rollouts. Neither looks into an agent: only what is said over HTTP counts. Start reading at [`play::campaign`]. [`histories`] asks with the same processes
+//! and networks whether a region is linearizable. [`hand_over`] measures with the
 //! same processes and networks how long a region waits for its turn.
 
 pub mod apart;
@@ -13,7 +14,6 @@ mod fleet;
 pub mod hand_over;
 pub mod histories;
 pub mod history;
-mod linear;
 mod people;
 pub mod plan;
 pub mod play;

@@ -1,27 +1,21 @@
-//! Registers under faults: jobs of one region are written, swapped, deleted, read, waited for and followed at all its servers while processes
-//! and networks fail. A judge then asks whether one register could have said all that, and whether those who waited and followed were told
-//! everything, once and in order.
+//! Histories are played: clients, watchers and followers at the servers of a region, and faults.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Dice;
-use super::fleet::{Fleet, Ground, wait_for};
-use super::linear::{self, Call, Op, Verdict};
-use super::plan::{Episode, Since};
-use super::play::{Campaign, READY, panics};
-use super::sky::{Sky, storm};
-use super::web;
-use super::wires::Wires;
-use super::world::{Conditions, Fault, REGIONS, SERVERS, name_of, servers_of};
+use super::{Call, History, How, Op, Told, Written};
+use crate::chaos::Dice;
+use crate::chaos::fleet::Fleet;
+use crate::chaos::plan::{Episode, Since};
+use crate::chaos::sky::{Sky, storm};
+use crate::chaos::web;
+use crate::chaos::world::{Fault, SERVERS, name_of, servers_of};
 
 const KEYS: usize = 6;
 const CLIENTS: usize = 12;
@@ -32,127 +26,6 @@ const PATIENCE: Duration = Duration::from_millis(3_000);
 const CALM: Duration = Duration::from_secs(60);
 /// Between two things that a client does: about a thousand a history.
 const PAUSE_MS: (u64, u64) = (5, 60);
-
-/// What was seen in one history.
-#[derive(Default, Serialize, Deserialize)]
-pub struct History {
-    pub seed: u64,
-    /// By key.
-    pub calls: BTreeMap<String, Vec<Call>>,
-    /// The index under which each value was written, as its writer was told.
-    pub written: Vec<Written>,
-    /// What followers and those who waited were told, by server and life.
-    pub told: Vec<Told>,
-    /// What is there at the end, by key.
-    pub rest: BTreeMap<String, Option<u64>>,
-    /// What somebody was not told for a long time after the last fault.
-    pub late: Vec<String>,
-    /// Nodes that were taken for down, although none ever was.
-    pub nodes_down: Vec<String>,
-    pub weather: Vec<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
-    pub key: String,
-    pub value: u64,
-    pub index: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
-    pub by: String,
-    /// How often that server had been started.
-    pub life: u32,
-    pub how: How,
-    pub key: String,
-    /// Of the answer, or of the log entry.
-    pub index: u64,
-    /// None: it is gone.
-    pub value: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum How {
-    /// A stale read of any server.
-    Stale,
-    /// A blocking query.
-    Waiting,
-    /// The event stream.
-    Event,
-}
-
-/// How the histories were.
-#[derive(Default)]
-pub struct Tally {
-    pub histories: u64,
-    pub calls: usize,
-    pub told: usize,
-    pub undecided: usize,
-    pub violations: usize,
-}
-
-/// Plays as many histories as the campaign has rollouts, three at a time, one in each region.
-///
-/// # Errors
-/// Agents or networks cannot be set up.
-pub fn campaign(campaign: &Campaign) -> Result<Tally, String> {
-    let ground = match campaign.is_apart {
-        true => Ground::Apart(Wires::lay().map_err(|error| format!("no networks: {error}"))?),
-        false => Ground::Together,
-    };
-    let fleet = Arc::new(Fleet::new(ground, &campaign.program, &campaign.folder).map_err(|error| error.to_string())?);
-    fleet.set(&Conditions::default());
-    wait_for(READY, || fleet.not_ready())?;
-    let mut tally = Tally::default();
-    let seeds: Vec<u64> = (campaign.from..campaign.from.saturating_add(campaign.rollouts)).collect();
-    for round in seeds.chunks(REGIONS.len()) {
-        let began = Instant::now();
-        let histories = play(&fleet, round);
-        let (mut n_violations, mut n_calls) = (0, 0);
-        for history in &histories {
-            let judged = judge(history);
-            tally.undecided += judged.undecided;
-            tally.told += history.told.len();
-            n_calls += history.calls.values().map(Vec::len).sum::<usize>();
-            n_violations += judged.violations.len();
-            if campaign.keeps_all || !judged.violations.is_empty() {
-                let path = campaign.folder.join(format!("registers-{}.json", history.seed));
-                let text = serde_json::to_vec(history).map_err(|error| error.to_string())?;
-                fs::write(&path, text).map_err(|error| error.to_string())?;
-                judged.violations.iter().for_each(|violation| println!("VIOLATION seed {}: {violation}", history.seed));
-                println!("history: {}", path.display());
-            }
-        }
-        let ended = fleet.ended();
-        ended.iter().for_each(|what| println!("VIOLATION no agent ends by itself: {what}"));
-        tally.histories += round.len() as u64;
-        tally.calls += n_calls;
-        tally.violations += n_violations + ended.len();
-        println!("seeds {round:?}: {:.0} s, {n_calls} calls, {} violations", began.elapsed().as_secs_f64(), n_violations + ended.len());
-        if let Err(problem) = wait_for(READY, || fleet.not_ready()) {
-            tally.violations += 1;
-            println!("the cluster does not recover: {problem}");
-            break;
-        }
-    }
-    let panics = panics(&fleet);
-    tally.violations += panics.len();
-    panics.iter().for_each(|violation| println!("VIOLATION {violation}"));
-    Ok(tally)
-}
-
-/// Judges a history that was kept.
-///
-/// # Errors
-/// It cannot be read.
-pub fn judge_file(path: &std::path::Path) -> Result<Vec<String>, String> {
-    let bytes = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let history: History = serde_json::from_slice(&bytes).map_err(|error| format!("{}: {error}", path.display()))?;
-    Ok(judge(&history).violations)
-}
-
-// ---- playing
 
 /// One history in progress, seen by all who take part in it.
 struct Scene<'a> {
@@ -194,7 +67,8 @@ impl Scene<'_> {
     }
 }
 
-fn play(fleet: &Fleet, seeds: &[u64]) -> Vec<History> {
+/// One history a seed, each in a region of its own, at the same time.
+pub fn play(fleet: &Fleet, seeds: &[u64]) -> Vec<History> {
     let began = Instant::now();
     let scenes: Vec<Scene> = seeds
         .iter()
@@ -486,131 +360,5 @@ fn come_to_rest(scene: &Scene) {
     for number in 0..KEYS {
         let key = scene.key(number);
         web::ask("DELETE", scene.fleet.http(servers_of(scene.region).start), &format!("/v1/job/{key}?purge=true"), None, PATIENCE);
-    }
-}
-
-// ---- judging
-
-/// What is wrong with a history.
-#[derive(Default)]
-pub struct Judged {
-    pub violations: Vec<String>,
-    /// Keys with too many orders to look at.
-    pub undecided: usize,
-}
-
-/// Knows nothing but what a register is, and that who waits or follows is told everything, once and in order.
-pub fn judge(history: &History) -> Judged {
-    let mut judged = Judged::default();
-    let told: BTreeSet<u64> = history.told.iter().filter(|told| told.how == How::Event).filter_map(|told| told.value).collect();
-    for (key, calls) in &history.calls {
-        // Whether those who follow are told of every write is judged below. What they were not told of did not happen: with all the calls of
-        // which nobody knows what came of them, there are too many orders to look at.
-        let happened = |call: &&Call| match call.op {
-            Op::Write(value) | Op::Swap(_, value) => call.end.is_some() || told.contains(&value),
-            Op::Read(_) | Op::Refused(_) | Op::Delete => true,
-        };
-        let calls: Vec<Call> = calls.iter().filter(happened).copied().collect();
-        match linear::judge(&calls) {
-            Verdict::Linearizable => {}
-            Verdict::Undecided => judged.undecided += 1,
-            Verdict::Violated(longest) => {
-                judged.violations.push(format!("{key} is no register: {longest} of {} calls have an order", calls.len()))
-            }
-        }
-    }
-    judged.violations.extend(history.late.iter().map(|what| format!("not told in time: {what}")));
-    judged.violations.extend(history.nodes_down.iter().map(|what| format!("a node is taken for down, {what}")));
-    forwards(history, &mut judged.violations);
-    events(history, &mut judged.violations);
-    judged
-}
-
-/// What one server says of a key in one of its lives never goes back.
-fn forwards(history: &History, violations: &mut Vec<String>) {
-    let mut last: BTreeMap<(&str, u32, How, &str), &Told> = BTreeMap::new();
-    // Several clients read at the same time, so that only the order of those who wait is known.
-    for told in history.told.iter().filter(|told| told.how != How::Stale) {
-        let before = last.insert((&told.by, told.life, told.how, &told.key), told);
-        let Some(before) = before else { continue };
-        let goes_back = told.index < before.index;
-        let comes_twice = told.how == How::Event && told.index == before.index;
-        if goes_back || comes_twice {
-            violations.push(format!("{:?} of {} at {}: {before:?}, and then {told:?}", told.how, told.key, told.by));
-        }
-    }
-    let mut by_index: BTreeMap<(&str, u64), Option<u64>> = BTreeMap::new();
-    for told in history.told.iter().filter(|told| told.how == How::Event) {
-        let known = by_index.entry((&told.key, told.index)).or_insert(told.value);
-        if *known != told.value {
-            violations.push(format!("{} was {known:?} and {:?} at index {}", told.key, told.value, told.index));
-        }
-    }
-}
-
-/// Whoever followed to the end was told of every acknowledged write, under its index, and all were told the same.
-fn events(history: &History, violations: &mut Vec<String>) {
-    let mut streams: BTreeMap<&str, BTreeMap<(&str, u64), Option<u64>>> = BTreeMap::new();
-    // After the last write everything is deleted, of which some are told and some are not.
-    let end = history.written.iter().map(|written| written.index).max().unwrap_or_default();
-    for told in history.told.iter().filter(|told| told.how == How::Event && told.index <= end) {
-        streams.entry(&told.by).or_default().insert((&told.key, told.index), told.value);
-    }
-    let first = streams.values().next();
-    for (server, stream) in &streams {
-        for written in &history.written {
-            match stream.get(&(written.key.as_str(), written.index)) {
-                Some(value) if *value == Some(written.value) => {}
-                other => violations.push(format!("who follows {server} was told {other:?} of {written:?}")),
-            }
-        }
-        if let Some(first) = first.filter(|first| *first != stream) {
-            let difference = stream.iter().find(|(at, value)| first.get(*at) != Some(*value));
-            let missing = first.keys().find(|at| !stream.contains_key(*at));
-            violations.push(format!("who follows {server} was told something else than the others: {difference:?}, missing {missing:?}"));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(by: &str, how: How, index: u64, value: Option<u64>) -> Told {
-        Told { by: by.to_owned(), life: 1, how, key: "k".to_owned(), index, value }
-    }
-
-    fn whole() -> History {
-        let calls = [(1, 2, Op::Write(1)), (3, 4, Op::Swap(Some(1), 2)), (5, 6, Op::Read(Some(2)))];
-        let calls = calls.map(|(begin, end, op)| Call { begin, end: Some(end), op });
-        let written = [(1, 5), (2, 8)].map(|(value, index)| Written { key: "k".to_owned(), value, index });
-        let events = ["a", "b"].into_iter().flat_map(|by| [told(by, How::Event, 5, Some(1)), told(by, How::Event, 8, Some(2))]);
-        History {
-            calls: [("k".to_owned(), calls.to_vec())].into(),
-            written: written.to_vec(),
-            told: events.collect(),
-            ..History::default()
-        }
-    }
-
-    /// Each row spoils a history in one way, and names what the judge must say.
-    #[test]
-    fn the_judge() {
-        assert_eq!(judge(&whole()).violations, Vec::<String>::new());
-        let check = |words: &str, spoil: &dyn Fn(&mut History)| {
-            let mut history = whole();
-            spoil(&mut history);
-            let violations = judge(&history).violations;
-            assert!(violations.iter().any(|violation| violation.contains(words)), "{words}: {violations:?}");
-        };
-        check("is no register", &|history| history.calls.get_mut("k").expect("calls")[2].op = Op::Read(Some(1)));
-        check("and then", &|history| history.told.swap(0, 1));
-        check("and then", &|history| history.told.insert(1, history.told[0].clone()));
-        check("and then", &|history| history.told.extend([told("a", How::Waiting, 9, None), told("a", How::Waiting, 8, None)]));
-        check("was told None", &|history| drop(history.told.remove(0)));
-        check("something else", &|history| history.told.insert(2, told("b", How::Event, 4, Some(2))));
-        check("was Some(1) and Some(7)", &|history| history.told[2].value = Some(7));
-        check("taken for down", &|history| history.nodes_down.push("by a".to_owned()));
-        check("not told in time", &|history| history.late.push("at a".to_owned()));
     }
 }
