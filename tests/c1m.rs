@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use api::client::Query;
 use api::{Client, JobRegisterRequest};
 use model::{Job, LogConfig, Node, RegionName, Task, Uuid};
 use process_tests::figures::{Figure, Printer, resident};
+use process_tests::load::{self, Connection};
 use process_tests::swarm::{Seen, Swarm};
 use process_tests::until_within;
 use rpc::message::{Call, Hops, Read, ReadOptions, ReadValue, Reply, Request};
@@ -66,8 +68,63 @@ async fn main() -> Result<(), Failure> {
     let began = Instant::now();
     let submitting = submit(servers[0].http.clone(), options.clone());
     let ((), samples) = tokio::try_join!(submitting, follow(&watcher, &swarm.seen, wanted, began))?;
-    report(&options, &servers, &samples, wanted, floor, registered, &before);
+    let mut printer = Printer::new(options.json);
+    report(&mut printer, &options, &servers, &samples, wanted, floor, registered, &before);
+    // The nodes go on: they look for the region all the while.
+    restart(&mut printer, &options, Path::new(cluster), &servers, wanted).await
+}
+
+/// All servers are killed and started again: how long until one of them accepts a write.
+async fn restart(printer: &mut Printer, options: &Options, cluster: &Path, servers: &[Server], wanted: u64) -> Result<(), Failure> {
+    let folder = cluster.parent().ok_or("no folder of the cluster")?;
+    let act = |what: &str| {
+        let mut command = tokio::process::Command::new(process_tests::root().join("scripts/cluster"));
+        command.arg(what).arg("all").arg("--dir").arg(folder).stdout(Stdio::null());
+        command
+    };
+    if !act("kill").status().await?.success() {
+        return Err("the servers cannot be killed".into());
+    }
+    let floor = read_again(&servers[0].data, wanted, servers.len())?;
+    let began = Instant::now();
+    let mut starting = act("start").spawn()?;
+    let request = load::register("after", 50);
+    loop {
+        let accepted = async { Connection::open(&servers[0].http).await?.ask(&request).await };
+        if accepted.await.is_ok() {
+            break;
+        }
+        if began.elapsed() > STUCK {
+            return Err("no write is accepted after the restart".into());
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let took = began.elapsed().as_secs_f64();
+    starting.wait().await?;
+    let (name, goal) = ("c1m restart to a write", 0.55 + 4.45 * wanted as f64 / 1e6);
+    printer.print(&Figure { name, workload: workload(options, servers), figure: took, unit: "s", floor, goal, more: false });
     Ok(())
+}
+
+/// What a restart cannot save: every server reads its files, and inserts each allocation into one ordered map.
+fn read_again(data: &Path, n: u64, n_servers: usize) -> Result<f64, Failure> {
+    fn read(path: &Path) -> std::io::Result<usize> {
+        match std::fs::read_dir(path) {
+            Ok(entries) => entries.map(|entry| read(&entry?.path())).sum(),
+            Err(_) => std::fs::read(path).map(|bytes| bytes.len()),
+        }
+    }
+    let began = Instant::now();
+    read(data)?;
+    let map: imbl::OrdMap<u128, Arc<u64>> =
+        (0..n).map(|position| (u128::from(position).wrapping_mul(0x2360_ed05_1fc6_5da4_4385_df64_9fcc_f645), Arc::new(position))).collect();
+    assert_eq!(map.len() as u64, n);
+    // Two cores share the servers' work.
+    Ok(began.elapsed().as_secs_f64() * n_servers as f64 / 2.0)
+}
+
+fn workload(options: &Options, servers: &[Server]) -> String {
+    format!("{} x {} on {} nodes, {} servers", options.jobs, options.count, options.nodes, servers.len())
 }
 
 fn options(words: &[String]) -> Result<Options, Failure> {
@@ -245,7 +302,17 @@ fn disk(path: &Path) -> u64 {
     entries.flatten().map(|entry| disk(&entry.path())).sum()
 }
 
-fn report(options: &Options, servers: &[Server], samples: &[Sample], wanted: u64, floor: f64, registered: Duration, before: &[u64]) {
+#[allow(clippy::too_many_arguments)]
+fn report(
+    printer: &mut Printer,
+    options: &Options,
+    servers: &[Server],
+    samples: &[Sample],
+    wanted: u64,
+    floor: f64,
+    registered: Duration,
+    before: &[u64],
+) {
     let when = |what: &dyn Fn(&Sample) -> u64, part: f64| {
         samples.iter().find(|sample| what(sample) as f64 >= wanted as f64 * part).map_or(f64::NAN, |sample| sample.at)
     };
@@ -254,15 +321,19 @@ fn report(options: &Options, servers: &[Server], samples: &[Sample], wanted: u64
     let tenth = wanted as f64 / 10.0;
     let first = tenth / when(&|sample| sample.committed, 0.1);
     let last = tenth / (committed - when(&|sample| sample.committed, 0.9));
-    let workload = format!("{} x {} on {} nodes, {} servers", options.jobs, options.count, options.nodes, servers.len());
+    let workload = workload(options, servers);
+    let mean = |total: u64| total as f64 / wanted as f64 / servers.len() as f64;
+    let memory = servers.iter().zip(before).map(|(server, before)| resident(server.pid).unwrap_or_default().saturating_sub(*before)).sum();
+    let on_disk = servers.iter().map(|server| disk(&server.data)).sum();
     let (goal_committed, goal_running) = (20.0 * wanted as f64 / 1e6, 60.0 * wanted as f64 / 1e6);
     let figures = [
         ("c1m committed", committed, "s", floor, goal_committed, false),
         ("c1m running", running, "s", floor, goal_running, false),
         ("c1m rate", wanted as f64 / committed, "allocs/s", f64::NAN, f64::NAN, true),
         ("c1m last tenth : first", last / first, "", f64::NAN, 0.9, true),
+        ("c1m memory per allocation", mean(memory), "B", f64::NAN, 600.0, false),
+        ("c1m disk per allocation", mean(on_disk), "B", f64::NAN, 150.0, false),
     ];
-    let mut printer = Printer::new(options.json);
     for (name, figure, unit, floor, goal, more) in figures {
         printer.print(&Figure { name, workload: workload.clone(), figure, unit, floor, goal, more });
     }
