@@ -78,6 +78,8 @@ fn every_key_in_effect_is_read_from_hcl() {
               min_heartbeat_ttl         = "500ms"
               max_heartbeats_per_second = 25
               failover_heartbeat_ttl    = "2m"
+              enable_event_broker       = false
+              event_buffer_size         = 7
               job_gc_interval           = "1s"
               job_gc_threshold          = "2s"
               eval_gc_threshold         = "3s"
@@ -90,6 +92,13 @@ fn every_key_in_effect_is_read_from_hcl() {
                 retry_max      = 3
                 retry_interval = "15s"
               }
+            }
+            autopilot {
+              cleanup_dead_servers      = false
+              server_stabilization_time = "3s"
+              last_contact_threshold    = "1s"
+              max_trailing_logs         = 9
+              min_quorum                = 5
             }
             client {
               enabled           = true
@@ -147,6 +156,11 @@ fn every_key_in_effect_is_read_from_hcl() {
     assert_eq!(config.log.rotate_after, Duration::from_secs(5400));
     assert_eq!(config.server.bootstrap_expect, 3);
     assert_eq!(config.server.min_heartbeat_ttl, Duration::from_millis(500));
+    assert_eq!((config.server.enable_event_broker, config.server.event_buffer_size), (false, 7));
+    let autopilot = &config.server.autopilot;
+    assert_eq!((autopilot.cleanup_dead_servers, autopilot.max_trailing_logs, autopilot.min_quorum), (false, 9, 5));
+    assert_eq!(autopilot.server_stabilization_time, Duration::from_secs(3));
+    assert_eq!(autopilot.last_contact_threshold, Duration::from_secs(1));
     assert_eq!(config.server.join.retry_join.len(), 3);
     assert_eq!(config.client.servers, ["10.0.0.1", "10.0.0.2:4647"]);
     assert_eq!(config.client.meta.get("rack").map(String::as_str), Some("r1"));
@@ -330,6 +344,10 @@ fn what_is_wrong_is_named_with_its_place_and_the_nearest_right_key() {
         ("region = \"${x}\"", "a.hcl:1:10: `${…}` is not evaluated in the agent's configuration; write `$${` for a literal `${`"),
         // values that do not fit together
         ("server {\n  bootstrap_expect = 2\n}", "a.hcl:2:22: bootstrap_expect is 2; a region begins with 1, 3 or 5 servers"),
+        (
+            "server {\n  enabled = true\n  bootstrap_expect = 1\n}\nautopilot {\n  last_contact_threshold = \"0s\"\n}",
+            "a.hcl:6:28: autopilot.last_contact_threshold must be above zero",
+        ),
         ("region = \"a b\"", "a.hcl:1:10: region \"a b\" contains ' '; letters, digits, '-', '_' and '.' are possible"),
         ("region = \"\"", "a.hcl:1:10: region must have 1 to 128 characters"),
         ("data_dir = \"relative\"", "a.hcl:1:12: data_dir \"relative\" is not an absolute path"),

@@ -10,6 +10,7 @@
 //! aside and it joins again under a new id, with the state from its peers.
 
 use std::fs::{self, File, OpenOptions};
+use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,9 +92,7 @@ impl Engine {
     pub(crate) fn open(directory: &Path, cache: u64) -> Result<Engine, Error> {
         files::create_directory(directory)?;
         let creating = directory.join(CREATING);
-        if creating.exists() || !directory.join("db").exists() {
-            begin_creation(directory, &creating)?;
-        }
+        begin_creation(directory, &creating)?;
         let db = open_sled(directory, cache)?;
         Self::settle(db.clone(), directory, &creating).inspect_err(|_| never_close(&db))
     }
@@ -160,14 +159,20 @@ fn never_close(db: &sled::Db) {
     std::mem::forget(db.clone());
 }
 
-/// Removes what an earlier creation left that did not come to its end, for example because the disk was full.
+/// Marks an empty directory, and empties one in which an earlier creation did not come to its end, for example because the disk was full. Any
+/// other is left as it is: what lies in it without a database tells that there was one.
 fn begin_creation(directory: &Path, creating: &Path) -> Result<(), Error> {
-    for entry in fs::read_dir(directory).map_err(|e| Error::io("read", directory, e))? {
-        let path = entry.map_err(|e| Error::io("read", directory, e))?.path();
+    let entries = fs::read_dir(directory).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>());
+    let entries = entries.map_err(|e| Error::io("read", directory, e))?;
+    let marks = [creating.to_owned(), creating.with_extension("tmp")];
+    if !entries.iter().any(|path| marks.contains(path)) && !entries.is_empty() {
+        return Ok(());
+    }
+    for path in entries.into_iter().filter(|path| path != creating) {
         let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.map_err(|e| Error::io("remove", &path, e))?;
     }
-    files::replace(creating, b"")
+    if creating.exists() { Ok(()) } else { files::replace(creating, b"") }
 }
 
 fn open_sled(directory: &Path, cache: u64) -> Result<sled::Db, Error> {

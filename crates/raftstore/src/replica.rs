@@ -477,8 +477,16 @@ impl Replica {
             return Err(ProposeError::Refused(format!("the raft id {to} is no voter of this region")));
         }
         self.inner.raft.trigger().transfer_leader(to).await.map_err(fatal_write)?;
-        let moved = self.inner.raft.wait(Some(timeout)).metrics(|metrics| metrics.current_leader == Some(to), "leadership").await;
-        moved.map(|_| ()).map_err(|_| ProposeError::Refused(format!("raft id {to} did not take over within {timeout:?}")))
+        let another = |metrics: &Metrics| metrics.current_leader.is_some_and(|leader| leader != self.inner.id);
+        let moved = self.inner.raft.wait(Some(timeout)).metrics(another, "leadership").await;
+        match moved.map(|metrics| metrics.current_leader) {
+            Ok(Some(leader)) if leader == to => Ok(()),
+            Ok(Some(leader)) => {
+                let name = self.node_of(leader).map_or_else(|| leader.to_string(), |node| node.name);
+                Err(ProposeError::Refused(format!("{name} was elected instead")))
+            }
+            _ => Err(ProposeError::Refused(format!("raft id {to} did not take over within {timeout:?}"))),
+        }
     }
 
     /// Builds a snapshot now, without waiting for it.

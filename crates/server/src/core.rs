@@ -80,15 +80,19 @@ pub struct Signals {
 /// The leader's memory; gone with leadership.
 pub struct Leading {
     pub heartbeats: control::Heartbeats,
-    /// Since when each server of the raft group is as healthy or not as it is: by a clock for decisions, and in unix nanoseconds.
+    /// How each server of the raft group is, and since when.
     pub stability: BTreeMap<u64, Stability>,
 }
 
+/// How a server is.
 #[derive(Clone, Copy, Debug)]
 pub struct Stability {
     pub is_healthy: bool,
+    /// As healthy or not as now: by a clock for decisions, and in unix nanoseconds.
     pub since: Instant,
     pub time: i64,
+    /// Neither the pool nor raft has heard of it since; `None` as long as one of them does.
+    pub gone_since: Option<Instant>,
 }
 
 impl Signals {

@@ -10,7 +10,7 @@ use rand::seq::SliceRandom;
 use rpc::caller::Caller;
 use rpc::message::{
     AgentReply, AgentRequest, Call, Chunk, Failure, Hops, NodeReply, NodeRequest, NodeTarget, Read, ReadOptions, ReadReply, ReadValue,
-    Reply, Request,
+    Reply, Request, Write,
 };
 use rpc::route::{Here, Route, no_path, route};
 use rpc::transport::CallError;
@@ -184,7 +184,8 @@ async fn to_leader(core: &Core, call: &mut Call, address: &str, refusal: &mut Op
     call.hops.leader = true;
     let answer = tokio::select! {
         answer = rpc::typed::call(&core.rpc, address, call, timeout) => Some(answer),
-        () = replaced(core) => None,
+        // Who asks for another leader waits for one.
+        () = replaced(core), if !matches!(call.request, Request::Write(Write::TransferLeadership { .. })) => None,
         () = core.shutdown.cancelled(), if only_waits => return Err(going_down()),
     };
     call.hops.leader = false;
@@ -363,7 +364,7 @@ async fn read_here(core: &Core, options: &ReadOptions, what: &Read) -> Result<Re
             return Ok(reply(1, ReadValue::Texts(addresses)));
         }
         Read::Autopilot => return Ok(reply(core.view().index(), ReadValue::Autopilot(core.autopilot()))),
-        Read::AutopilotHealth => return Ok(reply(core.view().index(), ReadValue::AutopilotHealth(autopilot::health(core)))),
+        Read::AutopilotHealth => return Ok(reply(core.view().index(), ReadValue::AutopilotHealth(autopilot::health(core)?))),
         Read::RaftGroup => return Ok(reply(1, ReadValue::RaftGroup(members::group(core)))),
         Read::Events { after, filter, gapless } => {
             let wait = if options.min_index == 0 { Duration::ZERO } else { meant(options.wait) };

@@ -215,17 +215,14 @@ impl Group {
         let autopilot = core.autopilot();
         let needed = Duration::from_nanos(autopilot.server_stabilization_time.max(0).unsigned_abs());
         let stability = core.leading().as_ref().map(|leading| leading.stability.clone()).unwrap_or_default();
-        let lasting = |is_healthy: bool| {
-            let lasts = |(_, known): &(&u64, &Stability)| known.is_healthy == is_healthy && known.since.elapsed() >= needed;
-            stability.iter().filter(lasts).map(|(id, _)| *id).collect()
-        };
+        let those = |test: &dyn Fn(&Stability) -> bool| stability.iter().filter(|(_, known)| test(known)).map(|(id, _)| *id).collect();
         Self {
             own: core.replica.id(),
             cluster: core.view().identity().cluster,
             known: core.replica.status().members.into_iter().map(|member| (member.id, member)).collect(),
             servers: of_region(core),
-            stable: lasting(true),
-            dead: lasting(false),
+            stable: those(&|known| known.is_healthy && known.since.elapsed() >= needed),
+            dead: those(&|known| known.gone_since.is_some_and(|since| since.elapsed() >= needed)),
             autopilot,
         }
     }
@@ -264,10 +261,12 @@ impl Group {
         })
     }
 
+    /// Those who are there must be a majority before and after it: both have to agree.
     fn may_go(&self, id: u64) -> bool {
-        let mut voters = self.voters();
-        let votes = voters.remove(&id);
-        id != self.own && (!votes || self.would_work(&voters))
+        let voters = self.voters();
+        let mut others = voters.clone();
+        let votes = others.remove(&id);
+        id != self.own && (!votes || self.would_work(&voters) && self.would_work(&others))
     }
 
     /// Already while a server is leaving: it may be needed to agree to that.
@@ -444,6 +443,8 @@ pub mod tests {
         check("1=alive 2=alive 3=alive 4=failed", "1 2 3 4", "-");
         check("1=alive 2=alive 3=alive 4=dead 5=dead", "1 2 3 4 5", "let go 4");
         check("1=alive 2=alive 3=dead 4=dead 5=dead", "1 2 3 4 5", "-");
+        // Two of four cannot decide that there are three.
+        check("1=alive 2=alive 3=dead 4=dead", "1 2 3 4", "-");
         check("1=alive 2=alive 3=dead", "1 2 3+", "let go 3");
     }
 

@@ -194,6 +194,7 @@ fn everything() -> Store {
         create_index: 0,
     };
     world.apply(&Command::ScaleJob(Box::new(state::ScaleJob { key, group: "app".to_owned(), register: None, event })));
+    world.apply(&Command::SetAutopilot { config: model::AutopilotConfig { min_quorum: 3, ..Default::default() }, cas: Some(0) });
     // Restored from itself, and restored again, which has not ended.
     let id = model::Uuid::from_u128(3);
     let records: Vec<Vec<u8>> = world.store.snapshot_records().map(|record| record.expect("bytes")).collect();

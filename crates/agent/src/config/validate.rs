@@ -120,6 +120,7 @@ impl Check<'_> {
             ("server.min_heartbeat_ttl", server.min_heartbeat_ttl),
             ("server.failover_heartbeat_ttl", server.failover_heartbeat_ttl),
             ("server.job_gc_interval", server.gc.interval),
+            ("autopilot.last_contact_threshold", server.autopilot.last_contact_threshold),
         ];
         for (key, time) in times {
             if time.is_zero() {

@@ -66,10 +66,10 @@ pub(super) async fn transfer_leadership(cx: Cx) -> Answer {
 pub(super) async fn autopilot_configuration(cx: Cx) -> Answer {
     match cx.verb() {
         Verb::Get => {
-            let (meta, ReadValue::Autopilot(config)) = cx.read_with(cx.options_now()?, Read::Autopilot).await? else {
+            let (_, ReadValue::Autopilot(config)) = cx.read_with(cx.options_now()?, Read::Autopilot).await? else {
                 return Err(Refusal::mismatch());
             };
-            cx.json(Some(&meta), &AutopilotConfiguration::from(config))
+            cx.json(None, &AutopilotConfiguration::from(config))
         }
         Verb::Put => set_autopilot(cx).await,
         _ => Err(Refusal::new(StatusCode::NOT_FOUND, "Invalid method")),
@@ -90,9 +90,11 @@ async fn set_autopilot(mut cx: Cx) -> Answer {
             )));
         }
     }
-    let times = [("LastContactThreshold", wanted.last_contact_threshold), ("ServerStabilizationTime", wanted.server_stabilization_time)];
-    if let Some((name, _)) = times.iter().find(|(_, span)| span.0 < 0) {
-        return Err(Refusal::bad_request(format!("{name}: a time is not negative")));
+    if wanted.last_contact_threshold.0 <= 0 {
+        return Err(Refusal::bad_request("LastContactThreshold: it must be above zero, or no server would be healthy"));
+    }
+    if wanted.server_stabilization_time.0 < 0 {
+        return Err(Refusal::bad_request("ServerStabilizationTime: a time is not negative"));
     }
     let (meta, WriteValue::Changed(is_changed)) = cx.write(Write::SetAutopilot { config: (&wanted).into(), cas }).await? else {
         return Err(Refusal::mismatch());
@@ -119,7 +121,7 @@ pub(super) async fn autopilot_health(cx: Cx) -> Answer {
         serf_status: server.status.clone(),
         version: server.build.clone(),
         leader: server.member.leader,
-        last_contact: Span(server.last_contact),
+        last_contact: Span(server.last_contact.max(0)),
         last_term: server.last_term,
         last_index: server.last_index,
         healthy: server.healthy,

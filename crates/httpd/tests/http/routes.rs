@@ -81,12 +81,20 @@ async fn about_the_agent() {
         raft["Servers"],
         json!([{"ID": "00000000-0000-0000-0000-000000000007", "Node": "s1.west", "Address": "10.0.0.1:4647", "Leader": true, "Voter": true, "RaftProtocol": "3"}])
     );
+    let answer = server.get("/v1/operator/autopilot/configuration").await;
+    let expected = json!({"CleanupDeadServers": true, "LastContactThreshold": "200ms", "MaxTrailingLogs": 250, "MinQuorum": 0,
+        "ServerStabilizationTime": "10s", "EnableRedundancyZones": false, "DisableUpgradeMigration": false, "EnableCustomUpgrades": false,
+        "CreateIndex": 0, "ModifyIndex": 0});
+    assert_eq!((answer.header("x-nomad-index"), answer.json()), ("", expected));
     for (verb, path, status, words) in [
         ("GET", "/v1/operator/raft/peer?id=x", 404, "Invalid method"),
         ("DELETE", "/v1/operator/raft/peer", 400, "?id"),
         ("DELETE", "/v1/operator/raft/peer?address=10.0.0.1:4647", 400, "by its id"),
         ("PUT", "/v1/operator/raft/transfer-leadership", 400, "?address"),
         ("PUT", "/v1/operator/raft/transfer-leadership?id=x&address=y", 400, "only one"),
+        ("DELETE", "/v1/operator/autopilot/configuration", 404, "Invalid method"),
+        ("PUT", "/v1/operator/autopilot/health", 404, "Invalid method"),
+        ("PUT", "/v1/operator/autopilot/configuration?cas=x", 400, "number"),
     ] {
         let answer = server.send(verb, path, "").await;
         assert!(answer.status == status && answer.text().contains(words), "{verb} {path}: {} {}", answer.status, answer.text());

@@ -3,6 +3,7 @@
 mod kit;
 
 mod allocs;
+mod autopilot;
 mod deployments;
 mod evals;
 mod events;

@@ -133,7 +133,7 @@ fn row(server: &AutopilotServer) -> Vec<String> {
         server.leader.to_string(),
         server.voter.to_string(),
         server.healthy.to_string(),
-        if server.last_contact.0 < 0 { "never".to_owned() } else { span(server.last_contact) },
+        span(server.last_contact),
         server.last_term.to_string(),
         server.last_index.to_string(),
         server.stable_since.clone(),
