@@ -6,6 +6,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::program::steppe;
 use crate::wait::PATIENCE;
 
@@ -141,6 +144,15 @@ impl Following {
                 Err(RecvTimeoutError::Disconnected) => panic!("{} ended before a line with {words:?}: {passed:#?}", self.command),
             }
         }
+    }
+
+    /// Ctrl-C.
+    ///
+    /// # Panics
+    /// It is gone already.
+    pub fn interrupt(&self) {
+        let pid = i32::try_from(self.process.id()).expect("a process id");
+        kill(Pid::from_raw(pid), Signal::SIGINT).expect("it runs");
     }
 
     /// The lines until it ends by itself, and its exit code.

@@ -13,6 +13,7 @@ use httpd::AgentInfo;
 use rpc::caller::Caller;
 use serde_json::{Map, Value, json};
 use server::Server;
+use telemetry::{LogTap, Registry};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ use tracing::warn;
 
 use crate::config::Config;
 use crate::describe::describe;
+use crate::figures;
 use crate::folders::Folders;
 use crate::network::{self, Endpoints, Listen};
 
@@ -59,6 +61,8 @@ pub struct Bodies {
     client: Option<Client>,
     http: JoinSet<()>,
     http_shutdown: CancellationToken,
+    /// Sums up figures; ends when this is dropped.
+    _intervals: JoinSet<()>,
     /// Where the agent's services listen.
     pub bound: Endpoints,
     /// What others are told.
@@ -79,8 +83,9 @@ struct Patience {
 ///
 /// # Errors
 /// The first body that could not start.
-pub async fn start(config: &Config, files: &[PathBuf], folders: &Folders) -> Result<Bodies, Error> {
+pub async fn start(config: &Config, files: &[PathBuf], folders: &Folders, monitor: LogTap) -> Result<Bodies, Error> {
     let name = name(config)?;
+    let told = Told { figures: figures::registry(config, &name), monitor };
     let listen = network::listen(config);
     let sockets = bind_http(&listen).await?;
     let bound_http = sockets.first().map_or(SocketAddr::new(config.bind_addr, 0), |(_, address)| *address);
@@ -90,21 +95,21 @@ pub async fn start(config: &Config, files: &[PathBuf], folders: &Folders) -> Res
     let mut advertised = Endpoints { http, rpc: None, gossip: None };
     let mut server = None;
     if config.server.enabled {
-        let wanted = server_config(config, folders, &name, &listen, http)?;
+        let wanted = server_config(config, folders, &name, &listen, http, &told)?;
         let (told_rpc, told_gossip) = (wanted.rpc_advertise, wanted.gossip_advertise);
         let started = Server::start(wanted).await?;
-        let told = |told: Option<SocketAddr>, bound: SocketAddr| {
+        let with_port = |told: Option<SocketAddr>, bound: SocketAddr| {
             let told = told.unwrap_or(bound);
             if told.port() == 0 { SocketAddr::new(told.ip(), bound.port()) } else { told }
         };
         (bound.rpc, bound.gossip) = (Some(started.rpc_address()), Some(started.gossip_address()));
-        advertised.rpc = Some(told(told_rpc, started.rpc_address()));
-        advertised.gossip = Some(told(told_gossip, started.gossip_address()));
+        advertised.rpc = Some(with_port(told_rpc, started.rpc_address()));
+        advertised.gossip = Some(with_port(told_gossip, started.gossip_address()));
         server = Some(started);
     }
     let mut node_agent = None;
     if config.client.enabled {
-        let wanted = client_config(config, folders, &name, &listen, http, server.as_ref())?;
+        let wanted = client_config(config, folders, &name, &listen, http, server.as_ref(), &told)?;
         let started = Client::start(wanted).await?;
         if server.is_none() {
             // a node has one, too: servers fetch files and logs through it
@@ -120,8 +125,10 @@ pub async fn start(config: &Config, files: &[PathBuf], folders: &Folders) -> Res
         (None, None) => None,
     };
     let description = describe(config, files, &name, &bound, &advertised);
-    let info = agent_info(config, description, server.is_some(), node_agent.as_ref());
+    let info = agent_info(config, description, server.is_some(), node_agent.as_ref(), &told);
     let (mut http_tasks, http_shutdown) = (JoinSet::new(), CancellationToken::new());
+    let mut intervals = JoinSet::new();
+    intervals.spawn(async move { told.figures.run().await });
     if let Some(caller) = caller {
         for (socket, _) in sockets {
             http_tasks.spawn(httpd::serve(socket, caller.clone(), info.clone(), http_shutdown.clone()));
@@ -133,6 +140,7 @@ pub async fn start(config: &Config, files: &[PathBuf], folders: &Folders) -> Res
         client: node_agent,
         http: http_tasks,
         http_shutdown,
+        _intervals: intervals,
         bound,
         advertised,
         ends_tasks: config.dev,
@@ -202,6 +210,12 @@ impl Patience {
     }
 }
 
+/// What all bodies tell of themselves, and where to.
+struct Told {
+    figures: Registry,
+    monitor: LogTap,
+}
+
 fn name(config: &Config) -> Result<String, Error> {
     match &config.name {
         Some(name) => Ok(name.clone()),
@@ -223,18 +237,25 @@ async fn bind_http(listen: &Listen) -> Result<Vec<(TcpListener, SocketAddr)>, Er
     Ok(sockets)
 }
 
-fn server_config(config: &Config, folders: &Folders, name: &str, listen: &Listen, http: SocketAddr) -> Result<server::Config, Error> {
+fn server_config(
+    config: &Config,
+    folders: &Folders,
+    name: &str,
+    listen: &Listen,
+    http: SocketAddr,
+    told: &Told,
+) -> Result<server::Config, Error> {
     let server = &config.server;
-    let told = |service, wanted, bound| network::advertised(service, wanted, bound).map(Some).map_err(Error::Advertise);
+    let address = |service, wanted, bound| network::advertised(service, wanted, bound).map(Some).map_err(Error::Advertise);
     Ok(server::Config {
         name: name.to_owned(),
         region: config.region.clone(),
         datacenter: config.datacenter.clone(),
         data_dir: folders.server.clone(),
         rpc_bind: listen.rpc,
-        rpc_advertise: told("rpc", config.advertise.rpc.as_ref(), listen.rpc)?,
+        rpc_advertise: address("rpc", config.advertise.rpc.as_ref(), listen.rpc)?,
         gossip_bind: listen.gossip,
-        gossip_advertise: told("serf", config.advertise.gossip.as_ref(), listen.gossip)?,
+        gossip_advertise: address("serf", config.advertise.gossip.as_ref(), listen.gossip)?,
         http_advertise: http,
         bootstrap_expect: u32::try_from(server.bootstrap_expect).unwrap_or(u32::MAX),
         start_join: server.join.start_join.clone(),
@@ -267,6 +288,8 @@ fn server_config(config: &Config, folders: &Folders, name: &str, listen: &Listen
         },
         event_buffer: if server.enable_event_broker { usize::try_from(server.event_buffer_size).unwrap_or(usize::MAX) } else { 0 },
         build: VERSION.to_owned(),
+        telemetry: told.figures.clone(),
+        monitor: told.monitor.clone(),
     })
 }
 
@@ -277,6 +300,7 @@ fn client_config(
     listen: &Listen,
     http: SocketAddr,
     server: Option<&Server>,
+    told: &Told,
 ) -> Result<client::Config, Error> {
     let wanted = &config.client;
     let executor = ExecutorCommand::own().map_err(Error::Executor)?;
@@ -291,12 +315,12 @@ fn client_config(
     // beside a server, the port is the server's; servers learn the node's from its registration
     node.rpc_bind = SocketAddr::new(listen.rpc.ip(), if server.is_some() { 0 } else { listen.rpc.port() });
     let advertise = config.advertise.rpc.as_ref().filter(|_| server.is_none());
-    let told = match (advertise, &config.advertise.rpc) {
+    let address = match (advertise, &config.advertise.rpc) {
         // the host is right for both, the port is the server's
         (None, Some(of_server)) => SocketAddr::new(of_server.host, 0),
         (advertise, _) => network::advertised("rpc", advertise, node.rpc_bind).map_err(Error::Advertise)?,
     };
-    node.rpc_advertise = Some(told.to_string());
+    node.rpc_advertise = Some(address.to_string());
     node.http_addr = http.to_string();
     node.version = VERSION.to_owned();
     node.plugins = plugins(config);
@@ -321,6 +345,9 @@ fn client_config(
         disk_usage_threshold: wanted.collection.disk_usage,
         inode_usage_threshold: wanted.collection.inode_usage,
     };
+    (node.telemetry, node.monitor) = (told.figures.clone(), told.monitor.clone());
+    node.publish_node_metrics = config.telemetry.publish_node_metrics;
+    node.publish_allocation_metrics = config.telemetry.publish_allocation_metrics;
     Ok(node)
 }
 
@@ -346,13 +373,15 @@ fn plugins(config: &Config) -> BTreeMap<String, Map<String, Value>> {
     blocks.into_iter().filter_map(as_map).collect()
 }
 
-fn agent_info(config: &Config, description: Value, server: bool, client: Option<&Client>) -> AgentInfo {
+fn agent_info(config: &Config, description: Value, server: bool, client: Option<&Client>, told: &Told) -> AgentInfo {
     let (for_servers, for_stats) = (client.cloned(), client.cloned());
     let connections_per_address = usize::try_from(config.http_max_conns_per_client).unwrap_or(usize::MAX);
     AgentInfo {
         server,
         node_id: client.map(Client::node_id),
         config: description,
+        telemetry: told.figures.clone(),
+        monitor: told.monitor.clone(),
         limits: httpd::Limits { connections_per_address, ..Default::default() },
         servers: Arc::new(move || for_servers.as_ref().map(Client::servers).unwrap_or_default()),
         stats: Arc::new(move || stats(server, for_stats.as_ref())),

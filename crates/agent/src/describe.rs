@@ -38,11 +38,28 @@ pub fn describe(config: &Config, files: &[PathBuf], name: &str, bound: &Endpoint
             { "Name": "mock_driver", "Config": { "enabled": config.plugins.mock_driver } },
         ],
         "ACL": { "Enabled": false },
+        "Telemetry": telemetry(config),
         "LeaveOnInt": config.leave_on_interrupt,
         "LeaveOnTerm": config.leave_on_terminate,
         "DevMode": config.dev,
         "Files": files,
         "Version": { "Version": env!("CARGO_PKG_VERSION"), "VersionPrerelease": "", "VersionMetadata": "", "Revision": "" },
+    })
+}
+
+fn telemetry(config: &Config) -> Value {
+    let telemetry = &config.telemetry;
+    json!({
+        "CollectionInterval": model::format_duration(nanoseconds(telemetry.collection_interval)),
+        "InMemoryCollectionInterval": model::format_duration(nanoseconds(telemetry.in_memory_collection_interval)),
+        "InMemoryRetentionPeriod": model::format_duration(nanoseconds(telemetry.in_memory_retention_period)),
+        "PrometheusMetrics": telemetry.prometheus_metrics,
+        "DisableHostname": telemetry.disable_hostname,
+        "UseNodeName": telemetry.use_node_name,
+        "PublishAllocationMetrics": telemetry.publish_allocation_metrics,
+        "PublishNodeMetrics": telemetry.publish_node_metrics,
+        "PrefixFilter": telemetry.prefix_filter,
+        "FilterDefault": telemetry.filter_default,
     })
 }
 

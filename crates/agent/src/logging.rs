@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use telemetry::LogTap;
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{NonBlocking, WorkerGuard};
 use tracing_subscriber::filter::Targets;
@@ -13,6 +14,7 @@ use tracing_subscriber::{Layer, Registry, fmt, reload};
 
 use crate::config::{Log, LogLevel};
 use crate::log_file::LogFile;
+use crate::monitors;
 
 /// Libraries whose own lines interest only those who debug them.
 const CHATTY: [&str; 6] = ["openraft", "sled", "foca", "hyper", "hyper_util", "h2"];
@@ -21,6 +23,7 @@ const CHATTY: [&str; 6] = ["openraft", "sled", "foca", "hyper", "hyper_util", "h
 pub struct Logging {
     level: reload::Handle<Targets, Registry>,
     writers: Flush,
+    tap: LogTap,
 }
 
 /// Writes the lines that the log's threads still hold, and ends them.
@@ -56,14 +59,23 @@ impl Logging {
         let (filter, level) = reload::Layer::new(targets(log.level));
         let colours = file.is_none() && !log.json && io::stdout().is_terminal();
         let lines = fmt::layer().with_writer(writer(terminal, file)).with_ansi(colours);
-        let lines = if log.json { lines.json().flatten_event(true).boxed() } else { lines.boxed() };
-        tracing_subscriber::registry().with(filter).with(lines).try_init().map_err(io::Error::other)?;
-        Ok(Logging { level, writers: Flush(Arc::new(Mutex::new(writers))) })
+        let lines: Box<dyn Layer<Registry> + Send + Sync> =
+            if log.json { lines.json().flatten_event(true).with_filter(filter).boxed() } else { lines.with_filter(filter).boxed() };
+        let tap = LogTap::default();
+        let mut layers = monitors::layers(&tap);
+        layers.push(lines);
+        tracing_subscriber::registry().with(layers).try_init().map_err(io::Error::other)?;
+        Ok(Logging { level, writers: Flush(Arc::new(Mutex::new(writers))), tap })
     }
 
     /// What writes the rest of the log when the process ends by another way.
     pub fn flush(&self) -> Flush {
         self.writers.clone()
+    }
+
+    /// Where those who watch the log get its lines from.
+    pub fn tap(&self) -> LogTap {
+        self.tap.clone()
     }
 
     /// Changes the least urgent level that is written.
@@ -81,13 +93,7 @@ fn writer(terminal: NonBlocking, file: Option<NonBlocking>) -> BoxMakeWriter {
 }
 
 fn targets(level: LogLevel) -> Targets {
-    let own = match level {
-        LogLevel::Trace => LevelFilter::TRACE,
-        LogLevel::Debug => LevelFilter::DEBUG,
-        LogLevel::Info => LevelFilter::INFO,
-        LogLevel::Warn => LevelFilter::WARN,
-        LogLevel::Error => LevelFilter::ERROR,
-    };
+    let own = LevelFilter::from_level(level.to_tracing());
     let libraries = match level {
         LogLevel::Trace => LevelFilter::TRACE,
         LogLevel::Debug => LevelFilter::WARN,

@@ -77,7 +77,7 @@ fn run_configured(flags: &Flags, loaded: Loaded) -> Result<u8, Error> {
 async fn live(flags: &Flags, loaded: &Loaded, folders: &Folders, logging: &Logging) -> Result<u8, Error> {
     let mut signals = Signals::listen().map_err(Error::Signals)?;
     let mut bodies = tokio::select! {
-        started = assemble::start(&loaded.config, &loaded.files, folders) => started?,
+        started = assemble::start(&loaded.config, &loaded.files, folders, logging.tap()) => started?,
         _ = signals.end() => return Ok(0),
     };
     print!("{}", started(loaded, &bodies));

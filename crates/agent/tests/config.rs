@@ -132,6 +132,18 @@ fn every_key_in_effect_is_read_from_hcl() {
                 retry_join = ["10.0.0.3:4647"]
               }
             }
+            telemetry {
+              collection_interval           = "5s"
+              in_memory_collection_interval = "2s"
+              in_memory_retention_period    = "20s"
+              prometheus_metrics            = true
+              disable_hostname              = true
+              use_node_name                 = true
+              publish_allocation_metrics    = true
+              publish_node_metrics          = true
+              prefix_filter                 = ["+nomad.raft", "-nomad.raft.apply"]
+              filter_default                = false
+            }
             plugin "raw_exec" {
               config {
                 enabled          = true
@@ -165,6 +177,11 @@ fn every_key_in_effect_is_read_from_hcl() {
     assert_eq!(config.client.servers, ["10.0.0.1", "10.0.0.2:4647"]);
     assert_eq!(config.client.meta.get("rack").map(String::as_str), Some("r1"));
     assert_eq!(config.client.reserved.ports, "22,8500-8600");
+    let telemetry = &config.telemetry;
+    assert!(telemetry.prometheus_metrics && telemetry.disable_hostname && telemetry.use_node_name && !telemetry.filter_default);
+    assert!(telemetry.publish_allocation_metrics && telemetry.publish_node_metrics);
+    assert_eq!((telemetry.collection_interval.as_secs(), telemetry.in_memory_retention_period.as_secs()), (5, 20));
+    assert_eq!(telemetry.prefix_filter, ["+nomad.raft", "-nomad.raft.apply"]);
     assert!(config.plugins.raw_exec.enabled && config.plugins.mock_driver);
     assert!(config.leave_on_interrupt && config.leave_on_terminate && config.log.json);
 }
@@ -305,7 +322,25 @@ fn what_is_wrong_is_named_with_its_place_and_the_nearest_right_key() {
         ("server {\n  bootstrap_expct = 3\n}", "a.hcl:2:3: unknown key \"bootstrap_expct\" in server; did you mean \"bootstrap_expect\"?"),
         ("bootstrap_expect = 3", "a.hcl:1:1: unknown key \"bootstrap_expect\"; it belongs in the block server"),
         ("ports {\n  udp = 3\n}", "a.hcl:2:3: unknown key \"udp\" in ports; it takes http, rpc, serf"),
-        ("telemetry {\n  anything = 1\n}", "a.hcl:1:1: \"telemetry\" is not supported yet"),
+        ("telemetry {\n  statsd_address = \"a:1\"\n}", "a.hcl:2:3: \"statsd_address\" in telemetry is not supported yet"),
+        ("telemetry {\n  circonus_api_token = \"x\"\n}", "a.hcl:2:3: \"circonus_api_token\" in telemetry is not supported yet"),
+        (
+            "telemetry {\n  colection_interval = \"1s\"\n}",
+            "a.hcl:2:3: unknown key \"colection_interval\" in telemetry; did you mean \"collection_interval\"?",
+        ),
+        ("telemetry {\n  collection_interval = \"0s\"\n}", "a.hcl:2:25: telemetry.collection_interval must be above zero"),
+        (
+            "telemetry {\n  in_memory_collection_interval = \"1ms\"\n}",
+            "a.hcl:2:35: telemetry.in_memory_collection_interval must be at least 100ms",
+        ),
+        (
+            "telemetry {\n  in_memory_retention_period = \"1s\"\n}",
+            "a.hcl:2:32: telemetry.in_memory_retention_period must be 1 to 1000 times in_memory_collection_interval",
+        ),
+        (
+            "telemetry {\n  prefix_filter = [\"nomad\"]\n}",
+            "a.hcl:2:19: telemetry.prefix_filter: \"nomad\" is not a filter: write \"+prefix\" to show or \"-prefix\" to hide what begins with it",
+        ),
         ("  acl {\n  enabled = true\n}", "a.hcl:1:3: \"acl\" is not supported yet"),
         ("server {\n  encrypt = \"abc\"\n}", "a.hcl:2:3: \"encrypt\" in server is not supported yet"),
         ("plugin \"docker\" {\n}", "a.hcl:1:8: plugin \"docker\" is not supported yet"),

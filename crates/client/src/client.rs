@@ -26,7 +26,7 @@ use crate::shared::Shared;
 use crate::stats::Samples;
 use crate::store::{Remembered, Store};
 use crate::updates::Updates;
-use crate::{Error, allocs, collect, fingerprint, presence, pull, updates};
+use crate::{Error, allocs, collect, fingerprint, presence, probe, pull, updates};
 
 /// What this build can do, told to peers.
 const FEATURE_LEVEL: u32 = 1;
@@ -110,6 +110,7 @@ impl Client {
             tasks: TaskTracker::new(),
         });
         info!(node = %node_id, name = shared.node.name, rpc = rpc_addr, allocs = remembered.len(), "node agent started");
+        probe::register(&shared);
         allocs::restore(&shared, remembered);
         let identity = Identity::new(node_id.0, shared.config.region.clone(), FEATURE_LEVEL);
         shared.spawn(serve(listener, identity, ForServers::handler(&shared), shared.stop.clone()));

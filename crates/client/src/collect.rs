@@ -8,6 +8,7 @@ use tracing::{debug, info, warn};
 
 use crate::alloc::{AllocHandle, Command};
 use crate::error::chain;
+use crate::measured;
 use crate::shared::Shared;
 use crate::stats::disk_usage;
 use crate::store::Life;
@@ -30,6 +31,7 @@ pub(crate) fn forget(shared: &Arc<Shared>, handle: AllocHandle) {
             }
             shared.updates.drop(handle.id);
             shared.allocs().remove(&handle.id);
+            measured::forgotten(&shared, handle.id);
             info!(alloc = %handle.id, "allocation collected");
         }
     };

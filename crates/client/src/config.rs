@@ -8,6 +8,7 @@ use std::time::Duration;
 use drivers::ExecutorCommand;
 use model::RegionName;
 use serde_json::{Map, Value};
+use telemetry::{LogTap, Registry};
 
 use crate::Error;
 
@@ -59,6 +60,14 @@ pub struct Config {
     /// Allocations at most on this node; 0: no limit.
     pub node_max_allocs: u64,
     pub collection: Collection,
+    /// Where figures go.
+    pub telemetry: Registry,
+    /// Figures about the machine are among them.
+    pub publish_node_metrics: bool,
+    /// Figures about each task are among them.
+    pub publish_allocation_metrics: bool,
+    /// Where lines of the agent's log come from.
+    pub monitor: LogTap,
 }
 
 /// What is kept from tasks.
@@ -128,6 +137,10 @@ impl Config {
             max_kill_timeout: Duration::from_secs(30),
             node_max_allocs: 0,
             collection: Collection::default(),
+            telemetry: Registry::default(),
+            publish_node_metrics: false,
+            publish_allocation_metrics: false,
+            monitor: LogTap::default(),
         }
     }
 

@@ -65,6 +65,10 @@ pub(crate) async fn answer(
             known_task(&alloc, &task)?;
             return streaming(files::logs(alloc, &task, stderr, offset, from_end, follow).await?);
         }
+        NodeCall::Monitor(options) => {
+            let lines = rpc::monitor::open(&shared.config.monitor, options)?;
+            return Ok((NodeCallReply::Streaming, Some(lines)));
+        }
     };
     Ok((reply, None))
 }

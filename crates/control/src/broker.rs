@@ -1,9 +1,9 @@
 //! The queue of evaluations.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use model::{EvalId, EvalStatus, Evaluation, JobKey};
+use model::{EvalId, EvalStatus, Evaluation, JobKey, JobType};
 use state::Store;
 
 /// Highest priority first, then oldest.
@@ -22,11 +22,27 @@ pub struct Broker {
     /// By time; unix nanoseconds.
     delayed: BTreeSet<(i64, EvalId)>,
     known: HashMap<EvalId, Known>,
-    out: HashSet<JobKey>,
+    out: HashMap<JobKey, JobType>,
+    /// Of [`Broker::ready`], by type.
+    n_ready: BTreeMap<JobType, usize>,
+}
+
+/// How many evaluations stand where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// They can be looked at now, by type.
+    pub ready: BTreeMap<JobType, usize>,
+    /// They are being looked at, by type.
+    pub out: BTreeMap<JobType, usize>,
+    /// They wait for another one of their job that is out.
+    pub pending: usize,
+    /// They wait for their time.
+    pub waiting: usize,
 }
 
 struct Known {
     key: JobKey,
+    kind: JobType,
     order: Order,
     wait_until: i64,
     out: bool,
@@ -55,7 +71,7 @@ impl Broker {
         }
         let order = (Reverse(eval.priority), eval.create_index, eval.id);
         let wait_until = eval.wait_until.0;
-        self.known.insert(eval.id, Known { key: eval.job_key(), order, wait_until, out: false });
+        self.known.insert(eval.id, Known { key: eval.job_key(), kind: eval.kind, order, wait_until, out: false });
         if wait_until > 0 {
             self.delayed.insert((wait_until, eval.id));
         } else {
@@ -65,13 +81,19 @@ impl Broker {
 
     fn make_ready(&mut self, id: EvalId) {
         let Some(known) = self.known.get(&id) else { return };
-        self.ready.insert(known.order);
+        if self.ready.insert(known.order) {
+            *self.n_ready.entry(known.kind).or_default() += 1;
+        }
         self.ready_by_job.entry(known.key.clone()).or_default().insert((known.order.1, id));
     }
 
     fn make_unready(&mut self, id: EvalId) {
         let Some(known) = self.known.get(&id) else { return };
-        self.ready.remove(&known.order);
+        if self.ready.remove(&known.order)
+            && let Some(n) = self.n_ready.get_mut(&known.kind)
+        {
+            *n -= 1;
+        }
         if let Some(of_job) = self.ready_by_job.get_mut(&known.key) {
             of_job.remove(&(known.order.1, id));
             if of_job.is_empty() {
@@ -99,10 +121,15 @@ impl Broker {
             self.delayed.pop_first();
             self.make_ready(id);
         }
-        let key =
-            self.ready.iter().filter_map(|(_, _, id)| self.known.get(id)).map(|known| &known.key).find(|key| !self.out.contains(key))?;
+        let key = self
+            .ready
+            .iter()
+            .filter_map(|(_, _, id)| self.known.get(id))
+            .map(|known| &known.key)
+            .find(|key| !self.out.contains_key(key))?;
         let newest = self.ready_by_job.get(key)?.last().map(|(_, id)| *id)?;
-        self.out.insert(key.clone());
+        let kind = self.known.get(&newest)?.kind;
+        self.out.insert(key.clone(), kind);
         self.make_unready(newest);
         self.known.get_mut(&newest)?.out = true;
         Some(newest)
@@ -139,6 +166,20 @@ impl Broker {
 
     pub fn n_ready(&self) -> usize {
         self.ready.len()
+    }
+
+    /// How many evaluations stand where; costs a look at each job that is out.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts { ready: self.n_ready.clone(), waiting: self.delayed.len(), ..Counts::default() };
+        for (key, kind) in &self.out {
+            *counts.out.entry(*kind).or_default() += 1;
+            let n_behind = self.ready_by_job.get(key).map_or(0, BTreeSet::len);
+            counts.pending += n_behind;
+            if let Some(n) = counts.ready.get_mut(kind) {
+                *n = n.saturating_sub(n_behind);
+            }
+        }
+        counts
     }
 }
 
@@ -180,6 +221,34 @@ mod tests {
         broker.retry(id(3), 5_000);
         assert_eq!(broker.next(4_999), None);
         assert_eq!(broker.next(5_000), Some(id(3)));
+    }
+
+    /// Every evaluation is counted where it stands, whatever happens to it.
+    #[test]
+    fn counted() {
+        let mut broker = Broker::new();
+        let shown = |broker: &Broker| {
+            let Counts { ready, out, pending, waiting } = broker.counts();
+            let of = |by: BTreeMap<JobType, usize>| [JobType::Service, JobType::Batch].map(|kind| by.get(&kind).copied().unwrap_or(0));
+            (of(ready), of(out), pending, waiting)
+        };
+        let batch = Evaluation { kind: JobType::Batch, ..eval(4, "d", 90, 4, 0) };
+        for eval in [eval(1, "a", 50, 1, 0), eval(2, "a", 50, 2, 0), eval(3, "b", 40, 3, 0), batch, eval(5, "c", 50, 5, 1_000)] {
+            broker.observe(&eval);
+            broker.observe(&eval);
+        }
+        assert_eq!(shown(&broker), ([3, 1], [0, 0], 0, 1));
+        assert_eq!((broker.next(0), broker.next(0)), (Some(id(4)), Some(id(2))));
+        assert_eq!(shown(&broker), ([1, 0], [1, 1], 1, 1), "the older evaluation of job a waits for the newer");
+        broker.retry(id(2), 500);
+        assert_eq!(shown(&broker), ([2, 0], [0, 1], 0, 2));
+        broker.done(id(4));
+        broker.forget(id(1));
+        broker.forget(id(1));
+        assert_eq!(shown(&broker), ([1, 0], [0, 0], 0, 2));
+        assert_eq!(broker.next(1_000), Some(id(2)));
+        broker.done(id(2));
+        assert_eq!(shown(&broker), ([2, 0], [0, 0], 0, 0));
     }
 
     /// An evaluation that is put back twice is offered once.

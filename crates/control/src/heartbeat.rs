@@ -80,6 +80,11 @@ impl Heartbeats {
         expired
     }
 
+    /// Nodes that are expected to report.
+    pub fn n_expected(&self) -> usize {
+        self.by_node.len()
+    }
+
     /// When the next one expires.
     pub fn wake_at(&self) -> Option<i64> {
         self.by_time.first().map(|(deadline, _)| *deadline)

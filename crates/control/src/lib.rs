@@ -14,7 +14,7 @@ mod gc;
 mod heartbeat;
 mod nodes;
 
-pub use broker::Broker;
+pub use broker::{Broker, Counts};
 pub use gc::{Thresholds, garbage};
 pub use heartbeat::{Heartbeats, Timing};
 pub use nodes::{capacity_index, failed_alloc_evals, job_eval, node_evals, unblock};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use http::{HeaderName, HeaderValue};
 use model::NodeId;
 use serde_json::Value;
+use telemetry::{LogTap, Registry};
 
 /// Asks the running agent for something that changes.
 pub type Probe<T> = Arc<dyn Fn() -> T + Send + Sync>;
@@ -26,6 +27,10 @@ pub struct AgentInfo {
     /// Sent with every answer.
     pub response_headers: Vec<(HeaderName, HeaderValue)>,
     pub limits: Limits,
+    /// The agent's figures.
+    pub telemetry: Registry,
+    /// Where lines of the agent's log come from.
+    pub monitor: LogTap,
 }
 
 impl Default for AgentInfo {
@@ -38,6 +43,8 @@ impl Default for AgentInfo {
             stats: Arc::new(BTreeMap::new),
             response_headers: Vec::new(),
             limits: Limits::default(),
+            telemetry: Registry::default(),
+            monitor: LogTap::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod compress;
 mod encode;
 mod filter;
 mod frames;
+mod instruments;
 mod list;
 mod params;
 mod patience;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -19,9 +19,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Level, debug, enabled, warn};
+use tracing::{Instrument, debug, debug_span, warn};
 
 use crate::agent_info::AgentInfo;
+use crate::instruments::Instruments;
 use crate::patience::Patient;
 use crate::request::{App, BODIES_AT_A_TIME};
 use crate::routes;
@@ -46,7 +47,9 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/p
 pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentInfo, shutdown: CancellationToken) {
     let per_address = Arc::new(Connections::new(info.limits.connections_per_address));
     let bodies = Arc::new(Semaphore::new(BODIES_AT_A_TIME));
-    let router = routes::router(Arc::new(App { caller, info, shutdown: shutdown.clone(), bodies })).layer(middleware::from_fn(log));
+    let instruments = Arc::new(Instruments::new(&info.telemetry));
+    let log = middleware::from_fn_with_state(instruments.clone(), log);
+    let router = routes::router(Arc::new(App { caller, info, shutdown: shutdown.clone(), bodies })).layer(log);
     let connections = TaskTracker::new();
     // Cut off what has not ended in time.
     let cut = CancellationToken::new();
@@ -66,15 +69,17 @@ pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentIn
         match per_address.enter(address.ip()) {
             Some(place) => {
                 let (router, shutdown, cut) = (router.clone(), shutdown.clone(), cut.clone());
+                let held = instruments.connections.hold();
                 connections.spawn(async move {
                     tokio::select! {
                         () = connection(stream, router, shutdown) => {}
                         () = cut.cancelled() => {}
                     }
-                    drop(place);
+                    drop((place, held));
                 });
             }
             None => {
+                instruments.exceeded.increment();
                 debug!(%address, "too many HTTP connections from one address");
                 connections.spawn(refuse(stream));
             }
@@ -89,13 +94,22 @@ pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentIn
 }
 
 /// One line per request. The query is left out: it may carry what nobody else should read.
-async fn log(request: Request, next: Next) -> Response {
-    if !enabled!(Level::DEBUG) {
-        return next.run(request).await;
+async fn log(State(instruments): State<Arc<Instruments>>, request: Request, next: Next) -> Response {
+    let began = Instant::now();
+    let span = debug_span!("http", request = instruments.next_request());
+    let asked = (!span.is_disabled()).then(|| (request.method().clone(), request.uri().path().to_owned()));
+    let answer = async {
+        let response = next.run(request).await;
+        if let Some((method, path)) = asked {
+            debug!(%method, path, status = response.status().as_u16(), duration = ?began.elapsed(), "request complete");
+        }
+        response
+    };
+    let response = answer.instrument(span).await;
+    instruments.request.since(began);
+    if response.status().is_server_error() {
+        instruments.request_error.increment();
     }
-    let (method, path, began) = (request.method().clone(), request.uri().path().to_owned(), Instant::now());
-    let response = next.run(request).await;
-    debug!(%method, path, status = response.status().as_u16(), duration = ?began.elapsed(), "request complete");
     response
 }
 

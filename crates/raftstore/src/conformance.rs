@@ -17,7 +17,7 @@ impl StoreBuilder<Types, LogStore, Machine, tempfile::TempDir> for Builder {
         let home = tempfile::tempdir().expect("temporary directory");
         let log = LogStore::open(home.path().join("log"), &LogOptions::default()).expect("log");
         let snapshots = SnapshotStore::open(&home.path().join("snapshots"), log.clone()).expect("snapshots");
-        Ok((home, log, Machine::new(snapshots, Arc::new(|_| ()), false)))
+        Ok((home, log, Machine::new(snapshots, Arc::new(|_| ()), false, Default::default())))
     }
 }
 

@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod files;
 mod format;
+mod instruments;
 mod kv;
 mod log;
 mod machine;
@@ -31,6 +32,7 @@ pub mod wire;
 
 pub use disk::{DataDir, Expect, FORMAT, Header, Kind, set_aside};
 pub use error::Error;
+pub use instruments::Instruments;
 pub use kv::{AsyncStore, Change as KeyChange, LocalStore, Pair};
 pub use log::{LogOptions, LogStats, LogStore};
 pub use machine::{Change, Machine, Published, Publisher};

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use futures::{Stream, TryStreamExt};
@@ -15,6 +16,7 @@ use state::snapshot::Restoring;
 use state::{Command, Store, Touched, View};
 
 use crate::error::Error;
+use crate::instruments::Instruments;
 use crate::snapshot::{SnapshotFile, SnapshotStats, SnapshotStore};
 use crate::task::blocking;
 use crate::types::{LogId, Outcome, Payload, SnapshotMeta, SnapshotWithBody, StoredMembership, Types};
@@ -59,6 +61,7 @@ struct Shared {
     snapshots: SnapshotStore,
     publisher: Publisher,
     wants_events: bool,
+    instruments: Instruments,
     /// Why a snapshot could not be loaded, if one could not: raft gives it on as mere text.
     damage: Mutex<Option<Error>>,
 }
@@ -71,10 +74,11 @@ struct Position {
 }
 
 impl Machine {
-    pub(crate) fn new(snapshots: SnapshotStore, publisher: Publisher, wants_events: bool) -> Machine {
+    pub(crate) fn new(snapshots: SnapshotStore, publisher: Publisher, wants_events: bool, instruments: Instruments) -> Machine {
         let view = ArcSwap::from_pointee(Store::default());
         let position = Mutex::new(Position::default());
-        Machine { shared: Arc::new(Shared { view, position, snapshots, publisher, wants_events, damage: Mutex::default() }) }
+        let shared = Shared { view, position, snapshots, publisher, wants_events, instruments, damage: Mutex::default() };
+        Machine { shared: Arc::new(shared) }
     }
 
     /// The state as of now, which never changes any more.
@@ -109,14 +113,17 @@ impl Shared {
     }
 
     fn publish(&self, store: &Store, position: &Position, change: Change, events: Vec<EventBatch>) {
+        let began = Instant::now();
         let view = Arc::new(store.clone());
         *self.position() = position.clone();
         self.view.store(view.clone());
         let index = position.last_applied.map_or(0, |id| id.index);
         (self.publisher)(Published { view, index, change, events });
+        self.instruments.publish.since(began);
     }
 
     fn install(&self, meta: &SnapshotMeta, body: &SnapshotFile) -> Result<(), Error> {
+        let _running = self.instruments.restore.start();
         let mut restoring = Restoring::default();
         let found = body.read(|record| restoring.add(record).map_err(|e| e.to_string()))?;
         if found.last_log_id != meta.last_log_id {
@@ -159,6 +166,7 @@ impl RaftStateMachine<Types> for Machine {
                 let touched = std::mem::take(&mut touched);
                 let change = if std::mem::take(&mut is_restored) { Change::Restored } else { Change::Applied(touched) };
                 self.shared.publish(&store, &position, change, std::mem::take(&mut events));
+                self.shared.instruments.applied_together.set(n_pending);
                 // After publishing: whoever gets an answer finds what it wrote.
                 for (responder, outcome) in answers.drain(..) {
                     let responder: openraft::storage::ApplyResponder<Types> = responder;
@@ -171,7 +179,9 @@ impl RaftStateMachine<Types> for Machine {
             position.last_applied = Some(entry.log_id);
             let outcome = match entry.payload {
                 Payload::Normal(proposal) => {
+                    let began = Instant::now();
                     let applied = store.apply(index, proposal.command());
+                    self.shared.instruments.applied(proposal.command(), began.elapsed());
                     if self.shared.wants_events {
                         let of_entry = store.events(proposal.command(), &applied);
                         events.extend((!of_entry.is_empty()).then_some(EventBatch { index, events: of_entry }));
@@ -233,7 +243,11 @@ impl RaftSnapshotBuilder<Types> for Builder {
 
     async fn build_snapshot(&mut self) -> Result<SnapshotWithBody, io::Error> {
         let (view, meta, shared) = (self.view.clone(), self.meta.clone(), self.shared.clone());
-        let snapshot = blocking(move || shared.snapshots.build(&meta, view.snapshot_records())).await?;
+        let snapshot = blocking(move || {
+            let _running = shared.instruments.persist.start();
+            shared.snapshots.build(&meta, view.snapshot_records())
+        })
+        .await?;
         Ok(SnapshotWithBody { meta: self.meta.clone(), snapshot })
     }
 }

@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use crate::Raft;
 use crate::error::Error;
 use crate::files;
+use crate::instruments::Instruments;
 use crate::log::{LogOptions, LogStats, LogStore};
 use crate::machine::{Machine, Publisher};
 use crate::network::{Network, NetworkOptions, RaftTransport};
@@ -48,6 +49,8 @@ pub struct ReplicaOptions {
     pub n_entries_kept: u64,
     /// Sizes of the log.
     pub log: LogOptions,
+    /// What measures the replica.
+    pub instruments: Instruments,
     /// Whether what is published comes with its events.
     pub events: bool,
 }
@@ -65,6 +68,7 @@ impl Default for ReplicaOptions {
             snapshot_interval: Duration::from_secs(1),
             n_entries_kept: 10_000,
             log: LogOptions::default(),
+            instruments: Instruments::default(),
             events: false,
         }
     }
@@ -263,7 +267,8 @@ impl Replica {
         publisher: Publisher,
     ) -> Result<Replica, Error> {
         let config = Arc::new(options.raft_config()?);
-        let (directory, log_options) = (directory.to_path_buf(), options.log.clone());
+        let (directory, instruments) = (directory.to_path_buf(), options.instruments.clone());
+        let log_options = LogOptions { instruments: instruments.clone(), ..options.log.clone() };
         let (log, snapshots, receiver) = blocking(move || {
             files::create_directory(&directory)?;
             let log = LogStore::open(directory.join("log"), &log_options)?;
@@ -278,7 +283,7 @@ impl Replica {
             Ok((log, snapshots, receiver))
         })
         .await?;
-        let machine = Machine::new(snapshots, publisher, options.events);
+        let machine = Machine::new(snapshots, publisher, options.events, instruments);
         let network = Network { id, transport, options: options.network_options() };
         let raft = match Raft::new(id, config, network, log.clone(), machine.clone()).await {
             Ok(raft) => raft,

@@ -15,6 +15,6 @@ pub trait Caller: Send + Sync {
     /// Answers one call. Dropping the future gives the call up.
     async fn call(&self, call: Call) -> Result<Reply, Failure>;
 
-    /// Answers a call whose [`crate::message::NodeCall::streams`] is true. Dropping the stream ends it at its source.
+    /// Answers a call whose [`crate::message::NodeCall::streams`] is true, and [`crate::message::AgentRequest::Monitor`]. Dropping the stream ends it at its source.
     async fn stream(&self, call: Call) -> Result<BoxStream<'static, Result<Chunk, Failure>>, Failure>;
 }

@@ -2,6 +2,7 @@
 
 pub mod caller;
 pub mod message;
+pub mod monitor;
 pub mod route;
 pub mod transport;
 pub mod typed;

@@ -14,6 +14,7 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use telemetry::LogLevel;
 
 /// A request on its way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -582,12 +583,14 @@ pub enum NodeCall {
     },
     CollectAlloc,
     CollectAll,
+    /// Streams [`Chunk`]s: lines of the log of the node's agent, from now on.
+    Monitor(MonitorOptions),
 }
 
 impl NodeCall {
     /// Whether the answer is a stream of [`Chunk`]s.
     pub fn streams(&self) -> bool {
-        matches!(self, Self::Cat { .. } | Self::ReadAt { .. } | Self::Stream { .. } | Self::Logs { .. })
+        matches!(self, Self::Cat { .. } | Self::ReadAt { .. } | Self::Stream { .. } | Self::Logs { .. } | Self::Monitor(_))
     }
 }
 
@@ -613,7 +616,7 @@ pub struct FileInfo {
     pub content_type: String,
 }
 
-/// A piece of a streamed file.
+/// A piece of a streamed file, or a line of a log.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Chunk {
     /// Where the piece ends in the file, in bytes.
@@ -744,6 +747,23 @@ pub enum AgentRequest {
     Regions,
     /// Whether it is ready to serve.
     Health,
+    /// Streams [`Chunk`]s: lines of a server's log, from now on. `server`: its name, with or without its region, its id, or `leader`; empty for
+    /// the one that answers.
+    Monitor {
+        server: String,
+        options: MonitorOptions,
+    },
+}
+
+/// What is wanted of an agent's log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MonitorOptions {
+    /// The least urgent lines, also below what the agent itself writes down.
+    pub level: LogLevel,
+    /// An object a line instead of text.
+    pub json: bool,
+    /// With the place in the source.
+    pub location: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -27,6 +27,7 @@ pub async fn answer(core: &Core, request: AgentRequest) -> Result<AgentReply, Fa
             let message = if ok { "ok".to_owned() } else { crate::core::NO_LEADER.to_owned() };
             Ok(AgentReply::Health { ok, message })
         }
+        AgentRequest::Monitor { .. } => Err(Failure::bad_request("a log has no end: it is answered by a stream only")),
     }
 }
 

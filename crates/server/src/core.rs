@@ -14,11 +14,12 @@ use state::{Applied, Command, Outcome, View};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::error;
+use tracing::{Instrument, debug, debug_span, error};
 
 pub use crate::clock::now;
 use crate::events::Events;
 use crate::founding::Founding;
+use crate::instruments::Instruments;
 use crate::pool::PoolHandle;
 use crate::reports::Reports;
 use crate::start::Config;
@@ -44,6 +45,7 @@ pub struct Core {
     pub signals: Arc<Signals>,
     pub events: Arc<Events>,
     pub reports: Reports,
+    pub instruments: Arc<Instruments>,
     /// Proposals that this server is deciding as their origin.
     pub submitting: Mutex<BTreeSet<RolloutId>>,
     /// What the leader knows beside the state; `None` while this server does not lead.
@@ -59,6 +61,8 @@ pub struct Core {
     /// Why this server cannot go on; empty as long as it can.
     failure: watch::Sender<String>,
     seeds: AtomicU64,
+    /// Calls are numbered, so that lines of the log about one of them are found.
+    n_calls: AtomicU64,
 }
 
 /// What tasks of the leader are told; all of it can be lost, because each of them looks at the whole view anyway.
@@ -120,6 +124,7 @@ impl Core {
         watches: Arc<Watches>,
         signals: Arc<Signals>,
         events: Arc<Events>,
+        instruments: Arc<Instruments>,
         shutdown: CancellationToken,
         tasks: TaskTracker,
     ) -> Self {
@@ -136,6 +141,7 @@ impl Core {
             signals,
             events,
             reports: Reports::default(),
+            instruments,
             submitting: Mutex::default(),
             leading: Mutex::default(),
             founding,
@@ -144,6 +150,7 @@ impl Core {
             leader_heard: Mutex::new(Instant::now()),
             failure: watch::Sender::new(String::new()),
             seeds: AtomicU64::new(rand::random()),
+            n_calls: AtomicU64::new(0),
         }
     }
 
@@ -159,6 +166,11 @@ impl Core {
     /// A source of ids for one decision.
     pub fn ids(&self) -> IdSource {
         IdSource::new(self.seeds.fetch_add(0x2545_f491_4f6c_dd1d, Ordering::Relaxed) ^ rand::random::<u64>())
+    }
+
+    /// The number of the next call.
+    pub fn next_call(&self) -> u64 {
+        self.n_calls.fetch_add(1, Ordering::Relaxed)
     }
 
     pub fn is_leader(&self) -> bool {
@@ -185,7 +197,9 @@ impl Core {
 
     /// The leader was heard of.
     pub fn heard_leader(&self) {
-        *self.leader_heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        let now = Instant::now();
+        let before = std::mem::replace(&mut *self.leader_heard.lock().unwrap_or_else(PoisonError::into_inner), now);
+        self.instruments.last_contact.record(now - before);
     }
 
     /// How long ago that was, or since the start of this server; nothing on the leader itself.
@@ -233,16 +247,37 @@ impl Core {
 
     /// Puts a command through the log. It is durable on a majority and applied here when this returns.
     pub async fn propose(&self, command: Command) -> Result<Applied, Failure> {
-        match tokio::time::timeout(COMMIT_TIMEOUT, self.replica.propose(command)).await {
-            Ok(answer) => answer.map_err(failure),
-            Err(_) => Err(not_committed()),
+        let span = debug_span!("propose", command = command.name());
+        async {
+            let began = Instant::now();
+            self.instruments.raft_apply.increment();
+            match tokio::time::timeout(COMMIT_TIMEOUT, self.replica.propose(command)).await {
+                Ok(answer) => {
+                    let applied = answer.map_err(failure)?;
+                    self.instruments.commit_time.since(began);
+                    debug!(index = applied.index, "applied");
+                    Ok(applied)
+                }
+                Err(_) => Err(not_committed()),
+            }
         }
+        .instrument(span)
+        .await
     }
 
     /// Puts several commands through the log, as one write; each has its answer.
     pub async fn propose_many(&self, commands: Vec<Command>) -> Result<Vec<Result<Applied, Failure>>, Failure> {
+        let (began, n_commands) = (Instant::now(), commands.len());
+        self.instruments.raft_apply.add(n_commands as u64);
         match tokio::time::timeout(COMMIT_TIMEOUT, self.replica.propose_many(commands)).await {
-            Ok(answers) => Ok(answers.map_err(failure)?.into_iter().map(|answer| answer.map_err(failure)).collect()),
+            Ok(answers) => {
+                let answers = answers.map_err(failure)?;
+                if n_commands > 0 {
+                    self.instruments.commit_time.since(began);
+                    debug!(n_commands, "applied together");
+                }
+                Ok(answers.into_iter().map(|answer| answer.map_err(failure)).collect())
+            }
             Err(_) => Err(not_committed()),
         }
     }

@@ -14,9 +14,10 @@ use rpc::message::{
 };
 use rpc::route::{Here, Route, no_path, route};
 use rpc::transport::CallError;
+use tracing::{Instrument, debug_span};
 
 use crate::core::{Core, LEADER_HOLD, NO_LEADER};
-use crate::{agent_calls, autopilot, members, node, read, rollout, snapshot, write};
+use crate::{agent_calls, autopilot, instruments, members, monitor, node, read, rollout, snapshot, write};
 
 /// An answer that takes no waiting comes within this time, or not at all.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,7 +42,32 @@ impl Caller for Front {
         self.0.region.clone()
     }
 
-    async fn call(&self, mut call: Call) -> Result<Reply, Failure> {
+    async fn call(&self, call: Call) -> Result<Reply, Failure> {
+        let measured = &self.0.instruments;
+        measured.rpc_request.increment();
+        if matches!(call.request, Request::Read(..)) {
+            measured.rpc_query.increment();
+        }
+        let span = debug_span!("rpc", request = self.0.next_call(), what = instruments::name(&call.request), region = %call.region);
+        let answer = self.answer(call).instrument(span).await;
+        if answer.is_err() {
+            measured.rpc_request_error.increment();
+        }
+        answer
+    }
+
+    async fn stream(&self, call: Call) -> Result<BoxStream<'static, Result<Chunk, Failure>>, Failure> {
+        self.0.instruments.rpc_request.increment();
+        let answer = self.streamed(call).await;
+        if answer.is_err() {
+            self.0.instruments.rpc_request_error.increment();
+        }
+        answer
+    }
+}
+
+impl Front {
+    async fn answer(&self, mut call: Call) -> Result<Reply, Failure> {
         let core = &self.0;
         await_news_of(core, &call).await;
         let mut leadership = core.replica.watch_leadership();
@@ -86,7 +112,7 @@ impl Caller for Front {
         }
     }
 
-    async fn stream(&self, call: Call) -> Result<BoxStream<'static, Result<Chunk, Failure>>, Failure> {
+    async fn streamed(&self, call: Call) -> Result<BoxStream<'static, Result<Chunk, Failure>>, Failure> {
         let core = &self.0;
         await_news_of(core, &call).await;
         match decide(core, &call) {
@@ -104,8 +130,12 @@ impl Caller for Front {
                 Err(last)
             }
             _ => {
-                let Request::OnNode(target, _) = &call.request else {
-                    return Err(Failure::bad_request("only calls of nodes are streamed"));
+                let target = match &call.request {
+                    Request::OnNode(target, _) => target,
+                    Request::Agent(AgentRequest::Monitor { server, options }) => {
+                        return monitor::open(core, &call, server, *options).await;
+                    }
+                    _ => return Err(Failure::bad_request("only logs, and calls of nodes, are streamed")),
                 };
                 let address = node_address(core, target).await?;
                 let mut onward = call.clone();
@@ -224,6 +254,7 @@ async fn replaced(core: &Core) {
 }
 
 async fn here(core: &Arc<Core>, call: Call) -> Result<Reply, Failure> {
+    let _running = core.instruments.requests.of(&call.request).start();
     match call.request {
         Request::Read(options, what) => read_here(core, &options, &what).await.map(Reply::Read),
         Request::Write(what) => write::write(core, what).await.map(Reply::Write),
@@ -340,6 +371,7 @@ async fn read_of(core: &Arc<Core>, what: Read) -> Result<ReadValue, Failure> {
 
 /// Makes sure that what is read here now contains everything that was acknowledged before.
 pub async fn ensure_consistent(core: &Core) -> Result<(), Failure> {
+    let _running = core.instruments.barrier.start();
     match tokio::time::timeout(LEADER_HOLD, core.replica.ensure_linearizable(raftstore::Freshness::Quorum)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(raftstore::ReadError::NotLeader { .. } | raftstore::ReadError::NoQuorum)) | Err(_) => Err(Failure::internal(NO_LEADER)),

@@ -60,6 +60,7 @@ pub async fn run(core: Arc<Core>, shutdown: CancellationToken) {
             tasks.close();
             tasks.wait().await;
             *core.leading() = None;
+            core.instruments.broker.show(&control::Counts::default());
             info!(term = term.term, "no longer leading");
             if broken {
                 // A leader that does only a part of its work is worse than none. The process is told to end, see [`Core::fail`].
@@ -169,6 +170,7 @@ async fn heartbeats_run(core: Arc<Core>) {
         if commands.is_empty() {
             continue;
         }
+        let _running = core.instruments.heartbeat_invalidate.start();
         // All of a rack that went dark in one write.
         let answers = match core.propose_many(commands).await {
             Ok(answers) => answers.into_iter().map(|answer| answer.and_then(done)).collect(),

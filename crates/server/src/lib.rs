@@ -8,6 +8,7 @@
 //! * `read`, `write`, `node`, `rollout`: the answers.
 //! * `leader`: the scope that leadership opens and closes; `schedule`, `reconcile` and the others live in it.
 //! * `founding`, `members`: how servers of a region find each other, found their raft group and keep it in line with the pool.
+//! * `instruments`, `probe`: what is measured, and what is read when somebody looks.
 //! * `pool`: the gossip socket; `memo`: what it remembers over restarts.
 
 mod admit;
@@ -19,13 +20,16 @@ mod events;
 mod fence;
 mod forward;
 mod founding;
+mod instruments;
 mod leader;
 mod members;
 mod memo;
+mod monitor;
 mod node;
 mod plan;
 pub mod pool;
 mod preserve;
+mod probe;
 mod read;
 mod reconcile;
 mod reports;

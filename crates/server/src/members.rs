@@ -51,7 +51,7 @@ pub fn of_region(core: &Core) -> Vec<Member> {
 pub async fn keep(core: Arc<Core>) {
     let mut told = Told::default();
     loop {
-        let (done, learning) = align(&core, &mut told).await;
+        let (done, learning) = core.instruments.reconcile.time(align(&core, &mut told)).await;
         if done {
             // One step at a time: the next is decided on what this one made.
             continue;

@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, error, info, warn};
 
 use crate::founding::Founding;
+use crate::instruments::Gossip as Figures;
 use crate::memo::Memo;
 
 /// A sync that takes longer has failed.
@@ -321,12 +322,14 @@ impl Sockets {
 }
 
 /// Starts the loop; it ends with `shutdown`.
+#[allow(clippy::too_many_arguments)]
 pub fn start(
     machine: Gossip,
     sockets: Sockets,
     memo: Memo,
     replica: Replica,
     founding: Arc<Founding>,
+    figures: Figures,
     shutdown: CancellationToken,
     tasks: &TaskTracker,
 ) -> PoolHandle {
@@ -350,6 +353,7 @@ pub fn start(
         events: events.clone(),
         memory: watch::Sender::default(),
         shared: Arc::clone(&shared),
+        figures,
         started: Instant::now(),
         joins: Vec::new(),
         leaving: Vec::new(),
@@ -376,6 +380,7 @@ struct Shell {
     events: mpsc::Sender<Event>,
     memory: watch::Sender<Memory>,
     shared: Arc<Shared>,
+    figures: Figures,
     started: Instant,
     joins: Vec<Joining>,
     leaving: Vec<oneshot::Sender<()>>,
@@ -416,6 +421,7 @@ impl Shell {
                 }
                 received = udp.recv_from(&mut buffer) => match received {
                     Ok((length, from)) => {
+                        self.figures.received.record(length);
                         let now = self.now();
                         self.machine.handle(now, Input::Datagram { from, bytes: buffer[..length].to_vec() });
                     }
@@ -523,11 +529,10 @@ impl Shell {
         let mut members_changed = false;
         while let Some(output) = self.machine.poll() {
             match output {
-                Output::Send { to, bytes } => {
-                    if let Err(error) = self.udp.send_to(&bytes, to).await {
-                        debug!(%to, %error, "datagram not sent");
-                    }
-                }
+                Output::Send { to, bytes } => match self.udp.send_to(&bytes, to).await {
+                    Ok(length) => self.figures.sent.record(length),
+                    Err(error) => debug!(%to, %error, "datagram not sent"),
+                },
                 Output::Sync { to, request } => self.sync(to, *request),
                 Output::Joined { address, result } => self.joined(address, result),
                 Output::MemberChanged(member) => {
@@ -584,8 +589,9 @@ impl Shell {
     }
 
     fn sync(&self, to: SocketAddr, request: SyncRequest) {
-        let (events, shutdown) = (self.events.clone(), self.shutdown.clone());
+        let (events, shutdown, figures) = (self.events.clone(), self.shutdown.clone(), self.figures.clone());
         self.tasks.spawn(async move {
+            let began = Instant::now();
             let asked = tokio::select! {
                 () = shutdown.cancelled() => return,
                 asked = tokio::time::timeout(SYNC_TIMEOUT, ask_sync(to, &request)) => asked,
@@ -594,6 +600,10 @@ impl Shell {
                 Ok(result) => result.map(Box::new),
                 Err(_) => Err(format!("no answer within {} s", SYNC_TIMEOUT.as_secs())),
             };
+            figures.sync.since(began);
+            if result.is_err() {
+                figures.sync_error.increment();
+            }
             let _ = events.send(Event::Answered { peer: to, result }).await;
         });
     }

@@ -35,6 +35,7 @@ pub async fn run(core: Arc<Core>) {
             (submitting.clone(), core.view())
         };
         let time = now();
+        let began = Instant::now();
         let mut ids = core.ids();
         let deployments = deployment::step(&view, time, &mut ids);
         let rollouts = multiregion::step(&view, &core.pool.records(), time, &mut ids);
@@ -42,6 +43,7 @@ pub async fn run(core: Arc<Core>) {
         commands.extend(rollouts.propose);
         commands.extend(multiregion::abandoned(&view, |id| submitting.contains(id), time));
         let wake_refused = refused.hold_back(&mut commands);
+        core.instruments.reconcile_deployments.since(began);
         let mut wait = SLOW_TICK.min(wake_refused);
         if !commands.is_empty() {
             for note in deployments.notes.iter().chain(&rollouts.notes) {

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, error, warn};
 
 use crate::core::{Core, now};
+use crate::instruments::Instruments;
 use crate::leader::panic_text;
 
 /// Evaluations planned before they are committed together.
@@ -42,8 +43,9 @@ const PLANNING_TIME_LONG: Duration = Duration::from_secs(60);
 pub async fn run(core: Arc<Core>) {
     let (changed, mut changes) = mpsc::unbounded_channel();
     *core.signals.evals.lock().unwrap_or_else(PoisonError::into_inner) = Some(changed);
-    let mut queue = Queue::default();
+    let mut queue = Queue { instruments: Arc::clone(&core.instruments), ..Queue::default() };
     queue.broker.sync(&core.view());
+    let mut idle_since = Instant::now();
     loop {
         let mut changed = Vec::new();
         while let Ok(id) = changes.try_recv() {
@@ -54,6 +56,7 @@ pub async fn run(core: Arc<Core>) {
         let view = core.view();
         changed.into_iter().for_each(|id| queue.observe(&view, id));
         let batch = queue.take(&view);
+        queue.instruments.broker.show(&queue.broker.counts());
         if batch.is_empty() {
             let wake_at = queue.broker.wake_at();
             let wake = wake_at.map_or(Duration::from_secs(3600), |at| Duration::from_nanos(at.saturating_sub(now()).max(0).unsigned_abs()));
@@ -63,12 +66,14 @@ pub async fn run(core: Arc<Core>) {
             }
             continue;
         }
+        core.instruments.worker.dequeue_eval.since(idle_since);
         let ids: Vec<EvalId> = batch.iter().map(|work| work.eval.id).collect();
         if let Err(problem) = process(&core, &view, batch, &mut queue, n_rooms).await {
             warn!(%problem, "plans were not committed, trying again");
             let at = now() + RETRY_AFTER;
             ids.into_iter().for_each(|id| queue.broker.retry(id, at));
         }
+        idle_since = Instant::now();
     }
 }
 
@@ -80,6 +85,9 @@ struct Queue {
     troubles: HashMap<EvalId, Troubles>,
     /// Found no room beside the plans of a row.
     put_off: HashSet<EvalId>,
+    /// Since when evaluations that are out were due, and since when they are out; unix nanoseconds.
+    taken: HashMap<EvalId, (i64, i64)>,
+    instruments: Arc<Instruments>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -109,6 +117,11 @@ impl Queue {
         self.broker.done(id);
         self.troubles.remove(&id);
         self.put_off.remove(&id);
+        if let Some((due, taken)) = self.taken.remove(&id) {
+            let (broker, time) = (&self.instruments.broker, now());
+            broker.process_time.record(between(taken, time));
+            broker.response_time.record(between(due, time));
+        }
     }
 
     /// The next evaluations, each with those it makes needless.
@@ -133,10 +146,18 @@ impl Queue {
                     ..(**other).clone()
                 })
                 .collect();
+            let due = eval.create_time.max(eval.wait_until.0);
+            self.instruments.broker.wait_time.record(between(due, time));
+            self.taken.insert(id, (due, time));
             batch.push(Work { eval: (**eval).clone(), superseded, was_put_off: self.put_off.remove(&id) });
         }
         batch
     }
+}
+
+/// From one moment to another, in unix nanoseconds; nothing when the clocks of two servers disagree about which is first.
+fn between(from: i64, to: i64) -> Duration {
+    Duration::from_nanos(to.saturating_sub(from).max(0).unsigned_abs())
 }
 
 /// What came out of one evaluation.
@@ -153,8 +174,8 @@ enum Planned {
 async fn process(core: &Core, view: &Arc<Store>, batch: Vec<Work>, queue: &mut Queue, n_rooms: u64) -> Result<(), Failure> {
     let evals: Vec<Evaluation> = batch.iter().map(|work| work.eval.clone()).collect();
     let seed = core.ids().next_u64();
-    let of_thread = Arc::clone(view);
-    let planned = finish(tokio::task::spawn_blocking(move || plan_in_a_row(&of_thread, batch, seed))).await?;
+    let (of_thread, measured) = (Arc::clone(view), Arc::clone(&core.instruments));
+    let planned = finish(tokio::task::spawn_blocking(move || plan_in_a_row(&of_thread, batch, seed, &measured))).await?;
     let (mut commands, mut offered) = (Vec::new(), Vec::new());
     let (mut frees_room, mut blocks) = (false, false);
     for (eval, planned) in evals.into_iter().zip(planned) {
@@ -173,7 +194,20 @@ async fn process(core: &Core, view: &Arc<Store>, batch: Vec<Work>, queue: &mut Q
             Planned::Broken(problem) => broken(core, eval, &problem, queue).await?,
         }
     }
-    let answers = core.propose_many(commands).await?;
+    let plans = &core.instruments.plans;
+    plans.queue_depth.set(commands.len());
+    let began = Instant::now();
+    let answers = core.propose_many(commands).await;
+    plans.queue_depth.set(0);
+    let answers = answers?;
+    let took = began.elapsed();
+    if !answers.is_empty() {
+        plans.apply.record(took);
+    }
+    for _ in &answers {
+        plans.submit.record(took);
+        core.instruments.worker.submit_plan.record(took);
+    }
     let mut failed = None;
     for (eval, answer) in offered.into_iter().zip(answers) {
         match answer.map(|applied| applied.outcome) {
@@ -206,7 +240,7 @@ async fn finish(mut planning: tokio::task::JoinHandle<Vec<Planned>>) -> Result<V
 }
 
 /// One command per evaluation: its plan, with the needless evaluations canceled in the same entry.
-fn plan_in_a_row(view: &Arc<Store>, batch: Vec<Work>, seed: u64) -> Vec<Planned> {
+fn plan_in_a_row(view: &Arc<Store>, batch: Vec<Work>, seed: u64, measured: &Instruments) -> Vec<Planned> {
     let began = Instant::now();
     let mut ahead = (**view).clone();
     let mut seeds = model::IdSource::new(seed);
@@ -218,7 +252,10 @@ fn plan_in_a_row(view: &Arc<Store>, batch: Vec<Work>, seed: u64) -> Vec<Planned>
             continue;
         }
         let (time, seed) = (now(), seeds.next_u64());
-        let decision = match contain::panics(AssertUnwindSafe(|| scheduler::schedule(&ahead, &eval, time, seed))) {
+        let running = measured.worker.invoke(eval.kind).start();
+        let decided = contain::panics(AssertUnwindSafe(|| scheduler::schedule(&ahead, &eval, time, seed)));
+        drop(running);
+        let decision = match decided {
             Ok(decision) => decision,
             Err(panic) => {
                 planned.push(Planned::Broken(panic_text(&*panic).to_owned()));
@@ -243,6 +280,7 @@ fn plan_in_a_row(view: &Arc<Store>, batch: Vec<Work>, seed: u64) -> Vec<Planned>
 
 /// The state has moved on under a plan. Another one is made, but not without end: then the job waits for room like one that found none.
 async fn refused(core: &Core, eval: Evaluation, reason: &str, queue: &mut Queue) -> Result<(), Failure> {
+    core.instruments.plans.node_rejected.increment();
     let troubles = queue.troubles.entry(eval.id).or_default();
     troubles.n_refused += 1;
     let n_max = if eval.kind == JobType::Batch { REFUSALS_MAX_BATCH } else { REFUSALS_MAX_SERVICE };
@@ -325,6 +363,7 @@ fn follow_up(eval: &Evaluation) -> Evaluation {
 }
 
 async fn settle(core: &Core, evals: [Evaluation; 2], queue: &mut Queue) -> Result<(), Failure> {
+    let _running = core.instruments.worker.update_eval.start();
     let done = evals[0].id;
     core.execute(Command::UpsertEvals { evals: evals.to_vec(), time: now() }).await?;
     queue.done(done);
@@ -370,7 +409,7 @@ mod tests {
     }
 
     fn plan(world: &World, batch: Vec<Work>) -> Vec<Planned> {
-        plan_in_a_row(&Arc::new(world.store.clone()), batch, 1)
+        plan_in_a_row(&Arc::new(world.store.clone()), batch, 1, &Instruments::default())
     }
 
     /// Two that fit one by one but not together: the second sees what the first takes.

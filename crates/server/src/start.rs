@@ -12,6 +12,7 @@ use raftstore::{Change, DataDir, Expect, Kind, Published, Publisher, Replica, Re
 use rpc::caller::Caller;
 use rpc::transport::{Identity, Limits, Pool, serve};
 use state::{Table, Touched, Watch};
+use telemetry::{LogTap, Registry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,11 +22,12 @@ use crate::core::{Core, Signals};
 use crate::events::Events;
 use crate::forward::Front as ForwardFront;
 use crate::founding::Founding;
+use crate::instruments::Instruments;
 use crate::memo::Memo;
 use crate::pool::{self, Sockets};
 use crate::transport::{Carrier, Front};
 use crate::watches::Watches;
-use crate::{agent_calls, founding, leader, reports, tidy};
+use crate::{agent_calls, founding, leader, probe, reports, tidy};
 
 /// Tasks that have not ended by then are left behind.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -70,6 +72,10 @@ pub struct Config {
     pub event_buffer: usize,
     /// The version of the program.
     pub build: String,
+    /// Where figures go.
+    pub telemetry: Registry,
+    /// Where lines of the agent's log come from.
+    pub monitor: LogTap,
 }
 
 /// How long the raft log may grow, and what stays of it.
@@ -158,9 +164,12 @@ impl Server {
         let events = Arc::new(Events::new(config.event_buffer));
         let raft_id = raftstore::raft_id(header.node_id);
         let folder = data_dir.folder("raft")?;
-        let carrier = Arc::new(Carrier { rpc: rpc.clone(), pool: OnceLock::new() });
+        let instruments = Arc::new(Instruments::new(&config.telemetry));
+        let append_entries = instruments.append_entries.clone();
+        let carrier = Arc::new(Carrier { rpc: rpc.clone(), pool: OnceLock::new(), append_entries });
         let publisher = publisher(Arc::clone(&watches), Arc::clone(&signals), Arc::clone(&events));
-        let options = replica_options(&config);
+        let mut options = replica_options(&config);
+        options.instruments = raftstore::Instruments::new(&config.telemetry);
         let replica = Replica::open(&folder, raft_id, options, Arc::clone(&carrier), publisher).await?;
 
         let memo = Memo::new(Arc::clone(&data_dir));
@@ -193,11 +202,14 @@ impl Server {
 
         let (shutdown, tasks) = (CancellationToken::new(), TaskTracker::new());
         let founding = Arc::new(Founding::default());
-        let pool = pool::start(machine, sockets, memo, replica.clone(), Arc::clone(&founding), shutdown.clone(), &tasks);
+        let gossip_figures = instruments.gossip.clone();
+        let pool = pool::start(machine, sockets, memo, replica.clone(), Arc::clone(&founding), gossip_figures, shutdown.clone(), &tasks);
         // Before this raft had the addresses of the membership only.
         let _ = carrier.pool.set(pool.clone());
-        let core = Core::new(config, identity.clone(), replica, rpc, pool, founding, watches, signals, events, shutdown, tasks);
+        let core =
+            Core::new(config, identity.clone(), replica, rpc, pool, founding, watches, signals, events, instruments, shutdown, tasks);
         let server = Self { core: Arc::new(core), data_dir, rpc_address, gossip_address };
+        probe::register(&server.core.config.telemetry, &server.core);
         server.spawn(listener, identity, meta);
         Ok(server)
     }

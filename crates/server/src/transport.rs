@@ -1,6 +1,7 @@
 //! Raft's messages and everything else over one rpc port.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use bytes::{BufMut, Bytes, BytesMut};
@@ -9,6 +10,7 @@ use raftstore::{Lane, RaftTransport, TransportError};
 use rpc::caller::Caller;
 use rpc::transport::{CallContext, CallError, Class, Handler, Peer, Pool, Reply};
 use rpc::typed::METHOD_RAFT;
+use telemetry::Timer;
 
 use crate::core::Core;
 use crate::founding;
@@ -22,6 +24,8 @@ pub struct Carrier {
     pub rpc: Pool,
     /// Knows where servers are now: the membership cannot tell when most of them came back at other addresses, because changing it takes them.
     pub pool: OnceLock<PoolHandle>,
+    /// Until a follower has acknowledged entries.
+    pub append_entries: Timer,
 }
 
 impl Carrier {
@@ -42,8 +46,14 @@ impl RaftTransport for Carrier {
         body.put_u64_le(call.target);
         body.put_slice(&call.body);
         let method = METHOD_RAFT + u16::from(call.kind);
+        let began = Instant::now();
         match self.rpc.call(&self.address(&call), class, method, body.freeze(), call.timeout).await {
-            Ok(answer) => Ok(answer),
+            Ok(answer) => {
+                if call.lane == Lane::Replication {
+                    self.append_entries.since(began);
+                }
+                Ok(answer)
+            }
             Err(CallError::Timeout { .. }) => Err(TransportError::Timeout),
             Err(error) => Err(TransportError::Unreachable(error.to_string())),
         }
@@ -126,7 +136,7 @@ mod tests {
         let address = listener.local_addr().expect("an address").to_string();
         let stop = CancellationToken::new();
         let serving = tokio::spawn(serve(listener, identity(1), Arc::new(Which), stop.clone()));
-        let carrier = Carrier { rpc: Pool::new(identity(2), Limits::default()), pool: OnceLock::new() };
+        let carrier = Carrier { rpc: Pool::new(identity(2), Limits::default()), pool: OnceLock::new(), append_entries: Timer::default() };
         let mut used = Vec::new();
         for lane in [Lane::Replication, Lane::Heartbeat, Lane::Snapshot] {
             let node = raftstore::ServerNode { rpc_addr: address.clone(), ..Default::default() };

@@ -41,6 +41,8 @@ stories! {
     server,
     /// Evaluations: lists, pages, one with its failures.
     eval,
+    /// Figures in every form, and the log of an agent, a server and a node.
+    telemetry,
     /// Whatever an id stands for, and figures about the agent and the region.
     status,
 }

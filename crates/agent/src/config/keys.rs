@@ -35,6 +35,17 @@ pub fn slot<'c>(config: &'c mut Config, path: &str) -> Option<Slot<'c>> {
         "log_rotate_bytes" => Slot::Count(&mut config.log.rotate_bytes, 0..=u64::MAX),
         "log_rotate_max_files" => Slot::Signed(&mut config.log.rotate_max_files, -1..=1_000_000),
 
+        "telemetry.collection_interval" => Slot::Time(&mut config.telemetry.collection_interval),
+        "telemetry.in_memory_collection_interval" => Slot::Time(&mut config.telemetry.in_memory_collection_interval),
+        "telemetry.in_memory_retention_period" => Slot::Time(&mut config.telemetry.in_memory_retention_period),
+        "telemetry.prometheus_metrics" => Slot::Switch(&mut config.telemetry.prometheus_metrics),
+        "telemetry.disable_hostname" => Slot::Switch(&mut config.telemetry.disable_hostname),
+        "telemetry.use_node_name" => Slot::Switch(&mut config.telemetry.use_node_name),
+        "telemetry.publish_allocation_metrics" => Slot::Switch(&mut config.telemetry.publish_allocation_metrics),
+        "telemetry.publish_node_metrics" => Slot::Switch(&mut config.telemetry.publish_node_metrics),
+        "telemetry.prefix_filter" => Slot::Words(&mut config.telemetry.prefix_filter),
+        "telemetry.filter_default" => Slot::Switch(&mut config.telemetry.filter_default),
+
         "server.enabled" => Slot::Switch(&mut server.enabled),
         "server.bootstrap_expect" => Slot::Count(&mut server.bootstrap_expect, 0..=5),
         "server.data_dir" => Slot::Path(&mut server.data_dir),

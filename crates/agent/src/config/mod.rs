@@ -51,6 +51,7 @@ pub struct Config {
     /// Leave the gossip pool on SIGTERM.
     pub leave_on_terminate: bool,
     pub log: Log,
+    pub telemetry: Telemetry,
     /// `-dev`: server and client in one on the loopback, nothing kept.
     pub dev: bool,
 }
@@ -224,6 +225,29 @@ pub struct RawExec {
     pub denied_host_gids: String,
 }
 
+/// Which figures the agent shows, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Telemetry {
+    /// Figures that are read when somebody looks are this old at most.
+    pub collection_interval: Duration,
+    /// How long an interval is over which values are summed up.
+    pub in_memory_collection_interval: Duration,
+    /// Values of this time count for quantiles.
+    pub in_memory_retention_period: Duration,
+    /// `/v1/metrics?format=prometheus` is answered.
+    pub prometheus_metrics: bool,
+    /// No label `host`.
+    pub disable_hostname: bool,
+    /// The label `host` is the agent's name instead of the host's.
+    pub use_node_name: bool,
+    pub publish_allocation_metrics: bool,
+    pub publish_node_metrics: bool,
+    /// `+prefix` and `-prefix`: the longest that fits decides.
+    pub prefix_filter: Vec<String>,
+    /// What no prefix is about is shown.
+    pub filter_default: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Log {
     pub level: LogLevel,
@@ -255,6 +279,7 @@ impl Default for Config {
             leave_on_interrupt: false,
             leave_on_terminate: false,
             log: Log::default(),
+            telemetry: Telemetry::default(),
             dev: false,
         }
     }
@@ -268,6 +293,8 @@ impl Config {
         config.server.bootstrap_expect = 1;
         config.client.enabled = true;
         (config.plugins.raw_exec.enabled, config.plugins.mock_driver) = (true, true);
+        config.telemetry.prometheus_metrics = true;
+        (config.telemetry.publish_allocation_metrics, config.telemetry.publish_node_metrics) = (true, true);
         config
     }
 }
@@ -341,6 +368,23 @@ impl Default for Client {
 impl Default for Collection {
     fn default() -> Self {
         Collection { interval: Duration::from_secs(60), max_allocs: 50, disk_usage: 80.0, inode_usage: 70.0 }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Telemetry {
+            collection_interval: Duration::from_secs(1),
+            in_memory_collection_interval: Duration::from_secs(10),
+            in_memory_retention_period: Duration::from_secs(60),
+            prometheus_metrics: false,
+            disable_hostname: false,
+            use_node_name: false,
+            publish_allocation_metrics: false,
+            publish_node_metrics: false,
+            prefix_filter: Vec::new(),
+            filter_default: true,
+        }
     }
 }
 

@@ -1,10 +1,16 @@
 //! What must hold between the values of a configuration.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::apply::Origins;
 use super::problem::{Origin, Problems};
 use super::{Config, Ports};
+
+/// Shorter intervals say nothing, and summing up costs something each time.
+const INTERVAL_MIN: Duration = Duration::from_millis(100);
+/// Intervals that are kept in memory for each kind of value.
+const INTERVALS_MAX: u32 = 1_000;
 
 /// Adds everything that is wrong with `config` as a whole, each at the place of the value to change.
 pub fn validate(config: &Config, origins: &Origins, problems: &mut Problems) {
@@ -13,6 +19,7 @@ pub fn validate(config: &Config, origins: &Origins, problems: &mut Problems) {
     check.names(config);
     check.folders(config);
     check.ports(config);
+    check.telemetry(config);
     if config.server.enabled {
         check.server(config);
     } else if config.server.bootstrap_expect > 0 {
@@ -100,6 +107,23 @@ impl Check<'_> {
             if let Some((first, ..)) = listeners.iter().take(position).find(taken) {
                 self.problem(key, format!("{key} and {first} are both {port}; each service needs a port of its own"));
             }
+        }
+    }
+
+    fn telemetry(&mut self, config: &Config) {
+        let telemetry = &config.telemetry;
+        let (interval, retention) = (telemetry.in_memory_collection_interval, telemetry.in_memory_retention_period);
+        if telemetry.collection_interval.is_zero() {
+            self.problem("telemetry.collection_interval", "telemetry.collection_interval must be above zero");
+        }
+        if interval < INTERVAL_MIN {
+            self.problem("telemetry.in_memory_collection_interval", "telemetry.in_memory_collection_interval must be at least 100ms");
+        } else if retention < interval || retention > interval * INTERVALS_MAX {
+            let message = format!("telemetry.in_memory_retention_period must be 1 to {INTERVALS_MAX} times in_memory_collection_interval");
+            self.problem("telemetry.in_memory_retention_period", message);
+        }
+        if let Err(error) = telemetry::Filter::new(&telemetry.prefix_filter, telemetry.filter_default) {
+            self.problem("telemetry.prefix_filter", format!("telemetry.prefix_filter: {error}"));
         }
     }
 

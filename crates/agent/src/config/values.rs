@@ -1,12 +1,13 @@
 //! The kinds of value a key can have: what is accepted, and how a refusal is worded.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
+
+pub use telemetry::LogLevel;
 
 use super::document::{Entry, Value};
 
@@ -55,7 +56,7 @@ impl Slot<'_> {
             Slot::Words(slot) => *slot = words(value)?,
             Slot::Peers(slot) => *slot = peers(value)?,
             Slot::Map(slot) => slot.extend(map(value)?),
-            Slot::Level(slot) => *slot = text(value)?.parse()?,
+            Slot::Level(slot) => *slot = text(value)?.parse().map_err(|unknown: telemetry::UnknownLevel| unknown.to_string())?,
         }
         Ok(())
     }
@@ -99,43 +100,6 @@ impl FromStr for Advertise {
             return Ok(Advertise { host: address(host)?, port: Some(port).filter(|port| *port != 0) });
         }
         Ok(Advertise { host: address(text)?, port: None })
-    }
-}
-
-/// The least urgent line that is written to the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogLevel {
-    Trace,
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
-
-impl FromStr for LogLevel {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.to_ascii_uppercase().as_str() {
-            "TRACE" => Ok(LogLevel::Trace),
-            "DEBUG" => Ok(LogLevel::Debug),
-            "INFO" => Ok(LogLevel::Info),
-            "WARN" => Ok(LogLevel::Warn),
-            "ERROR" => Ok(LogLevel::Error),
-            _ => Err(format!("\"{text}\" is not a log level: write TRACE, DEBUG, INFO, WARN or ERROR")),
-        }
-    }
-}
-
-impl fmt::Display for LogLevel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            LogLevel::Trace => "TRACE",
-            LogLevel::Debug => "DEBUG",
-            LogLevel::Info => "INFO",
-            LogLevel::Warn => "WARN",
-            LogLevel::Error => "ERROR",
-        })
     }
 }
 

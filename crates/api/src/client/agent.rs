@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use super::{Client, Error, Query};
+use super::{Client, Error, FrameStream, Query};
 use crate::body::*;
 
 /// Whether an agent is ready to serve.
@@ -40,6 +40,21 @@ impl Client {
     /// rpc addresses of the servers that a client agent knows.
     pub async fn agent_servers(&self) -> Result<Vec<String>, Error> {
         Ok(self.get("/v1/agent/servers", &Query::new()).await?.value)
+    }
+
+    /// The figures of this agent.
+    pub async fn metrics(&self) -> Result<MetricsSummary, Error> {
+        Ok(self.get("/v1/metrics", &Query::new()).await?.value)
+    }
+
+    /// The figures of this agent as it writes them, in the form that the query asks for.
+    pub async fn metrics_text(&self, query: &Query) -> Result<Vec<u8>, Error> {
+        self.stream("/v1/metrics", query).await?.read_to_end().await
+    }
+
+    /// The log of an agent, from now on, in frames; the query says whose and what of it.
+    pub async fn monitor(&self, query: &Query) -> Result<FrameStream, Error> {
+        Ok(FrameStream::new(self.stream("/v1/agent/monitor", query).await?))
     }
 
     /// Not being healthy is no error.

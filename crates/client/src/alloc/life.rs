@@ -13,7 +13,7 @@ use super::ahead::ahead_of;
 use super::{AllocHandle, Command, Running, lock, spec};
 use crate::error::chain;
 use crate::shared::Shared;
-use crate::{store, time};
+use crate::{measured, store, time};
 
 pub(crate) struct Life {
     shared: Arc<Shared>,
@@ -113,6 +113,7 @@ impl Life {
         let gone = match &input {
             Input::Ended { task, ended, .. } => {
                 info!(alloc = %id, task, code = ended.code, signal = ended.signal, message = ended.message, "task ended");
+                measured::ended(&self.shared, self.machine.alloc(), task, ended);
                 Some(task)
             }
             Input::Started { task, result: Err(failure), .. } => {
@@ -121,6 +122,7 @@ impl Life {
             }
             Input::Started { task, .. } => {
                 info!(alloc = %id, task, "task started");
+                measured::started(&self.shared, self.machine.alloc(), task);
                 None
             }
             Input::Recovered { task, outcome, .. } => {
@@ -140,7 +142,12 @@ impl Life {
         match output {
             Output::Save { durable } => self.save(durable).await,
             Output::BuildDirs => self.build_dirs(),
-            Output::Start { task, attempt } => self.start(task, attempt),
+            Output::Start { task, attempt } => {
+                if attempt > 1 {
+                    measured::restarted(&self.shared, self.machine.alloc(), &task);
+                }
+                self.start(task, attempt);
+            }
             Output::Recover { task, attempt } => self.recover(task, attempt),
             Output::Stop { task, attempt, signal, timeout } => self.stop(task, attempt, &signal, timeout),
             Output::Report(update) => self.shared.updates.push(*update),

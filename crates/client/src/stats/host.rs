@@ -60,24 +60,17 @@ pub(crate) struct Memory {
 /// The body of `/v1/client/stats`.
 pub(crate) async fn host_stats(shared: &Shared) -> String {
     let (before, after) = cpu_samples(shared).await;
-    let frequency = Cpu::measure().frequency as f64;
     let mut cpus = Vec::new();
     let mut ticks_consumed = 0.0;
-    for cpu in &after.cpus {
-        let earlier = before.cpus.iter().find(|earlier| earlier.name == cpu.name).cloned().unwrap_or_default();
-        let span = cpu.total.saturating_sub(earlier.total).max(1) as f64;
-        let percent = |now: u64, then: u64| now.saturating_sub(then) as f64 / span * 100.0;
-        let idle = percent(cpu.idle, earlier.idle);
-        let total = (100.0 - idle).clamp(0.0, 100.0);
-        let ticks = total / 100.0 * frequency;
-        ticks_consumed += ticks;
+    for load in cpu_loads(&before, &after) {
+        ticks_consumed += load.total_ticks;
         cpus.push(json!({
-            "CPU": cpu.name,
-            "User": percent(cpu.user, earlier.user),
-            "System": percent(cpu.system, earlier.system),
-            "Idle": idle,
-            "TotalPercent": total,
-            "TotalTicks": ticks,
+            "CPU": load.cpu,
+            "User": load.user,
+            "System": load.system,
+            "Idle": load.idle,
+            "TotalPercent": load.total_percent,
+            "TotalTicks": load.total_ticks,
         }));
     }
     let memory = memory().unwrap_or_default();
@@ -114,6 +107,48 @@ fn disk(device: &str, point: &Path, usage: DiskUsage) -> Value {
     })
 }
 
+/// How busy a processor was between two samples.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CpuLoad {
+    /// `cpu0`
+    pub cpu: String,
+    /// Percent of the time.
+    pub user: f64,
+    pub system: f64,
+    pub idle: f64,
+    pub total_percent: f64,
+    /// MHz.
+    pub total_ticks: f64,
+}
+
+fn cpu_loads(before: &CpuSample, after: &CpuSample) -> Vec<CpuLoad> {
+    let frequency = Cpu::measure().frequency as f64;
+    let of = |cpu: &CpuTimes| {
+        let earlier = before.cpus.iter().find(|earlier| earlier.name == cpu.name).cloned().unwrap_or_default();
+        let span = cpu.total.saturating_sub(earlier.total).max(1) as f64;
+        let percent = |now: u64, then: u64| now.saturating_sub(then) as f64 / span * 100.0;
+        let idle = percent(cpu.idle, earlier.idle);
+        let total_percent = (100.0 - idle).clamp(0.0, 100.0);
+        CpuLoad {
+            cpu: cpu.name.clone(),
+            user: percent(cpu.user, earlier.user),
+            system: percent(cpu.system, earlier.system),
+            idle,
+            total_percent,
+            total_ticks: total_percent / 100.0 * frequency,
+        }
+    };
+    after.cpus.iter().map(of).collect()
+}
+
+/// How busy the processors were since this was asked before; the first time, since the machine started.
+pub(crate) fn cpu_figures(shared: &Shared) -> Vec<CpuLoad> {
+    let after = CpuSample { at: Instant::now(), cpus: cpu_times(&fs::read_to_string("/proc/stat").unwrap_or_default()) };
+    let mut last = shared.samples.cpus_of_probe.lock().unwrap_or_else(PoisonError::into_inner);
+    let before = last.replace(after.clone()).unwrap_or(CpuSample { at: after.at, cpus: Vec::new() });
+    cpu_loads(&before, &after)
+}
+
 /// Two samples far enough apart: the last asker's and a new one.
 async fn cpu_samples(shared: &Shared) -> (CpuSample, CpuSample) {
     let take = || CpuSample { at: Instant::now(), cpus: cpu_times(&fs::read_to_string("/proc/stat").unwrap_or_default()) };
@@ -145,7 +180,7 @@ fn cpu_times(stat: &str) -> Vec<CpuTimes> {
 }
 
 /// Seconds since the machine started.
-fn uptime() -> u64 {
+pub(crate) fn uptime() -> u64 {
     let text = fs::read_to_string("/proc/uptime").unwrap_or_default();
     text.split('.').next().and_then(|seconds| seconds.parse().ok()).unwrap_or(0)
 }

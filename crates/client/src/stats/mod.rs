@@ -14,8 +14,13 @@ use model::AllocId;
 #[derive(Default)]
 pub(crate) struct Samples {
     cpus: Mutex<Option<host::CpuSample>>,
-    tasks: Mutex<BTreeMap<(AllocId, String), usage::TaskSample>>,
+    tasks: TaskSamples,
+    /// The same for figures, which are asked for at their own pace.
+    cpus_of_probe: Mutex<Option<host::CpuSample>>,
+    tasks_of_probe: TaskSamples,
 }
 
-pub(crate) use host::host_stats;
-pub(crate) use usage::alloc_stats;
+type TaskSamples = Mutex<BTreeMap<(AllocId, String), usage::TaskSample>>;
+
+pub(crate) use host::{cpu_figures, host_stats, uptime};
+pub(crate) use usage::{TaskFigures, alloc_stats, forget_ended, task_figures};

@@ -6,7 +6,8 @@ use std::sync::PoisonError;
 use drivers::{ProcessUsage, TaskUsage, ticks_per_second};
 use serde_json::{Map, Value, json};
 
-use crate::alloc::AllocHandle;
+use super::TaskSamples;
+use crate::alloc::{AllocHandle, Running};
 use crate::fingerprint::Cpu;
 use crate::shared::Shared;
 use crate::time;
@@ -35,11 +36,7 @@ pub(crate) async fn alloc_stats(shared: &Shared, handle: &AllocHandle, only: &st
         if !only.is_empty() && name != only {
             continue;
         }
-        let Ok(usage) = running.driver.stats(&running.handle).await else { continue };
-        let sample = TaskSample { at: time::now(), usage };
-        let key = (handle.id, name.clone());
-        let earlier = shared.samples.tasks.lock().unwrap_or_else(PoisonError::into_inner).insert(key, sample.clone());
-        let loads = loads(earlier.as_ref(), &sample);
+        let Some((sample, loads)) = measure(&shared.samples.tasks, handle, &name, &running).await else { continue };
         let mut sum = (0, 0, Load::default());
         let mut pids = Map::new();
         for (pid, process) in &sample.usage.processes {
@@ -64,6 +61,46 @@ pub(crate) async fn alloc_stats(shared: &Shared, handle: &AllocHandle, only: &st
         "Timestamp": time::now(),
     })
     .to_string()
+}
+
+/// What the task has used since it was looked at before, by process; `None` when the driver cannot say.
+async fn measure(samples: &TaskSamples, handle: &AllocHandle, name: &str, running: &Running) -> Option<(TaskSample, BTreeMap<i32, Load>)> {
+    let usage = running.driver.stats(&running.handle).await.ok()?;
+    let sample = TaskSample { at: time::now(), usage };
+    let key = (handle.id, name.to_owned());
+    let earlier = samples.lock().unwrap_or_else(PoisonError::into_inner).insert(key, sample.clone());
+    let loads = loads(earlier.as_ref(), &sample);
+    Some((sample, loads))
+}
+
+/// What a task takes up, all its processes together.
+pub(crate) struct TaskFigures {
+    pub task: String,
+    /// Bytes.
+    pub rss: u64,
+    pub swap: u64,
+    /// Percent of one processor.
+    pub user_percent: f64,
+    pub system_percent: f64,
+    /// MHz.
+    pub total_ticks: f64,
+}
+
+/// Every running task of an allocation. Whoever asks here disturbs nobody who asks for [`alloc_stats`].
+pub(crate) async fn task_figures(shared: &Shared, handle: &AllocHandle) -> Vec<TaskFigures> {
+    let frequency = Cpu::measure().frequency as f64;
+    let mut figures = Vec::new();
+    for (task, running) in handle.running() {
+        let Some((sample, loads)) = measure(&shared.samples.tasks_of_probe, handle, &task, &running).await else { continue };
+        let mut sum = (0, 0, Load::default());
+        for (pid, process) in &sample.usage.processes {
+            add(&mut sum, process.rss, process.swap, loads.get(pid).copied().unwrap_or_default());
+        }
+        let (rss, swap, Load { user_percent, system_percent }) = sum;
+        let total_ticks = (user_percent + system_percent) / 100.0 * frequency;
+        figures.push(TaskFigures { task, rss, swap, user_percent, system_percent, total_ticks });
+    }
+    figures
 }
 
 fn add(sum: &mut (u64, u64, Load), rss: u64, swap: u64, load: Load) {
@@ -120,10 +157,12 @@ fn resource_usage(rss: u64, swap: u64, load: Load, frequency: f64) -> Value {
 }
 
 /// Samples of allocations that are gone.
-fn forget_ended(shared: &Shared) {
+pub(crate) fn forget_ended(shared: &Shared) {
     let allocs = shared.allocs();
     let lives = |id: &model::AllocId| allocs.get(id).is_some_and(|handle| !handle.is_finished());
-    shared.samples.tasks.lock().unwrap_or_else(PoisonError::into_inner).retain(|(id, _), _| lives(id));
+    for samples in [&shared.samples.tasks, &shared.samples.tasks_of_probe] {
+        samples.lock().unwrap_or_else(PoisonError::into_inner).retain(|(id, _), _| lives(id));
+    }
 }
 
 #[cfg(test)]

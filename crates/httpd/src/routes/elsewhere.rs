@@ -23,10 +23,8 @@ pub(super) async fn no_user_interface() -> Html<&'static str> {
 
 /// Paths of the interface that are not built, with what they are for. `**` stands for any rest.
 const NOT_BUILT: &[(&str, &str)] = &[
-    ("/v1/metrics", "metrics"),
     ("/v1/search/fuzzy", "searching by fragments"),
-    ("/v1/agent/monitor/**", "reading the agent's log"),
-    ("/v1/agent/monitor", "reading the agent's log"),
+    ("/v1/agent/monitor/export", "reading the log that was written before"),
     ("/v1/agent/host", "describing the agent's host"),
     ("/v1/agent/pprof/**", "profiling the agent"),
     ("/v1/agent/reload", "reloading the agent's configuration by HTTP (send SIGHUP)"),

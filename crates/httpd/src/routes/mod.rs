@@ -18,6 +18,8 @@ mod job_scale;
 mod job_statuses;
 mod jobs;
 mod jobs_parse;
+mod metrics;
+mod monitor;
 mod node_stats;
 mod nodes;
 mod operator;
@@ -65,6 +67,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/agent/force-leave", any(agent::force_leave))
         .route("/v1/agent/servers", any(agent::servers))
         .route("/v1/agent/health", any(agent::health))
+        .route("/v1/agent/monitor", any(monitor::monitor))
+        .route("/v1/metrics", any(metrics::metrics))
         .route("/v1/status/leader", any(status::leader))
         .route("/v1/status/peers", any(status::peers))
         .route("/v1/regions", any(status::regions))

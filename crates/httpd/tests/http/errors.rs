@@ -110,7 +110,8 @@ async fn texts() {
     // Not built.
     check("PUT", &format!("/v1/node/{NODE}/drain"), "{}", 501, "draining nodes (mark the node as ineligible with /v1/node/<id>/eligibility and stop its allocations one by one meanwhile) is not supported yet").await;
     check("PUT", "/v1/job/web/dispatch", "{}", 501, "dispatching jobs is not supported yet").await;
-    get("/v1/metrics", 501, "metrics (GET /v1/metrics) is not supported yet").await;
+    get("/v1/agent/monitor/export", 501, "reading the log that was written before (GET /v1/agent/monitor/export) is not supported yet")
+        .await;
     get("/v1/acl/policies", 501, "access control (GET /v1/acl/policies) is not supported yet").await;
     get("/v1/quotas", 501, "Nomad Enterprise only endpoint").await;
     get("/v1/agent/servers", 501, "Invalid method").await;

@@ -5,6 +5,8 @@ mod client;
 mod compressed;
 mod errors;
 mod hostile;
+mod metrics;
+mod monitor;
 mod routes;
 mod shapes;
 mod streams;

@@ -30,11 +30,12 @@ use self::writer::{Counters, Done, Shared, Write, Writer};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::format;
+use crate::instruments::Instruments;
 use crate::task::blocking;
 use crate::types::{Entry, LogId, Types, Vote};
 use crate::value::Pair;
 
-/// Sizes that a server may want to change.
+/// Sizes that a server may want to change, and what measures the writing.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
     /// Bytes of newest entries that are kept in memory, besides those that are not written yet.
@@ -45,11 +46,18 @@ pub struct LogOptions {
     pub page_cache_bytes: u64,
     /// Bytes of entries in one message to a follower.
     pub message_bytes_max: usize,
+    pub instruments: Instruments,
 }
 
 impl Default for LogOptions {
     fn default() -> LogOptions {
-        LogOptions { cache_bytes: 16 << 20, unwritten_bytes_max: 64 << 20, page_cache_bytes: 48 << 20, message_bytes_max: 4 << 20 }
+        LogOptions {
+            cache_bytes: 16 << 20,
+            unwritten_bytes_max: 64 << 20,
+            page_cache_bytes: 48 << 20,
+            message_bytes_max: 4 << 20,
+            instruments: Instruments::default(),
+        }
     }
 }
 
@@ -104,6 +112,7 @@ impl LogStore {
             recent: RwLock::new(recent),
             failure: OnceLock::new(),
             counters: Counters::default(),
+            instruments: options.instruments.clone(),
         });
         let (queue, writes) = mpsc::channel();
         let for_writer = Writer::new(shared.clone(), witness, present);

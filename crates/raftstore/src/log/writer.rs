@@ -15,6 +15,7 @@ use super::segments::{Encoded, Segments};
 use super::witness::{Seen, Witness};
 use crate::contain;
 use crate::error::Error;
+use crate::instruments::Instruments;
 
 /// Called once, from the writer's thread, when the write is durable or can never be.
 pub(super) type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
@@ -58,6 +59,7 @@ pub(super) struct Shared {
     /// The first failure; once it is set nothing is written or acknowledged any more.
     pub failure: OnceLock<String>,
     pub counters: Counters,
+    pub instruments: Instruments,
 }
 
 impl Shared {
@@ -121,6 +123,8 @@ impl Writer {
         let mut stop = None;
         let mut purge_upto = None;
         let mut needs_barrier = false;
+        let mut n_entries = 0;
+        let begin_append = Instant::now();
         for write in batch {
             match write {
                 Write::Append { entries, permit, done } => {
@@ -129,6 +133,7 @@ impl Writer {
                         shared.recent.write().unwrap_or_else(PoisonError::into_inner).mark_stored(last.index);
                         shared.counters.n_entries.fetch_add(entries.len() as u64, Ordering::Relaxed);
                         written.last = last.index;
+                        n_entries += entries.len();
                         let n_bytes: usize = entries.iter().map(|entry| entry.bytes.len()).sum();
                         shared.counters.n_bytes.fetch_add(n_bytes as u64, Ordering::Relaxed);
                     }
@@ -174,7 +179,14 @@ impl Writer {
             }
             let begin = Instant::now();
             attempt(shared, |segments| segments.engine().barrier());
-            count_barrier(&shared.counters, begin.elapsed());
+            let took = begin.elapsed();
+            count_barrier(&shared.counters, took);
+            let instruments = &shared.instruments;
+            instruments.log_fsync.record(took);
+            if n_entries > 0 {
+                instruments.log_append.record(begin - begin_append);
+                instruments.log_batch.record(n_entries);
+            }
             if durable != written {
                 attempt(shared, |_| witness.tell(written));
                 durable.clone_from(written);

@@ -229,7 +229,7 @@ impl Group {
                 compare(&told, id, published);
             }
         };
-        let machine = Machine::new(snapshots, Arc::new(publisher), false);
+        let machine = Machine::new(snapshots, Arc::new(publisher), false, Default::default());
         let transport = Arc::new(End { server: id, disk: disk.clone(), hub: Arc::clone(hub) });
         let network = Network { id, transport, options: options.network_options() };
         let config = Arc::new(options.raft_config().expect("a configuration"));

@@ -176,6 +176,8 @@ impl Region {
             event_buffer: 100,
             autopilot: model::AutopilotConfig { server_stabilization_time: 100_000_000, ..Default::default() },
             build: "0.0.0-test".to_owned(),
+            telemetry: Default::default(),
+            monitor: Default::default(),
         };
         self.members.push(Member { server: None, config, running: Arc::clone(&self.running) });
         self.members.last_mut().expect("just added")

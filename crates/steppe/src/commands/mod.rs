@@ -32,6 +32,7 @@ mod job_start;
 mod job_status;
 mod job_stop;
 mod job_validate;
+mod monitor;
 mod multiregion;
 mod node_drain;
 mod node_eligibility;
@@ -39,6 +40,7 @@ mod node_show;
 mod node_status;
 mod not_yet;
 mod operator_autopilot;
+mod operator_metrics;
 mod operator_raft;
 mod operator_snapshot;
 mod run;
@@ -86,6 +88,8 @@ enum Noun {
     /// Act on jobs.
     #[command(subcommand)]
     Job(Job),
+    /// Follow the log of an agent.
+    Monitor(monitor::Args),
     /// Act on nodes.
     #[command(subcommand)]
     Node(Node),
@@ -250,6 +254,8 @@ enum Operator {
     /// See and set how a region looks after its servers.
     #[command(subcommand)]
     Autopilot(OperatorAutopilot),
+    /// Show figures of the agent that answers.
+    Metrics(operator_metrics::Args),
     /// Look at the consensus of a region, and change who takes part.
     #[command(subcommand)]
     Raft(OperatorRaft),
@@ -354,12 +360,14 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Job(Job::Status(args)) => job_status::run(args).await,
         Noun::Job(Job::Stop(args)) | Noun::Stop(args) => job_stop::run(args).await,
         Noun::Job(Job::Validate(args)) | Noun::Validate(args) => job_validate::run(args).await,
+        Noun::Monitor(args) => monitor::run(args).await,
         Noun::Node(Node::Drain(args)) | Noun::NodeDrain(args) => node_drain::run(args).await,
         Noun::Node(Node::Eligibility(args)) => node_eligibility::run(args).await,
         Noun::Node(Node::Status(args)) | Noun::NodeStatus(args) => node_status::run(args).await,
         Noun::Operator(Operator::Autopilot(OperatorAutopilot::GetConfig(args))) => operator_autopilot::get(args).await,
         Noun::Operator(Operator::Autopilot(OperatorAutopilot::Health(args))) => operator_autopilot::health(args).await,
         Noun::Operator(Operator::Autopilot(OperatorAutopilot::SetConfig(args))) => operator_autopilot::set(args).await,
+        Noun::Operator(Operator::Metrics(args)) => operator_metrics::run(args).await,
         Noun::Operator(Operator::Raft(OperatorRaft::ListPeers(args))) => operator_raft::run(args).await,
         Noun::Operator(Operator::Raft(OperatorRaft::RemovePeer(args))) => operator_raft::remove(args).await,
         Noun::Operator(Operator::Raft(OperatorRaft::TransferLeadership(args))) => operator_raft::transfer(args).await,

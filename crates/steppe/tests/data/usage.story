@@ -247,6 +247,7 @@ Commands:
     deployment    Act on deployments
     eval          Look at evaluations
     job           Act on jobs
+    monitor       Follow the log of an agent
     node          Act on nodes
     operator      Look at the region's own workings
     server        Act on servers and the pool they form
