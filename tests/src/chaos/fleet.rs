@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::web;
 use super::wires::{Wires, address_of};
-use super::world::{Clock, Conditions, N_AGENTS, N_SERVERS, REGIONS, is_server, name_of, region_of, servers_of};
+use super::world::{Clock, Conditions, Life, N_AGENTS, N_SERVERS, REGIONS, is_server, name_of, region_of, servers_of};
 use crate::preload;
 
 const HTTP: u16 = 4646;
@@ -43,6 +43,8 @@ pub struct Fleet {
 struct Agent {
     process: Option<Child>,
     is_stopped: bool,
+    /// It was told to leave, and may still be about it.
+    is_leaving: bool,
     /// How often it was started.
     life: u32,
     clock: Clock,
@@ -78,7 +80,7 @@ impl Fleet {
     /// How often an agent was started, and whether it can answer now.
     pub fn life(&self, place: usize) -> (u32, bool) {
         let agent = &self.agents()[place];
-        (agent.life, agent.process.is_some() && !agent.is_stopped)
+        (agent.life, agent.process.is_some() && !agent.is_stopped && !agent.is_leaving)
     }
 
     /// Makes processes and networks as they shall be; says what changed. What was killed starts again, what was stopped goes on.
@@ -98,16 +100,7 @@ impl Fleet {
                 let written = written.and_then(|mut file| file.write_all(&clock_bytes(agent.clock)));
                 changes.extend(written.err().map(|error| format!("its clock cannot be set: {error}")));
             }
-            if conditions.is_dead[place] && agent.process.is_some() {
-                agent.kill();
-                changes.push(format!("{} is killed", name_of(place)));
-            } else if !conditions.is_dead[place] && agent.process.is_none() {
-                let said = match self.start(place, agent) {
-                    Ok(()) => "is started".to_owned(),
-                    Err(error) => format!("cannot be started: {error}"),
-                };
-                changes.push(format!("{} {said}", name_of(place)));
-            }
+            changes.extend(self.be(conditions.lives[place], place, agent).map(|what| format!("{} {what}", name_of(place))));
             if agent.process.is_some() && conditions.is_stopped[place] != agent.is_stopped {
                 agent.is_stopped = conditions.is_stopped[place];
                 agent.signal(if agent.is_stopped { Signal::SIGSTOP } else { Signal::SIGCONT });
@@ -117,12 +110,47 @@ impl Fleet {
         changes
     }
 
+    /// What is done, if anything, for an agent to be as it shall be.
+    fn be(&self, life: Life, place: usize, agent: &mut Agent) -> Option<String> {
+        let is_there = agent.process.is_some() && !agent.is_leaving;
+        match life {
+            Life::There if is_there => None,
+            Life::There => {
+                agent.kill();
+                Some(self.start(place, agent).map_or_else(|error| format!("cannot be started: {error}"), |()| "is started".to_owned()))
+            }
+            Life::Left => is_there.then(|| {
+                agent.signal(Signal::SIGTERM);
+                agent.is_leaving = true;
+                "leaves".to_owned()
+            }),
+            Life::Dead => agent.kill().then(|| "is killed".to_owned()),
+            Life::Wiped => {
+                let data = self.home(place).join("data");
+                (agent.kill() | data.exists()).then(|| {
+                    fs::remove_dir_all(&data)
+                        .map_or_else(|error| format!("cannot be wiped: {error}"), |()| "is killed and its disk lost".to_owned())
+                })
+            }
+        }
+    }
+
+    /// Asks a server's region to let it lead; what was said to that.
+    pub fn move_leader(&self, to: usize) -> String {
+        let path = format!("/v1/operator/raft/transfer-leadership?address={}", SocketAddr::new(self.address(to), RPC));
+        let asked = servers_of(region_of(to)).filter(|server| self.life(*server).1);
+        let mut answers = asked.filter_map(|server| web::ask("PUT", self.http(server), &path, None, SOON));
+        answers.next().map_or("nobody answers".to_owned(), |(status, body)| format!("{status} {body}"))
+    }
+
     /// Agents that ended although nobody killed them.
     pub fn ended(&self) -> Vec<String> {
         let mut agents = self.agents();
         let mut ended = Vec::new();
         for (place, agent) in agents.iter_mut().enumerate() {
-            if let Some(Ok(Some(status))) = agent.process.as_mut().map(Child::try_wait) {
+            if !agent.is_leaving
+                && let Some(Ok(Some(status))) = agent.process.as_mut().map(Child::try_wait)
+            {
                 ended.push(format!("{} ended with {status}", name_of(place)));
                 agent.process = None;
             }
@@ -204,7 +232,7 @@ impl Fleet {
         };
         let role = if is_server(place) {
             format!(
-                "server {{\n  enabled = true\n  bootstrap_expect = {}\n  event_buffer_size = 100000\n  server_join {{\n    retry_join = [{}]\n    retry_interval = \"1s\"\n  }}\n}}\n",
+                "server {{\n  enabled = true\n  bootstrap_expect = {}\n  event_buffer_size = 100000\n   server_join {{\n    retry_join = [{}]\n    retry_interval = \"1s\"\n  }}\n}}\nautopilot {{\n  server_stabilization_time = \"1s\"\n}}\n",
                 servers_of(region).len(),
                 all(0..N_SERVERS, GOSSIP)
             )
@@ -215,7 +243,7 @@ impl Fleet {
             )
         };
         format!(
-            "name = \"{}\"\nregion = \"{name}\"\ndatacenter = \"{name}-1\"\ndata_dir = \"{}\"\nbind_addr = \"{}\"\nlog_level = \"INFO\"\n\
+            "name = \"{}\"\nregion = \"{name}\"\ndatacenter = \"{name}-1\"\ndata_dir = \"{}\"\nbind_addr = \"{}\"\nlog_level = \"INFO\"\nleave_on_terminate = true\n\
              ports {{\n  http = {HTTP}\n  rpc = {RPC}\n  serf = {GOSSIP}\n}}\n{role}",
             name_of(place),
             self.home(place).join("data").display(),
@@ -237,7 +265,7 @@ impl Fleet {
             wires.inside(place, &mut command);
         }
         let process = command.spawn()?;
-        *agent = Agent { process: Some(process), is_stopped: false, life: agent.life + 1, clock: agent.clock };
+        *agent = Agent { process: Some(process), is_stopped: false, is_leaving: false, life: agent.life + 1, clock: agent.clock };
         Ok(())
     }
 }
@@ -250,12 +278,13 @@ impl Agent {
         }
     }
 
-    fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            let _ = process.kill();
-            let _ = process.wait();
-        }
-        self.is_stopped = false;
+    /// Whether there was one.
+    fn kill(&mut self) -> bool {
+        (self.is_stopped, self.is_leaving) = (false, false);
+        let Some(mut process) = self.process.take() else { return false };
+        let _ = process.kill();
+        let _ = process.wait();
+        true
     }
 }
 

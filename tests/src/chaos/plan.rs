@@ -209,7 +209,7 @@ fn fault(dice: &mut Dice) -> Fault {
     let server = dice.below(N_SERVERS);
     let neighbours: Vec<usize> = servers_of(region_of(server)).filter(|neighbour| *neighbour != server).collect();
     let some_of_region = |dice: &mut Dice| {
-        let n = dice.pick(&[1, 1, 2, SERVERS]);
+        let n = dice.pick(&[1, 1, 2, SERVERS[region]]);
         dice.shuffled(&servers_of(region).collect::<Vec<_>>())[..n].to_vec()
     };
     match dice.below(16) {

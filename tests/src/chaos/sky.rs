@@ -1,11 +1,12 @@
 //! Lets go wrong what was drawn, when it was drawn.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use super::fleet::Fleet;
 use super::plan::{Episode, Since};
-use super::world::{Conditions, Fault};
+use super::world::{Conditions, Fault, name_of};
 
 /// Between two looks at what is to go wrong.
 const TICK: Duration = Duration::from_millis(5);
@@ -48,7 +49,11 @@ impl Sky {
 }
 
 /// Lets everything go wrong that shall, and heals it at the end; `tell` is told what happens.
-pub fn storm(fleet: &Fleet, sky: &Sky, tell: impl Fn(String)) {
+pub fn storm(fleet: &Fleet, sky: &Sky, tell: impl Fn(String) + Sync) {
+    std::thread::scope(|scope| blow(fleet, sky, &tell, scope));
+}
+
+fn blow<'scope>(fleet: &'scope Fleet, sky: &Sky, tell: &'scope (impl Fn(String) + Sync), scope: &'scope Scope<'scope, '_>) {
     loop {
         let now = sky.began.elapsed();
         let mut clouds = sky.clouds();
@@ -57,6 +62,12 @@ pub fn storm(fleet: &Fleet, sky: &Sky, tell: impl Fn(String)) {
             let is_here = cloud.begin.is_some_and(|begin| begin <= now && now < begin + cloud.episode.length) && now < sky.window;
             if is_here && !cloud.is_here {
                 tell(format!("seed {}: begins: {:?}", cloud.seed, cloud.episode.fault));
+                if let Fault::LeaderMoved { to } = cloud.episode.fault {
+                    scope.spawn(move || tell(format!("{} was asked to lead: {}", name_of(to), fleet.move_leader(to))));
+                }
+                if let Fault::LeaderMoved { to } = cloud.episode.fault {
+                    scope.spawn(move || tell(format!("{} was asked to lead: {}", name_of(to), fleet.move_leader(to))));
+                }
                 cloud.episode.fault = found_out(fleet, &cloud.episode.fault);
             } else if !is_here && cloud.is_here {
                 tell(format!("seed {}: ends: {:?}", cloud.seed, cloud.episode.fault));
@@ -66,7 +77,7 @@ pub fn storm(fleet: &Fleet, sky: &Sky, tell: impl Fn(String)) {
         }
         if has_changed {
             let faults = clouds.iter().filter(|cloud| cloud.is_here).map(|cloud| &cloud.episode.fault);
-            fleet.set(&Conditions::of(faults)).into_iter().for_each(&tell);
+            fleet.set(&Conditions::of(faults)).into_iter().for_each(tell);
         }
         let is_over = |cloud: &Cloud| cloud.begin.is_some_and(|begin| begin + cloud.episode.length <= now);
         if now >= sky.window || clouds.iter().all(is_over) {

@@ -4,19 +4,20 @@ use serde::{Deserialize, Serialize};
 
 pub const REGIONS: [&str; 3] = ["west", "east", "north"];
 /// Per region.
-pub const SERVERS: usize = 3;
+pub const SERVERS: [usize; REGIONS.len()] = [5, 3, 3];
 /// Servers of all regions by region, then a client of each, then the driver, which nothing ever happens to.
-pub const N_SERVERS: usize = REGIONS.len() * SERVERS;
+pub const N_SERVERS: usize = SERVERS[0] + SERVERS[1] + SERVERS[2];
 pub const N_AGENTS: usize = N_SERVERS + REGIONS.len();
 pub const DRIVER: usize = N_AGENTS;
 pub const N_PLACES: usize = N_AGENTS + 1;
 
 pub fn region_of(place: usize) -> usize {
-    if place < N_SERVERS { place / SERVERS } else { place - N_SERVERS }
+    (0..REGIONS.len()).find(|region| servers_of(*region).contains(&place)).unwrap_or_else(|| place - N_SERVERS)
 }
 
 pub fn servers_of(region: usize) -> std::ops::Range<usize> {
-    region * SERVERS..(region + 1) * SERVERS
+    let first: usize = SERVERS[..region].iter().sum();
+    first..first + SERVERS[region]
 }
 
 pub fn is_server(place: usize) -> bool {
@@ -26,7 +27,7 @@ pub fn is_server(place: usize) -> bool {
 pub fn name_of(place: usize) -> String {
     match place {
         DRIVER => "driver".to_owned(),
-        _ if is_server(place) => format!("{}-server-{}", REGIONS[region_of(place)], place % SERVERS + 1),
+        _ if is_server(place) => format!("{}-server-{}", REGIONS[region_of(place)], place - servers_of(region_of(place)).start + 1),
         _ => format!("{}-client-1", REGIONS[region_of(place)]),
     }
 }
@@ -59,11 +60,19 @@ pub enum Fault {
     },
     /// SIGKILL; started again at the end.
     Killed(Vec<usize>),
+    /// SIGTERM, upon which a server leaves its region; started again at the end, to be taken in once more.
+    Left(usize),
+    /// As Killed, and its disk is lost.
+    Wiped(usize),
     /// SIGSTOP; SIGCONT at the end.
     Stopped(Vec<usize>),
     /// As Killed, whoever then leads the region.
     LeaderKilled(usize),
     LeaderStopped(usize),
+    /// Somebody lets another server lead its region, at the beginning.
+    LeaderMoved {
+        to: usize,
+    },
     /// The time of day is wrong by so many minutes.
     ClockWrong(usize, i64),
     /// All clocks go twice as fast.
@@ -84,9 +93,20 @@ pub struct Link {
 pub struct Conditions {
     /// By sender and receiver.
     links: Vec<Link>,
-    pub is_dead: [bool; N_AGENTS],
+    pub lives: [Life; N_AGENTS],
     pub is_stopped: [bool; N_AGENTS],
     pub clocks: [Clock; N_AGENTS],
+}
+
+/// Whether an agent is there; the worst of what happens to it at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Life {
+    #[default]
+    There,
+    Left,
+    Dead,
+    /// And its data with it.
+    Wiped,
 }
 
 /// How wrong an agent's clock is.
@@ -99,7 +119,7 @@ pub struct Clock {
 impl Default for Conditions {
     fn default() -> Self {
         let links = vec![Link::default(); N_PLACES * N_PLACES];
-        Self { links, is_dead: [false; N_AGENTS], is_stopped: [false; N_AGENTS], clocks: [Clock::default(); N_AGENTS] }
+        Self { links, lives: [Life::There; N_AGENTS], is_stopped: [false; N_AGENTS], clocks: [Clock::default(); N_AGENTS] }
     }
 }
 
@@ -136,12 +156,18 @@ impl Conditions {
                 link.delay_ms = link.delay_ms.max(*base);
                 link.jitter_ms = link.jitter_ms.max(*jitter);
             }),
-            Fault::Killed(agents) => agents.iter().for_each(|agent| self.is_dead[*agent] = true),
+            Fault::Killed(agents) => agents.iter().for_each(|agent| self.end(*agent, Life::Dead)),
+            Fault::Left(agent) => self.end(*agent, Life::Left),
+            Fault::Wiped(agent) => self.end(*agent, Life::Wiped),
             Fault::Stopped(agents) => agents.iter().for_each(|agent| self.is_stopped[*agent] = true),
             Fault::ClockWrong(agent, minutes) => self.clocks[*agent].minutes = *minutes,
             Fault::ClockFast(agent) => self.clocks[*agent].is_fast = true,
-            Fault::LeaderKilled(_) | Fault::LeaderStopped(_) => {}
+            Fault::LeaderKilled(_) | Fault::LeaderStopped(_) | Fault::LeaderMoved { .. } => {}
         }
+    }
+
+    fn end(&mut self, agent: usize, how: Life) {
+        self.lives[agent] = self.lives[agent].max(how);
     }
 
     fn cut(&mut self, is_concerned: impl Fn(usize, usize) -> bool) {
@@ -173,7 +199,7 @@ mod tests {
     /// Who no longer hears whom; as `sender>receiver`, of the servers with number 1 and the clients.
     fn check(faults: &[Fault], wanted: &str) {
         let conditions = Conditions::of(faults);
-        let shown = [0, 1, 3, 6, 9, DRIVER];
+        let shown = [0, 1, servers_of(1).start, servers_of(2).start, N_SERVERS, DRIVER];
         let names = ["w1", "w2", "e1", "n1", "wc", "driver"];
         let mut cut = Vec::new();
         for (from, sender) in shown.iter().zip(names) {
@@ -204,14 +230,17 @@ mod tests {
             Fault::Loss { everywhere: false, percent: 30 },
             Fault::Delay { everywhere: true, base: 50, jitter: 10 },
             Fault::Delay { everywhere: false, base: 100, jitter: 5 },
+            Fault::Wiped(1),
             Fault::Killed(vec![1, 2]),
+            Fault::Left(2),
+            Fault::Left(3),
             Fault::Stopped(vec![2]),
         ]);
         let link = |loss_percent, delay_ms, jitter_ms| Link { is_cut: false, loss_percent, delay_ms, jitter_ms };
-        assert_eq!(conditions.link(0, 3), link(30, 100, 10));
+        assert_eq!(conditions.link(0, servers_of(1).start), link(30, 100, 10));
         assert_eq!(conditions.link(0, 1), link(0, 50, 10));
         assert_eq!(conditions.link(0, DRIVER), link(0, 0, 0));
-        assert_eq!(conditions.is_dead.iter().filter(|dead| **dead).count(), 2);
+        assert_eq!(conditions.lives[..5], [Life::There, Life::Wiped, Life::Dead, Life::Left, Life::There]);
         assert!(conditions.is_stopped[2] && !conditions.is_stopped[1]);
     }
 }

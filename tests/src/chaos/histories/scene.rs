@@ -110,10 +110,12 @@ fn draw(seed: u64, region: usize) -> Vec<Episode> {
     let dice = &mut Dice::new(seed);
     let servers: Vec<usize> = servers_of(region).collect();
     let mut episodes = Vec::new();
+    // Of the others, a majority must stay that has everything: one disk is lost, or servers leave and come back.
+    let (mut may_wipe, may_leave) = dice.pick(&[(true, false), (false, true)]);
     let mut at = dice.between(200, 1_500);
     while at < 8_000 {
         let order = dice.shuffled(&servers);
-        let fault = match dice.below(16) {
+        let fault = match dice.below(20) {
             0 => Fault::Killed(vec![order[0]]),
             1 => Fault::Killed(vec![order[0], order[1]]),
             2 => Fault::Killed(order.clone()),
@@ -125,7 +127,10 @@ fn draw(seed: u64, region: usize) -> Vec<Episode> {
             10 => Fault::PairApart(order[0], order[1]),
             11 => Fault::ClockWrong(order[0], dice.pick(&[-60, 60])),
             12 => Fault::ClockFast(order[0]),
-            13 => Fault::Loss { everywhere: true, percent: 30 },
+            13 if std::mem::take(&mut may_wipe) => Fault::Wiped(order[0]),
+            14 if may_leave => Fault::Left(order[0]),
+            13..=17 => Fault::LeaderMoved { to: order[0] },
+            18 => Fault::Loss { everywhere: true, percent: 30 },
             _ => Fault::Delay { everywhere: true, base: 30, jitter: 30 },
         };
         let length = dice.between(200, 3_000);
@@ -158,7 +163,7 @@ fn live(scene: &Scene, client: usize) {
     let mut seen = Seen::new();
     while scene.began.elapsed() < WINDOW {
         let key = scene.key(dice.below(KEYS));
-        let server = servers_of(scene.region).start + dice.below(SERVERS);
+        let server = servers_of(scene.region).start + dice.below(SERVERS[scene.region]);
         match dice.below(100) {
             0..40 => read(scene, server, &key, &mut seen),
             40..50 => read_stale(scene, server, &key),
