@@ -22,6 +22,7 @@ use sled::IVec;
 use crate::contain;
 use crate::error::Error;
 use crate::files;
+use crate::room::{self, Reserve, Room};
 
 /// The largest piece of a value that is stored in one place, bytes. A leaf page holds up to 17 of them, about 1.1 MiB, and pages up to a
 /// quarter of a segment stay in the main file.
@@ -93,7 +94,11 @@ impl Engine {
         files::create_directory(directory)?;
         let creating = directory.join(CREATING);
         begin_creation(directory, &creating)?;
+        // sled writes a file of its own before it is open, also where the disk is full.
+        let reserve = Reserve::at(directory.join("reserve"));
+        reserve.give_up()?;
         let db = open_sled(directory, cache)?;
+        reserve.take();
         Self::settle(db.clone(), directory, &creating).inspect_err(|_| never_close(&db))
     }
 
@@ -130,6 +135,16 @@ impl Engine {
     /// How many barriers were made since the engine was opened.
     pub(crate) fn n_barriers(&self) -> u64 {
         self.n_barriers.load(Ordering::Relaxed)
+    }
+
+    /// Reserves room for the next writes, as far as there is any.
+    pub(crate) fn reserve(&self) -> Room {
+        room::reserve(&self.data)
+    }
+
+    /// Whether that many bytes can be written beside the database.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        room::has(&self.data, bytes)
     }
 
     /// The tree of that name, created if it is missing.

@@ -82,6 +82,10 @@ pub enum Error {
     #[error("the store is closed")]
     Closed,
 
+    /// The disk is full.
+    #[error("no room on this server's disk for more entries")]
+    NoRoom,
+
     /// Bytes from another server that cannot be understood.
     #[error("a raft message of kind {kind} cannot be read: {what}")]
     Message {

@@ -22,6 +22,7 @@ mod log;
 mod machine;
 mod network;
 mod replica;
+mod room;
 #[cfg(test)]
 mod simulation;
 mod snapshot;

@@ -247,7 +247,16 @@ impl RaftSnapshotBuilder<Types> for Builder {
             let _running = shared.instruments.persist.start();
             shared.snapshots.build(&meta, view.snapshot_records())
         })
-        .await?;
-        Ok(SnapshotWithBody { meta: self.meta.clone(), snapshot })
+        .await;
+        match snapshot {
+            Ok(snapshot) => Ok(SnapshotWithBody { meta: self.meta.clone(), snapshot }),
+            // A full disk is no reason to end: the one before is as good, and the log goes back to it.
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::StorageFull && self.shared.snapshots.newest().is_some() => {
+                tracing::warn!("no room on the disk for a snapshot: the log cannot be cut until there is");
+                let newest = self.shared.snapshots.newest();
+                newest.map(|(meta, snapshot)| SnapshotWithBody { meta, snapshot }).ok_or(source)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

@@ -20,6 +20,7 @@ use crate::instruments::Instruments;
 use crate::log::{LogOptions, LogStats, LogStore};
 use crate::machine::{Machine, Publisher};
 use crate::network::{Network, NetworkOptions, RaftTransport};
+use crate::room::Room;
 use crate::snapshot::{SnapshotFile, SnapshotPolicy, SnapshotReceiver, SnapshotStats, SnapshotStore};
 use crate::task::blocking;
 use crate::types::{LogId, Metrics, Outcome, Proposal, ServerNode, SnapshotMeta, Types};
@@ -298,7 +299,7 @@ impl Replica {
             tokio::spawn(watch_leadership(raft.clone(), leadership_tx)),
             tokio::spawn(cut_log(raft.clone(), log.clone(), machine.clone(), options.snapshot, options.snapshot_interval)),
         ];
-        let handler = Handler::new(raft.clone(), receiver);
+        let handler = Handler::new(raft.clone(), receiver, log.room());
         let replica = Replica { inner: Arc::new(Inner { id, raft, machine, log, handler, leadership, tasks }) };
         replica.elect_if_alone().await?;
         Ok(replica)
@@ -307,6 +308,12 @@ impl Replica {
     /// This server's raft id.
     pub fn id(&self) -> u64 {
         self.inner.id
+    }
+
+    /// Whether there is room on the disk for commands. Without, none should be proposed here: what is left is for votes and for what was
+    /// promised before.
+    pub fn has_room(&self) -> bool {
+        self.inner.log.room().get() == Room::Commands
     }
 
     /// openraft itself, for what has no call here.
@@ -659,6 +666,7 @@ async fn cut_log(raft: Raft, log: LogStore, machine: Machine, policy: SnapshotPo
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        log.look_for_room();
         let n_bytes = log.n_bytes_appended();
         let newest = machine.snapshot_stats().newest_index;
         if newest != index_at_snapshot {
@@ -668,6 +676,10 @@ async fn cut_log(raft: Raft, log: LogStore, machine: Machine, policy: SnapshotPo
         let applied = raft.metrics().borrow_watched().last_applied.map_or(0, |id| id.index);
         let n_bytes_since = n_bytes.saturating_sub(bytes_at_snapshot);
         let Some(due) = policy.should_snapshot(applied.saturating_sub(newest), n_bytes_since) else { continue };
+        // It may be larger than the one before. Without room the log grows, as long as there is room for that.
+        if !log.has_room_for(machine.snapshot_stats().newest_bytes.saturating_mul(2)) {
+            continue;
+        }
         tracing::info!(?due, applied, newest, "cutting the raft log");
         if raft.trigger().snapshot().await.is_err() {
             return;

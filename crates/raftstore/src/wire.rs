@@ -2,6 +2,8 @@
 //!
 //! A transport carries a kind (one byte), a body, and the answer's body; it need not understand any of them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderError, TransferLeaderRequest, TransferLeaderResponse,
@@ -14,6 +16,7 @@ use crate::Raft;
 use crate::error::Error;
 use crate::files;
 use crate::format::{self, LogIdV1, Malformed, MetaV1, VoteV1};
+use crate::room::{Known, Room};
 use crate::snapshot::{Incoming, SnapshotReceiver};
 use crate::task::blocking;
 use crate::types::{LogId, SnapshotMeta, SnapshotWithBody, Types, Vote};
@@ -34,6 +37,8 @@ pub mod kind {
     pub const SNAPSHOT_CHUNK: u8 = 6;
     /// It is complete.
     pub const SNAPSHOT_INSTALL: u8 = 7;
+    /// The leader asks whether there is room on the disk for commands. No body; the answer is a byte, 0 or 1.
+    pub const ROOM: u8 = 8;
 }
 
 /// Entries from the leader.
@@ -126,12 +131,13 @@ pub(crate) struct InstalledV1 {
 /// The receiving side of one replica.
 pub struct Handler {
     raft: Raft,
-    receiver: std::sync::Arc<SnapshotReceiver>,
+    receiver: Arc<SnapshotReceiver>,
+    room: Arc<Known>,
 }
 
 impl Handler {
-    pub(crate) fn new(raft: Raft, receiver: SnapshotReceiver) -> Handler {
-        Handler { raft, receiver: std::sync::Arc::new(receiver) }
+    pub(crate) fn new(raft: Raft, receiver: SnapshotReceiver, room: Arc<Known>) -> Handler {
+        Handler { raft, receiver: Arc::new(receiver), room }
     }
 
     /// Answers one message from another server of the region.
@@ -144,6 +150,9 @@ impl Handler {
         match kind {
             kind::APPEND => {
                 let request = decode_append(body).map_err(broken)?;
+                if self.room.get() < Room::Entries && !request.entries.is_empty() {
+                    return Err(Error::NoRoom);
+                }
                 let response = self.raft.append_entries(request).await.map_err(fatal)?;
                 encode_append_answer(&response).map_err(broken)
             }
@@ -176,6 +185,7 @@ impl Handler {
                 let response = self.install(install.vote.into(), install.blake3, meta).await?;
                 format::encode_message(&InstalledV1 { vote: response.vote.into() }).map_err(broken)
             }
+            kind::ROOM => Ok(Bytes::copy_from_slice(&[u8::from(self.room.get() == Room::Commands)])),
             other => Err(Error::Message { kind: other, what: "it is of no kind that this version knows".to_owned() }),
         }
     }

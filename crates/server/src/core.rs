@@ -22,6 +22,7 @@ use crate::founding::Founding;
 use crate::instruments::Instruments;
 use crate::pool::PoolHandle;
 use crate::reports::Reports;
+use crate::room;
 use crate::start::Config;
 use crate::watches::Watches;
 
@@ -86,6 +87,8 @@ pub struct Leading {
     pub heartbeats: control::Heartbeats,
     /// How each server of the raft group is, and since when.
     pub stability: BTreeMap<u64, Stability>,
+    /// The servers without room on their disk, in words, if the others are no majority.
+    pub without_room: Option<String>,
 }
 
 /// How a server is.
@@ -247,6 +250,7 @@ impl Core {
 
     /// Puts a command through the log. It is durable on a majority and applied here when this returns.
     pub async fn propose(&self, command: Command) -> Result<Applied, Failure> {
+        room::refuse(self)?;
         let span = debug_span!("propose", command = command.name());
         async {
             let began = Instant::now();
@@ -267,6 +271,7 @@ impl Core {
 
     /// Puts several commands through the log, as one write; each has its answer.
     pub async fn propose_many(&self, commands: Vec<Command>) -> Result<Vec<Result<Applied, Failure>>, Failure> {
+        room::refuse(self)?;
         let (began, n_commands) = (Instant::now(), commands.len());
         self.instruments.raft_apply.add(n_commands as u64);
         match tokio::time::timeout(COMMIT_TIMEOUT, self.replica.propose_many(commands)).await {

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::core::{Core, Leading, done, now};
-use crate::{fence, members, node, reconcile, schedule};
+use crate::{fence, members, node, reconcile, room, schedule};
 
 /// How often deadlines of nodes are looked at.
 const HEARTBEAT_TICK: Duration = Duration::from_millis(500);
@@ -64,7 +64,7 @@ pub async fn run(core: Arc<Core>, shutdown: CancellationToken) {
             info!(term = term.term, "no longer leading");
             if broken {
                 // A leader that does only a part of its work is worse than none. The process is told to end, see [`Core::fail`].
-                hand_over(&core).await;
+                hand_over(&core, |_| true).await;
                 shutdown.cancelled().await;
             }
             if shutdown.is_cancelled() {
@@ -79,15 +79,20 @@ pub async fn run(core: Arc<Core>, shutdown: CancellationToken) {
     }
 }
 
-/// Lets another server lead, if this one does and there is another.
-pub async fn hand_over(core: &Core) {
+/// Lets another server lead, if this one does and there is another that may.
+pub async fn hand_over(core: &Core, may: impl Fn(u64) -> bool) {
     if !core.is_leader() {
         return;
     }
     let pool = core.pool.members();
     let is_alive = |id: u64| pool.iter().any(|member| member.meta.server_id == id && member.status == gossip::Status::Alive);
     let own = core.replica.id();
-    let heirs = core.replica.status().members.into_iter().filter(|member| member.voter && member.id != own && is_alive(member.id));
+    let heirs = core
+        .replica
+        .status()
+        .members
+        .into_iter()
+        .filter(|member| member.voter && member.id != own && is_alive(member.id) && may(member.id));
     // Whoever has most of the log takes over soonest.
     let Some(heir) = heirs.min_by_key(|member| core.replica.lag_of(member.id).unwrap_or(u64::MAX)) else { return };
     match core.replica.transfer_leadership(heir.id, HAND_OVER_TIMEOUT).await {
@@ -98,7 +103,7 @@ pub async fn hand_over(core: &Core) {
 
 fn open(core: &Arc<Core>, scope: &CancellationToken, tasks: &TaskTracker) {
     let heartbeats = control::Heartbeats::new(&core.view(), &core.config.timing, now());
-    *core.leading() = Some(Leading { heartbeats, stability: BTreeMap::new() });
+    *core.leading() = Some(Leading { heartbeats, stability: BTreeMap::new(), without_room: None });
     let spawn = |name: &'static str, future: BoxFuture<'static, ()>| {
         let (core, scope) = (Arc::clone(core), scope.clone());
         tasks.spawn(async move {
@@ -107,6 +112,7 @@ fn open(core: &Arc<Core>, scope: &CancellationToken, tasks: &TaskTracker) {
             }
         });
     };
+    spawn("room", Box::pin(room::keep(Arc::clone(core))));
     spawn("identity", Box::pin(identify(Arc::clone(core))));
     spawn("schedule", Box::pin(schedule::run(Arc::clone(core))));
     spawn("reconcile", Box::pin(reconcile::run(Arc::clone(core))));

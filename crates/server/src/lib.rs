@@ -34,6 +34,7 @@ mod read;
 mod reconcile;
 mod reports;
 mod rollout;
+mod room;
 mod schedule;
 mod snapshot;
 mod start;

@@ -257,7 +257,7 @@ impl Server {
     /// Tells the pool that this server goes for good; a leader hands over first. The region takes it out of its raft group, for which it is
     /// still there.
     pub async fn leave(&self) {
-        leader::hand_over(&self.core).await;
+        leader::hand_over(&self.core, |_| true).await;
         self.core.pool.leave().await;
     }
 

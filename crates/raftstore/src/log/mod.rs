@@ -31,6 +31,7 @@ use crate::engine::Engine;
 use crate::error::Error;
 use crate::format;
 use crate::instruments::Instruments;
+use crate::room::Known;
 use crate::task::blocking;
 use crate::types::{Entry, LogId, Types, Vote};
 use crate::value::Pair;
@@ -53,7 +54,7 @@ impl Default for LogOptions {
     fn default() -> LogOptions {
         LogOptions {
             cache_bytes: 16 << 20,
-            unwritten_bytes_max: 64 << 20,
+            unwritten_bytes_max: 16 << 20,
             page_cache_bytes: 48 << 20,
             message_bytes_max: 4 << 20,
             instruments: Instruments::default(),
@@ -113,6 +114,7 @@ impl LogStore {
             failure: OnceLock::new(),
             counters: Counters::default(),
             instruments: options.instruments.clone(),
+            room: Arc::default(),
         });
         let (queue, writes) = mpsc::channel();
         let for_writer = Writer::new(shared.clone(), witness, present);
@@ -157,6 +159,22 @@ impl LogStore {
     /// Bytes of entries appended since the log was opened.
     pub fn n_bytes_appended(&self) -> u64 {
         self.inner.shared.counters.n_bytes.load(Ordering::Relaxed)
+    }
+
+    /// What there is room for on the disk.
+    pub(crate) fn room(&self) -> Arc<Known> {
+        self.inner.shared.room.clone()
+    }
+
+    /// Looks for it, soon.
+    pub(crate) fn look_for_room(&self) {
+        // A log that is closed needs none.
+        let _ = self.inner.send(Write::Look);
+    }
+
+    /// Whether that many bytes can be written beside the database.
+    pub(crate) fn has_room_for(&self, bytes: u64) -> bool {
+        self.inner.shared.with_segments(|segments| Ok(segments.engine().has_room_for(bytes))).unwrap_or_default()
     }
 
     /// Why the log can no longer be written, if so. The server must then stop.

@@ -16,6 +16,7 @@ use super::witness::{Seen, Witness};
 use crate::contain;
 use crate::error::Error;
 use crate::instruments::Instruments;
+use crate::room::Known;
 
 /// Called once, from the writer's thread, when the write is durable or can never be.
 pub(super) type Done = Box<dyn FnOnce(Result<(), Error>) + Send>;
@@ -32,6 +33,8 @@ pub(super) enum Write {
     Truncate { from: u64, done: Done },
     /// Removes the entries up to that index, after the mark that says so is durable.
     Purge { upto: u64, mark: Vec<u8> },
+    /// Looks once more whether there is room on the disk.
+    Look,
     /// The writer's end.
     Stop { done: Done },
 }
@@ -60,9 +63,17 @@ pub(super) struct Shared {
     pub failure: OnceLock<String>,
     pub counters: Counters,
     pub instruments: Instruments,
+    pub room: Arc<Known>,
 }
 
 impl Shared {
+    /// Reserves room for what comes next.
+    fn look_for_room(&self) {
+        if let Ok(room) = self.with_segments(|segments| Ok(segments.engine().reserve())) {
+            self.room.set(room);
+        }
+    }
+
     pub(super) fn with_segments<T>(&self, work: impl FnOnce(&Segments) -> Result<T, Error>) -> Result<T, Error> {
         match self.segments.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
             Some(segments) => work(segments),
@@ -125,6 +136,7 @@ impl Writer {
         let mut needs_barrier = false;
         let mut n_entries = 0;
         let begin_append = Instant::now();
+        shared.look_for_room();
         for write in batch {
             match write {
                 Write::Append { entries, permit, done } => {
@@ -149,6 +161,7 @@ impl Writer {
                     waiting.push(done);
                     needs_barrier = true;
                 }
+                Write::Look => {}
                 Write::Committed { value } => *committed = Some(value),
                 Write::Truncate { from, done } => {
                     written.last = written.last.min(from.saturating_sub(1));

@@ -243,7 +243,7 @@ impl Group {
             let members: BTreeMap<u64, ServerNode> = (1..=N_FOUNDERS).map(|id| (id, ServerNode::default())).collect();
             let _ = raft.initialize(members).await;
         }
-        hub.plug(id, Handler::new(raft.clone(), receiver));
+        hub.plug(id, Handler::new(raft.clone(), receiver, Arc::default()));
         server.running = Some(Running { server: id, raft, machine, disk, seen: Arc::clone(seen) });
     }
 
