@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use api::client::Query;
-use process_tests::{Cluster, Guest, JobFile, ask, request};
+use process_tests::{Agent, Cluster, Guest, JobFile, ask, get, request, until};
 use serde_json::{Value, json};
 
 const SERVER: &str = "west-server-1";
@@ -150,4 +150,39 @@ fn commands_that_cannot_be_understood_say_so() {
         assert_ne!(output.code, 0, "{output}");
         assert!(output.err.contains(words) || output.out.contains(words), "{output}");
     }
+}
+
+#[test]
+fn who_takes_up_more_than_the_limits_is_refused_with_the_key() {
+    // a third watcher, and writes beside the only one that may be under way; when others have gone there is room again
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = "server {\n  enabled = true\n  bootstrap_expect = 1\n}\nlimits {\n  max_watches = 2\n  max_pending_writes = 1\n}\n";
+    let agent = Agent::start(folder.path(), text, &[]);
+    until("there is a leader", || get(&agent.http, "/v1/jobs"));
+    let watch = || request("GET", &agent.http, "/v1/job/none/allocations?index=1000000&wait=2s", None);
+    let mut answers: Vec<(u16, Value)> = std::thread::scope(|scope| {
+        let watchers: Vec<_> = (0..3).map(|_| scope.spawn(watch)).collect();
+        watchers.into_iter().map(|watcher| watcher.join().expect("watched").expect("an answer")).collect()
+    });
+    answers.sort_by_key(|(status, _)| *status);
+    assert_eq!(answers.iter().map(|(status, _)| *status).collect::<Vec<_>>(), [200, 200, 429]);
+    assert!(answers[2].1.as_str().is_some_and(|said| said.contains("limits.max_watches")), "{answers:?}");
+    assert_eq!(watch().expect("an answer").0, 200, "there is room again");
+    let write = |n: usize| {
+        let task = json!({ "Name": "t", "Driver": "raw_exec", "Config": { "command": "/bin/true" } });
+        let group = json!({ "Name": "g", "Count": 0, "Tasks": [task] });
+        let job = json!({ "Job": { "ID": format!("job-{n}"), "Type": "batch", "Datacenters": ["*"], "TaskGroups": [group] } });
+        request("PUT", &agent.http, "/v1/jobs", Some(&job)).expect("an answer")
+    };
+    until("a write is refused beside others", || {
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..8).map(|n| scope.spawn(move || write(n))).collect();
+            writers.into_iter().map(|writer| writer.join().expect("written")).collect()
+        });
+        assert!(answers.iter().any(|(status, _)| *status == 200), "{answers:?}");
+        let (_, said) = answers.iter().find(|(status, _)| *status == 429)?;
+        assert!(said.as_str().is_some_and(|said| said.contains("limits.max_pending_writes")), "{said}");
+        Some(())
+    });
+    assert_eq!(write(9).0, 200);
 }

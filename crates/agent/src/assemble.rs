@@ -278,6 +278,8 @@ fn server_config(
         },
         gc_interval: server.gc.interval,
         log: server::LogLimits::default(),
+        rpc: config.limits.rpc(),
+        bounds: config.limits.server(),
         autopilot: model::AutopilotConfig {
             cleanup_dead_servers: server.autopilot.cleanup_dead_servers,
             last_contact_threshold: nanoseconds(server.autopilot.last_contact_threshold),
@@ -321,6 +323,7 @@ fn client_config(
         (advertise, _) => network::advertised("rpc", advertise, node.rpc_bind).map_err(Error::Advertise)?,
     };
     node.rpc_advertise = Some(address.to_string());
+    node.rpc = config.limits.rpc();
     node.http_addr = http.to_string();
     node.version = VERSION.to_owned();
     node.plugins = plugins(config);
@@ -375,14 +378,13 @@ fn plugins(config: &Config) -> BTreeMap<String, Map<String, Value>> {
 
 fn agent_info(config: &Config, description: Value, server: bool, client: Option<&Client>, told: &Told) -> AgentInfo {
     let (for_servers, for_stats) = (client.cloned(), client.cloned());
-    let connections_per_address = usize::try_from(config.http_max_conns_per_client).unwrap_or(usize::MAX);
     AgentInfo {
         server,
         node_id: client.map(Client::node_id),
         config: description,
         telemetry: told.figures.clone(),
         monitor: told.monitor.clone(),
-        limits: httpd::Limits { connections_per_address, ..Default::default() },
+        limits: config.limits.http(),
         servers: Arc::new(move || for_servers.as_ref().map(Client::servers).unwrap_or_default()),
         stats: Arc::new(move || stats(server, for_stats.as_ref())),
         ..AgentInfo::default()

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use model::{Node, NodeId};
 use rpc::message::{Failure, NodeCall, NodeCallReply, NodeTarget};
-use rpc::transport::{Identity, Limits, Pool, serve};
+use rpc::transport::{Identity, Pool, serve_with};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -62,7 +62,7 @@ impl Client {
         config.validate()?;
         let store = open(&config).await?;
         let identity = Identity::new(store.store.node_id().0, config.region.clone(), FEATURE_LEVEL);
-        let pool = Pool::new(identity, Limits::default());
+        let pool = Pool::new(identity, config.rpc.clone());
         let servers = Servers::new(&config.servers, store.servers.clone());
         let link = Rpc::new(config.region.clone(), pool.clone(), servers);
         Self::assemble(config, store, Arc::new(link), Some(pool)).await
@@ -113,7 +113,7 @@ impl Client {
         probe::register(&shared);
         allocs::restore(&shared, remembered);
         let identity = Identity::new(node_id.0, shared.config.region.clone(), FEATURE_LEVEL);
-        shared.spawn(serve(listener, identity, ForServers::handler(&shared), shared.stop.clone()));
+        shared.spawn(serve_with(listener, identity, shared.config.rpc.clone(), ForServers::handler(&shared), shared.stop.clone()));
         shared.spawn(presence::run(shared.clone()));
         shared.spawn(pull::run(shared.clone()));
         shared.spawn(updates::run(shared.clone()));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use drivers::ExecutorCommand;
 use model::RegionName;
+use rpc::transport::Limits;
 use serde_json::{Map, Value};
 use telemetry::{LogTap, Registry};
 
@@ -33,6 +34,8 @@ pub struct Config {
     pub rpc_bind: SocketAddr,
     /// What the servers are told, `host` or `host:port`; by default the bound address.
     pub rpc_advertise: Option<String>,
+    /// What others may take up of the rpc port.
+    pub rpc: Limits,
     /// The advertised address of this agent's HTTP interface, `host:port`.
     pub http_addr: String,
     /// The agent's version, for the node's attributes.
@@ -121,6 +124,7 @@ impl Config {
             servers: Vec::new(),
             rpc_bind: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             rpc_advertise: None,
+            rpc: Limits::default(),
             http_addr: String::new(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             plugins: BTreeMap::new(),

@@ -54,13 +54,19 @@ impl Default for AgentInfo {
 pub struct Limits {
     /// Connections from one address at a time; 0: any number.
     pub connections_per_address: usize,
+    /// Connections from all addresses together.
+    pub connections: usize,
+    /// Bytes of the head of a request.
+    pub header_bytes: usize,
     /// Bytes of a request body.
     pub body_bytes: usize,
+    /// Bytes of bodies that are looked at at a time: a body takes up many times its size while it is read as JSON. Others wait.
+    pub bodies_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         // A hundred connections are more than the busiest dashboard opens. A job file has at most 1 MiB and comes as source and as job.
-        Self { connections_per_address: 100, body_bytes: 4 << 20 }
+        Self { connections_per_address: 100, connections: 16_384, header_bytes: 64 << 10, body_bytes: 4 << 20, bodies_bytes: 16 << 20 }
     }
 }

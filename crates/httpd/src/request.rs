@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::stream::BoxStream;
 use http::{Method, StatusCode};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body::Body as _;
+use http_body_util::BodyExt;
 use model::{Namespace, RegionName};
 use percent_encoding::percent_decode_str;
 use rpc::caller::Caller;
@@ -36,12 +37,39 @@ pub(crate) struct App {
     pub info: AgentInfo,
     /// Ends what waits.
     pub shutdown: CancellationToken,
-    /// Kilobytes of bodies that are looked at in this moment.
+    /// Kilobytes of bodies that may be looked at.
     pub bodies: Arc<Semaphore>,
+    /// Kilobytes of large bodies that may be on their way.
+    pub arriving: Arc<Semaphore>,
 }
 
-/// A body takes up many times its size while it is read as JSON, so only so many kilobytes of them are at a time; others wait.
-pub(crate) const BODIES_AT_A_TIME: usize = 16 << 10;
+/// A body up to this size waits for nobody: whoever sends a large one slowly keeps no small ones away.
+const SMALL_BODY: usize = 16 << 10;
+
+/// Whole ones, of which semaphores count so many.
+pub(crate) fn kilobytes(bytes: usize) -> u32 {
+    u32::try_from(bytes >> 10).unwrap_or(u32::MAX).min(1 << 28)
+}
+
+/// All of a body, if it is not too long, and its place among those that arrive.
+async fn arrive(mut body: Body, app: &App) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Refusal> {
+    let limit = app.info.limits.body_bytes;
+    // All that it may come to, at once: bodies that hold a part of the room and wait for the rest would wait for each other.
+    let announced = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(limit).min(limit);
+    let (mut bytes, mut place) = (BytesMut::new(), None);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Refusal::bad_request(format!("Request body could not be read: {error}")))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > limit {
+            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("Request body is larger than {limit} bytes")));
+        }
+        bytes.extend_from_slice(&data);
+        if bytes.len() > SMALL_BODY && place.is_none() {
+            place = app.arriving.clone().acquire_many_owned(kilobytes(announced)).await.ok();
+        }
+    }
+    Ok((bytes.freeze(), place))
+}
 
 /// Verbs as the interface sees them: PUT and POST are one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,25 +163,15 @@ impl Cx {
 
     /// The body; refuses what is too long or too slow.
     pub async fn bytes(&mut self) -> Result<Bytes, Refusal> {
-        let limit = self.app.info.limits.body_bytes;
         let body = self.body.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let body = Limited::new(std::mem::take(body), limit);
-        match tokio::time::timeout(BODY_PATIENCE, body.collect()).await {
-            Ok(Ok(body)) => {
-                let bytes = body.to_bytes();
-                let kilobytes = (bytes.len() >> 10).min(BODIES_AT_A_TIME) as u32;
-                // Nobody closes the semaphore; if somebody did, there would be no limit.
-                self.room = self.app.bodies.clone().acquire_many_owned(kilobytes).await.ok();
-                Ok(bytes)
-            }
-            Ok(Err(error)) if error.is::<LengthLimitError>() => {
-                Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("Request body is larger than {limit} bytes")))
-            }
-            Ok(Err(error)) => Err(Refusal::bad_request(format!("Request body could not be read: {error}"))),
-            Err(_) => {
-                Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, format!("Request body did not arrive within {} s", BODY_PATIENCE.as_secs())))
-            }
-        }
+        let arriving = arrive(std::mem::take(body), &self.app);
+        let (bytes, _arrived) = tokio::time::timeout(BODY_PATIENCE, arriving).await.map_err(|_| {
+            Refusal::new(StatusCode::REQUEST_TIMEOUT, format!("Request body did not arrive within {} s", BODY_PATIENCE.as_secs()))
+        })??;
+        let kilobytes = kilobytes(bytes.len()).min(kilobytes(self.app.info.limits.bodies_bytes));
+        // Nobody closes the semaphore; if somebody did, there would be no limit.
+        self.room = self.app.bodies.clone().acquire_many_owned(kilobytes).await.ok();
+        Ok(bytes)
     }
 
     /// The body as a type.

@@ -24,15 +24,15 @@ use tracing::{Instrument, debug, debug_span, warn};
 use crate::agent_info::AgentInfo;
 use crate::instruments::Instruments;
 use crate::patience::Patient;
-use crate::request::{App, BODIES_AT_A_TIME};
+use crate::request::{App, kilobytes};
 use crate::routes;
 
 /// How long a connection may sit without a complete request head. Longer than the 90 s for which Go's clients keep idle connections, so that the
 /// client closes first and no request is lost on a closing connection.
 const HEAD_PATIENCE: Duration = Duration::from_secs(120);
 
-/// Room for the head of a request.
-const HEAD_BYTES: usize = 64 << 10;
+/// What is read of a connection at once is not less than twice this.
+const HEAD_BYTES_LEAST: usize = 64 << 10;
 
 /// How long requests may take to end after the shutdown began.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
@@ -45,11 +45,13 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/p
 
 /// Serves `/v1` on `listener` until `shutdown`; then blocking queries and streams end at once, other requests are answered, and it returns.
 pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentInfo, shutdown: CancellationToken) {
-    let per_address = Arc::new(Connections::new(info.limits.connections_per_address));
-    let bodies = Arc::new(Semaphore::new(BODIES_AT_A_TIME));
+    let limits = info.limits;
+    let places = Arc::new(Connections::new(limits.connections_per_address, limits.connections));
+    let room = || Arc::new(Semaphore::new(kilobytes(limits.bodies_bytes.max(limits.body_bytes)) as usize));
+    let (bodies, arriving) = (room(), room());
     let instruments = Arc::new(Instruments::new(&info.telemetry));
     let log = middleware::from_fn_with_state(instruments.clone(), log);
-    let router = routes::router(Arc::new(App { caller, info, shutdown: shutdown.clone(), bodies })).layer(log);
+    let router = routes::router(Arc::new(App { caller, info, shutdown: shutdown.clone(), bodies, arriving })).layer(log);
     let connections = TaskTracker::new();
     // Cut off what has not ended in time.
     let cut = CancellationToken::new();
@@ -66,13 +68,13 @@ pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentIn
                 continue;
             }
         };
-        match per_address.enter(address.ip()) {
+        match places.enter(address.ip()) {
             Some(place) => {
                 let (router, shutdown, cut) = (router.clone(), shutdown.clone(), cut.clone());
                 let held = instruments.connections.hold();
                 connections.spawn(async move {
                     tokio::select! {
-                        () = connection(stream, router, shutdown) => {}
+                        () = connection(stream, router, limits.header_bytes, shutdown) => {}
                         () = cut.cancelled() => {}
                     }
                     drop((place, held));
@@ -80,7 +82,7 @@ pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentIn
             }
             None => {
                 instruments.exceeded.increment();
-                debug!(%address, "too many HTTP connections from one address");
+                debug!(%address, "too many HTTP connections");
                 connections.spawn(refuse(stream));
             }
         }
@@ -113,7 +115,7 @@ async fn log(State(instruments): State<Arc<Instruments>>, request: Request, next
     response
 }
 
-async fn connection(stream: TcpStream, router: Router, shutdown: CancellationToken) {
+async fn connection(stream: TcpStream, router: Router, header_bytes: usize, shutdown: CancellationToken) {
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "an HTTP connection keeps its delay");
     }
@@ -122,8 +124,8 @@ async fn connection(stream: TcpStream, router: Router, shutdown: CancellationTok
         hyper::server::conn::http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_PATIENCE)
-            .max_buf_size(2 * HEAD_BYTES)
-            .max_header_size(HEAD_BYTES)
+            .max_buf_size(2 * header_bytes.max(HEAD_BYTES_LEAST))
+            .max_header_size(header_bytes)
             .serve_connection(TokioIo::new(Patient::new(stream)), service)
     );
     let result = tokio::select! {
@@ -152,10 +154,18 @@ async fn refuse(mut stream: TcpStream) {
     let _ = stream.shutdown().await;
 }
 
-/// Counts connections by address.
+/// Counts connections, all and by address.
 struct Connections {
-    limit: usize,
-    open: Mutex<HashMap<IpAddr, usize>>,
+    /// 0: any number.
+    per_address: usize,
+    all: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    all: usize,
+    by_address: HashMap<IpAddr, usize>,
 }
 
 /// One connection of an address; dropping it makes room.
@@ -165,18 +175,19 @@ struct Place {
 }
 
 impl Connections {
-    fn new(limit: usize) -> Self {
-        Self { limit, open: Mutex::default() }
+    fn new(per_address: usize, all: usize) -> Self {
+        Self { per_address, all, open: Mutex::default() }
     }
 
-    /// `None`: the address has as many as it may have.
+    /// `None`: there are as many as there may be, from there or from everywhere.
     fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.entry(address).or_default();
-        if self.limit > 0 && *count >= self.limit {
+        let count = open.by_address.get(&address).copied().unwrap_or_default();
+        if open.all >= self.all || self.per_address > 0 && count >= self.per_address {
             return None;
         }
-        *count += 1;
+        open.all += 1;
+        open.by_address.insert(address, count + 1);
         Some(Place { connections: self.clone(), address })
     }
 }
@@ -184,10 +195,11 @@ impl Connections {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = open.get_mut(&self.address) {
+        open.all -= 1;
+        if let Some(count) = open.by_address.get_mut(&self.address) {
             *count -= 1;
             if *count == 0 {
-                open.remove(&self.address);
+                open.by_address.remove(&self.address);
             }
         }
     }

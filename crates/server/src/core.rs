@@ -11,7 +11,7 @@ use raftstore::{Leadership, ProposeError, Replica, Role};
 use rpc::message::Failure;
 use rpc::transport::{Identity, Pool};
 use state::{Applied, Command, Outcome, View};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{Instrument, debug, debug_span, error};
@@ -46,6 +46,8 @@ pub struct Core {
     pub signals: Arc<Signals>,
     pub events: Arc<Events>,
     pub reports: Reports,
+    /// Places for writes of clients.
+    pub writes: Semaphore,
     pub instruments: Arc<Instruments>,
     /// Proposals that this server is deciding as their origin.
     pub submitting: Mutex<BTreeSet<RolloutId>>,
@@ -132,6 +134,7 @@ impl Core {
         tasks: TaskTracker,
     ) -> Self {
         let region = RegionName::from(config.region.as_str());
+        let writes = Semaphore::new(config.bounds.pending_writes);
         Self {
             config,
             region,
@@ -144,6 +147,7 @@ impl Core {
             signals,
             events,
             reports: Reports::default(),
+            writes,
             instruments,
             submitting: Mutex::default(),
             leading: Mutex::default(),

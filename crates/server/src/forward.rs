@@ -414,7 +414,7 @@ async fn read_here(core: &Core, options: &ReadOptions, what: &Read) -> Result<Re
     let wait = meant(options.wait);
     // A little more for some, so that those who wait together do not come back together.
     let deadline = tokio::time::Instant::now() + wait + wait.mul_f64(rand::random_range(0.0..=1.0 / 16.0));
-    let place = (options.min_index > 0).then(|| core.watches.place(&watch));
+    let place = (options.min_index > 0).then(|| core.watches.place(&watch)).transpose()?;
     loop {
         let woken = place.as_ref().map(|place| place.notify().notified());
         let view = core.view();

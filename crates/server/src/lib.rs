@@ -44,4 +44,4 @@ mod watches;
 mod write;
 
 pub use raftstore::contain::is_contained as panic_is_contained;
-pub use start::{Config, Error, LogLimits, Server};
+pub use start::{Bounds, Config, Error, LogLimits, Server};

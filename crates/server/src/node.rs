@@ -110,7 +110,7 @@ async fn pull(core: &Core, id: NodeId, secret: Uuid, min_index: u64, wait: i64) 
     known(&core.view(), id, secret)?;
     let deadline = tokio::time::Instant::now() + meant(wait);
     // What the node itself reports is no news to it.
-    let place = core.watches.place(&Watch::NodeWork(id));
+    let place = core.watches.place(&Watch::NodeWork(id))?;
     loop {
         let woken = place.notify().notified();
         let view = core.view();

@@ -306,7 +306,7 @@ fn enforce_index(view: &View, job: &Job, wanted: Option<u64>) -> Result<(), Fail
 async fn same_by_other(core: &Core, job: &Job, before: Option<RolloutId>) -> Option<RolloutId> {
     let (key, hash) = (job.key(), multiregion::spec_hash(job));
     let deadline = tokio::time::Instant::now() + WINNER_TIMEOUT;
-    let place = core.watches.place(&Watch::Rollout(key.clone()));
+    let place = core.watches.place(&Watch::Rollout(key.clone())).ok()?;
     loop {
         let changed = place.notify().notified();
         let view = core.view();

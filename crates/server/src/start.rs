@@ -10,7 +10,7 @@ use gossip::{Gossip, Input, MemberMeta, Memory, ServerIdentity};
 use model::{AutopilotConfig, RegionName, Uuid};
 use raftstore::{Change, DataDir, Expect, Kind, Published, Publisher, Replica, ReplicaOptions, SnapshotPolicy};
 use rpc::caller::Caller;
-use rpc::transport::{Identity, Limits, Pool, serve};
+use rpc::transport::{Identity, Limits, Pool, serve_with};
 use state::{Table, Touched, Watch};
 use telemetry::{LogTap, Registry};
 use tokio::net::TcpListener;
@@ -66,6 +66,9 @@ pub struct Config {
     pub gc_interval: Duration,
     /// When the raft log is cut.
     pub log: LogLimits,
+    /// What other agents may take up of the rpc port.
+    pub rpc: Limits,
+    pub bounds: Bounds,
     /// How the region looks after its servers, as long as no person has said it.
     pub autopilot: AutopilotConfig,
     /// Log entries whose events are kept for those who follow the event stream; 0: there is no event stream.
@@ -76,6 +79,22 @@ pub struct Config {
     pub telemetry: Registry,
     /// Where lines of the agent's log come from.
     pub monitor: LogTap,
+}
+
+/// What callers may take up at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Readers who wait for news, nodes among them.
+    pub watches: usize,
+    /// Writes of clients that are not answered yet.
+    pub pending_writes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        // A watch takes about 2 KB; every node is one. A write that waits behind so many others waits for a second.
+        Self { watches: 131_072, pending_writes: 8_192 }
+    }
 }
 
 /// How long the raft log may grow, and what stays of it.
@@ -159,8 +178,8 @@ impl Server {
         let gossip_address = sockets.udp.local_addr().map_err(bind("gossip", config.gossip_bind))?;
         let gossip_advertise = config.gossip_advertise.map_or(gossip_address, |told| with_port(told, gossip_address));
 
-        let rpc = Pool::new(identity.clone(), Limits::default());
-        let (watches, signals) = (Arc::new(Watches::default()), Arc::new(Signals::default()));
+        let rpc = Pool::new(identity.clone(), config.rpc.clone());
+        let (watches, signals) = (Arc::new(Watches::new(config.bounds.watches)), Arc::new(Signals::default()));
         let events = Arc::new(Events::new(config.event_buffer));
         let raft_id = raftstore::raft_id(header.node_id);
         let folder = data_dir.folder("raft")?;
@@ -217,7 +236,7 @@ impl Server {
     fn spawn(&self, listener: TcpListener, identity: Identity, meta: MemberMeta) {
         let core = &self.core;
         let front = Arc::new(Front { core: Arc::clone(core), caller: self.caller() });
-        core.tasks.spawn(serve(listener, identity, front, core.shutdown.clone()));
+        core.tasks.spawn(serve_with(listener, identity, core.config.rpc.clone(), front, core.shutdown.clone()));
         core.tasks.spawn(leader::run(Arc::clone(core), core.shutdown.clone()));
         self.until_shutdown(founding::found(Arc::clone(core)));
         self.until_shutdown(join(Arc::clone(core)));

@@ -3,13 +3,24 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rpc::message::Failure;
 use state::{Touched, Watch};
 use tokio::sync::Notify;
 
+/// HTTP's word for it.
+const TOO_MANY: u16 = 429;
+
 /// The waiting readers, by what they watch.
-#[derive(Default)]
 pub struct Watches {
-    waiting: Mutex<HashMap<Watch, Waiting>>,
+    /// So many wait at most.
+    n_max: usize,
+    waiting: Mutex<Everybody>,
+}
+
+#[derive(Default)]
+struct Everybody {
+    n_places: usize,
+    by_watch: HashMap<Watch, Waiting>,
 }
 
 #[derive(Default)]
@@ -26,32 +37,41 @@ pub struct Place<'a> {
 }
 
 impl Watches {
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Watch, Waiting>> {
+    pub fn new(n_max: usize) -> Self {
+        Self { n_max, waiting: Mutex::default() }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Everybody> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a place. What changes after [`Notify::notified`] was called wakes that future: call it before looking at the state.
-    pub fn place(&self, watch: &Watch) -> Place<'_> {
+    /// Takes a place, if there is one left. What changes after [`Notify::notified`] was called wakes that future: call it before looking at the
+    /// state.
+    pub fn place(&self, watch: &Watch) -> Result<Place<'_>, Failure> {
         let mut waiting = self.waiting();
-        let of_watch = waiting.entry(watch.clone()).or_default();
+        if waiting.n_places >= self.n_max {
+            return Err(Failure::new(TOO_MANY, format!("{} readers wait for news already, limits.max_watches", self.n_max)));
+        }
+        waiting.n_places += 1;
+        let of_watch = waiting.by_watch.entry(watch.clone()).or_default();
         of_watch.n_places += 1;
-        Place { watches: self, watch: watch.clone(), notify: Arc::clone(&of_watch.notify) }
+        Ok(Place { watches: self, watch: watch.clone(), notify: Arc::clone(&of_watch.notify) })
     }
 
     /// Wakes those who wait for one of the touched things.
     pub fn wake(&self, touched: &Touched) {
         let waiting = self.waiting();
-        if waiting.is_empty() {
+        if waiting.by_watch.is_empty() {
             return;
         }
-        for of_watch in touched.0.iter().filter_map(|watch| waiting.get(watch)) {
+        for of_watch in touched.0.iter().filter_map(|watch| waiting.by_watch.get(watch)) {
             of_watch.notify.notify_waiters();
         }
     }
 
     /// Wakes everybody: the state was replaced.
     pub fn wake_all(&self) {
-        self.waiting().values().for_each(|of_watch| of_watch.notify.notify_waiters());
+        self.waiting().by_watch.values().for_each(|of_watch| of_watch.notify.notify_waiters());
     }
 }
 
@@ -64,10 +84,11 @@ impl Place<'_> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut waiting = self.watches.waiting();
-        let Some(of_watch) = waiting.get_mut(&self.watch) else { return };
+        waiting.n_places -= 1;
+        let Some(of_watch) = waiting.by_watch.get_mut(&self.watch) else { return };
         of_watch.n_places -= 1;
         if of_watch.n_places == 0 {
-            waiting.remove(&self.watch);
+            waiting.by_watch.remove(&self.watch);
         }
     }
 }
@@ -84,10 +105,10 @@ mod tests {
     /// Only who waits for the touched thing is woken, and nobody who left stays in the map.
     #[tokio::test]
     async fn waking() {
-        let watches = Watches::default();
+        let watches = Watches::new(3);
         let db = Watch::Job(JobKey::new("default", "db"));
         {
-            let (at_web, at_db) = (watches.place(&web()), watches.place(&db));
+            let (at_web, at_db) = (watches.place(&web()).expect("a place"), watches.place(&db).expect("a place"));
             let (web_wakes, db_wakes) = (at_web.notify().notified(), at_db.notify().notified());
             tokio::pin!(web_wakes, db_wakes);
             watches.wake(&Touched(vec![web()]));
@@ -96,14 +117,18 @@ mod tests {
             watches.wake_all();
             db_wakes.await;
         }
-        assert!(watches.waiting().is_empty());
+        assert!(watches.waiting().by_watch.is_empty());
+        let places: Vec<_> = (0..3).map(|_| watches.place(&web()).expect("a place")).collect();
+        assert!(watches.place(&db).is_err_and(|failure| failure.text.contains("limits.max_watches")));
+        drop(places);
+        assert!(watches.place(&db).is_ok());
     }
 
     /// Somebody who took his place before an update that he has seen already is still woken by the next one.
     #[tokio::test]
     async fn an_update_between_taking_a_place_and_waiting() {
-        let watches = Watches::default();
-        let place = watches.place(&web());
+        let watches = Watches::new(3);
+        let place = watches.place(&web()).expect("a place");
         watches.wake(&Touched(vec![web()]));
         let woken = place.notify().notified();
         tokio::pin!(woken);

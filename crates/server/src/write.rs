@@ -15,7 +15,16 @@ use crate::{admit, autopilot, leader, members, node, plan, preserve, rollout};
 /// What a job has that asks for no other.
 const DEFAULT_PRIORITY: i64 = 50;
 
+/// One of as many as may be under way.
 pub async fn write(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
+    let Ok(_place) = core.writes.try_acquire() else {
+        let n_max = core.config.bounds.pending_writes;
+        return Err(Failure::new(429, format!("{n_max} writes wait already, limits.max_pending_writes: try again later")));
+    };
+    take(core, what).await
+}
+
+async fn take(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
     match what {
         Write::RegisterJob(register) => register_job(core, *register).await,
         Write::PlanJob { job, diff: _ } => {

@@ -41,8 +41,7 @@ pub struct Config {
     pub addresses: Addresses,
     pub advertise: Advertised,
     pub ports: Ports,
-    /// HTTP connections from one address at a time; 0 for any number.
-    pub http_max_conns_per_client: u64,
+    pub limits: Limits,
     pub server: Server,
     pub client: Client,
     pub plugins: Plugins,
@@ -54,6 +53,87 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// `-dev`: server and client in one on the loopback, nothing kept.
     pub dev: bool,
+}
+
+/// What others may take up of this agent at a time. Who wants more is refused in words and harms nobody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// HTTP connections from one address; 0 for any number.
+    pub http_max_conns_per_client: u64,
+    /// HTTP connections from all addresses together. A blocking query or a stream takes one.
+    pub http_max_conns: u64,
+    /// Bytes of the head of an HTTP request.
+    pub http_max_header_bytes: u64,
+    /// Bytes of the body of an HTTP request.
+    pub http_max_body_bytes: u64,
+    /// Bytes of bodies that are looked at at a time; others wait for their turn.
+    pub http_max_bodies_bytes: u64,
+    /// For an agent that connects to say who it is.
+    pub rpc_handshake_timeout: Duration,
+    /// rpc connections from one address; 0 for any number.
+    pub rpc_max_conns_per_client: u64,
+    /// rpc connections from all addresses together. An agent needs a few.
+    pub rpc_max_conns: u64,
+    /// Bytes of one rpc message.
+    pub rpc_max_message_bytes: u64,
+    /// Requests that one rpc connection may have open, those that wait for news among them.
+    pub rpc_max_requests_per_conn: u64,
+    /// Of a server: readers who wait for news, blocking queries and nodes together.
+    pub max_watches: u64,
+    /// Of a server that leads: writes of clients that are not answered yet.
+    pub max_pending_writes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let (http, rpc, bounds) = (httpd::Limits::default(), rpc::transport::Limits::default(), server::Bounds::default());
+        let count = |count: usize| count as u64;
+        Limits {
+            http_max_conns_per_client: count(http.connections_per_address),
+            http_max_conns: count(http.connections),
+            http_max_header_bytes: count(http.header_bytes),
+            http_max_body_bytes: count(http.body_bytes),
+            http_max_bodies_bytes: count(http.bodies_bytes),
+            rpc_handshake_timeout: rpc.hello_timeout,
+            rpc_max_conns_per_client: count(rpc.connections_per_address_max),
+            rpc_max_conns: count(rpc.connections_max),
+            rpc_max_message_bytes: count(rpc.message_bytes_max),
+            rpc_max_requests_per_conn: count(rpc.open_requests_max),
+            max_watches: count(bounds.watches),
+            max_pending_writes: count(bounds.pending_writes),
+        }
+    }
+}
+
+impl Limits {
+    pub fn http(&self) -> httpd::Limits {
+        httpd::Limits {
+            connections_per_address: size(self.http_max_conns_per_client),
+            connections: size(self.http_max_conns),
+            header_bytes: size(self.http_max_header_bytes),
+            body_bytes: size(self.http_max_body_bytes),
+            bodies_bytes: size(self.http_max_bodies_bytes),
+        }
+    }
+
+    pub fn rpc(&self) -> rpc::transport::Limits {
+        rpc::transport::Limits {
+            hello_timeout: self.rpc_handshake_timeout,
+            connections_per_address_max: size(self.rpc_max_conns_per_client),
+            connections_max: size(self.rpc_max_conns),
+            message_bytes_max: size(self.rpc_max_message_bytes),
+            open_requests_max: size(self.rpc_max_requests_per_conn),
+            ..rpc::transport::Limits::default()
+        }
+    }
+
+    pub fn server(&self) -> server::Bounds {
+        server::Bounds { watches: size(self.max_watches), pending_writes: size(self.max_pending_writes) }
+    }
+}
+
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// Listening addresses that differ from `bind_addr`.
@@ -272,7 +352,7 @@ impl Default for Config {
             addresses: Addresses::default(),
             advertise: Advertised::default(),
             ports: Ports { http: HTTP_PORT, rpc: RPC_PORT, gossip: GOSSIP_PORT },
-            http_max_conns_per_client: 100,
+            limits: Limits::default(),
             server: Server::default(),
             client: Client::default(),
             plugins: Plugins::default(),

@@ -157,3 +157,37 @@ async fn too_many_connections() {
         }
     }
 }
+
+/// Connections of all addresses together are limited, too, whatever one address may have.
+#[tokio::test]
+async fn too_many_connections_of_all() {
+    let limits = Limits { connections_per_address: 0, connections: 1, ..Default::default() };
+    let server = Server::start_with(AgentInfo { limits, ..Default::default() }).await;
+    let mut first = TcpStream::connect(server.address).await.unwrap();
+    first.write_all(b"GET /v1/regions HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    first.read_exact(&mut [0; 15]).await.unwrap();
+    let mut refused = TcpStream::connect(server.address).await.unwrap();
+    let mut bytes = Vec::new();
+    let _ = refused.read_to_end(&mut bytes).await;
+    assert_eq!(parse(&bytes).status, 429);
+}
+
+/// Large bodies that do not come to their end take up all the room for large bodies, and keep no small ones away.
+#[tokio::test]
+async fn slow_bodies() {
+    let limits = Limits { body_bytes: 1 << 20, bodies_bytes: 1 << 20, ..Default::default() };
+    let server = Server::start_with(AgentInfo { limits, ..Default::default() }).await;
+    let mut slow = Vec::new();
+    for _ in 0..4 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(b"PUT /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n").await.unwrap();
+        stream.write_all(&[b' '; 500_000]).await.unwrap();
+        slow.push(stream);
+    }
+    let job = json!({ "Job": job_json("web") }).to_string();
+    assert_eq!(server.send("PUT", "/v1/jobs", &job).await.status, 200);
+    // Those that are given up make room for others.
+    drop(slow);
+    let long = format!("{job}{}", " ".repeat(900_000));
+    assert_eq!(server.send("PUT", "/v1/jobs", &long).await.status, 200);
+}

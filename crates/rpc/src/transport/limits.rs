@@ -13,6 +13,8 @@ pub struct Limits {
     pub request_bytes_held_max: usize,
     /// Bytes of one stream that may be on their way or unread before its sender has to wait. At least 128 KiB.
     pub stream_window: u32,
+    /// Accepted connections from one address at once; 0: any number.
+    pub connections_per_address_max: usize,
     /// Accepted connections at once.
     pub connections_max: usize,
     /// A connection on which nothing arrived for this long is asked for a sign of life.
@@ -40,6 +42,7 @@ impl Default for Limits {
             open_requests_max: 65_536,
             request_bytes_held_max: 256 << 20,
             stream_window: 1 << 20,
+            connections_per_address_max: 100,
             connections_max: 16_384,
             ping_interval: Duration::from_secs(5),
             ping_misses_max: 3,
@@ -50,5 +53,17 @@ impl Default for Limits {
             idle_close: Duration::from_secs(600),
             cancel_grace: Duration::from_secs(1),
         }
+    }
+}
+
+impl Limits {
+    /// Why a connection is refused, if so, when there are so many others, and so many of them from its address.
+    pub(super) fn refusal(&self, n_others: usize, n_from_there: usize) -> Option<String> {
+        if n_others >= self.connections_max {
+            return Some(format!("there are {n_others} connections already, limits.rpc_max_conns"));
+        }
+        let per_address = self.connections_per_address_max;
+        (per_address > 0 && n_from_there >= per_address)
+            .then(|| format!("there are {n_from_there} connections from this address already, limits.rpc_max_conns_per_client"))
     }
 }

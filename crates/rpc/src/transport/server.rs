@@ -1,7 +1,8 @@
 //! The answering side: accepts connections and hands their requests to a [`Handler`].
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -86,6 +87,42 @@ pub async fn serve(listener: TcpListener, identity: Identity, handler: Arc<dyn H
     serve_with(listener, identity, Limits::default(), handler, shutdown).await;
 }
 
+/// How many connections each address has.
+#[derive(Default)]
+struct Addresses(Mutex<HashMap<IpAddr, usize>>);
+
+/// One connection of an address; dropping it makes room.
+struct Place {
+    addresses: Arc<Addresses>,
+    address: IpAddr,
+}
+
+impl Addresses {
+    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place; the number of connections that were there already.
+    fn enter(self: &Arc<Self>, address: IpAddr) -> (Place, usize) {
+        let mut counts = self.counts();
+        let count = counts.entry(address).or_default();
+        *count += 1;
+        (Place { addresses: self.clone(), address }, *count - 1)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.addresses.counts();
+        if let Some(count) = counts.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                counts.remove(&self.address);
+            }
+        }
+    }
+}
+
 /// Accepts connections until `shutdown` fires. Then no request is taken any more, those that run are cancelled, their answers are sent, and the
 /// function returns when no task is left. Dropping it does the same without waiting.
 pub async fn serve_with(listener: TcpListener, identity: Identity, limits: Limits, handler: Arc<dyn Handler>, shutdown: CancellationToken) {
@@ -93,6 +130,7 @@ pub async fn serve_with(listener: TcpListener, identity: Identity, limits: Limit
     let _stop_when_dropped = stop.clone().drop_guard();
     let limits = Arc::new(limits);
     let connections = TaskTracker::new();
+    let addresses = Arc::new(Addresses::default());
     loop {
         let accepted = tokio::select! {
             biased;
@@ -101,10 +139,14 @@ pub async fn serve_with(listener: TcpListener, identity: Identity, limits: Limit
         };
         match accepted {
             Ok((stream, remote)) => {
-                let is_full = connections.len() >= limits.connections_max;
+                let (place, n_from_there) = addresses.enter(remote.ip());
+                let full = limits.refusal(connections.len(), n_from_there);
                 let (identity, limits) = (identity.clone(), limits.clone());
                 let (handler, stop) = (handler.clone(), stop.clone());
-                connections.spawn(async move { serve_connection(stream, remote, is_full, identity, limits, handler, stop).await });
+                connections.spawn(async move {
+                    serve_connection(stream, remote, full, identity, limits, handler, stop).await;
+                    drop(place);
+                });
             }
             Err(error) => {
                 // Usually too many open files, which passes when connections end; or a peer that left before it was accepted.
@@ -121,7 +163,7 @@ pub async fn serve_with(listener: TcpListener, identity: Identity, limits: Limit
 async fn serve_connection(
     stream: TcpStream,
     remote: SocketAddr,
-    is_full: bool,
+    full: Option<String>,
     identity: Identity,
     limits: Arc<Limits>,
     handler: Arc<dyn Handler>,
@@ -132,8 +174,7 @@ async fn serve_connection(
         Err(error) => return tracing::debug!(%remote, %error, "connection failed"),
     };
     let greeting = async {
-        if is_full {
-            let text = format!("there are {} connections already", limits.connections_max);
+        if let Some(text) = full {
             hello::refuse(&mut wire.reader, &mut wire.writer, &text).await?;
             return Err(hello::Error::RefusedByUs(text));
         }

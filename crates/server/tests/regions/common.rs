@@ -173,6 +173,8 @@ impl Region {
             gc: Default::default(),
             gc_interval: Duration::from_secs(300),
             log: setup.log,
+            rpc: Default::default(),
+            bounds: Default::default(),
             event_buffer: 100,
             autopilot: model::AutopilotConfig { server_stabilization_time: 100_000_000, ..Default::default() },
             build: "0.0.0-test".to_owned(),
