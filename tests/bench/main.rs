@@ -56,6 +56,12 @@ impl Bencher {
 }
 
 fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, folder] = arguments.as_slice()
+        && first == recovery::CUT_OFF
+    {
+        return recovery::cut_off_inside(folder.as_ref());
+    }
     let mut bencher = Bencher {
         printer: Printer::new(false),
         time: Duration::from_secs(3),
@@ -63,7 +69,7 @@ fn main() -> Result<(), Failure> {
         runtime: tokio::runtime::Builder::new_multi_thread().enable_all().build()?,
     };
     let mut chosen = Vec::new();
-    let mut words = std::env::args().skip(1);
+    let mut words = arguments.into_iter();
     while let Some(word) = words.next() {
         match word.as_str() {
             "--json" => bencher.printer = Printer::new(true),
