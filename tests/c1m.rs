@@ -7,34 +7,26 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use api::client::Query;
-use api::{Client, JobRegisterRequest};
-use model::{Job, LogConfig, Node, RegionName, Task, Uuid};
-use process_tests::figures::{Figure, Printer, resident};
+use model::{RegionName, Uuid};
+use process_tests::figures::{Figure, Printer, busy, resident};
+use process_tests::fill::Fill;
 use process_tests::load::{self, Connection};
 use process_tests::swarm::{Seen, Swarm};
-use process_tests::until_within;
 use rpc::message::{Call, Hops, Read, ReadOptions, ReadValue, Reply, Request};
 use rpc::transport::{Identity, Limits, Pool};
 
-const CLASSES: usize = 10;
 const CONNECTIONS: usize = 8;
-const SUBMITTERS: usize = 16;
 const LOOK: Duration = Duration::from_millis(250);
 /// Nothing moved for so long: it is stuck.
 const STUCK: Duration = Duration::from_secs(120);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
-#[derive(Clone)]
 struct Options {
-    jobs: usize,
-    count: i64,
-    nodes: usize,
-    batch: bool,
+    fill: Fill,
     json: bool,
 }
 
@@ -52,21 +44,20 @@ async fn main() -> Result<(), Failure> {
     let [cluster, directory, rest @ ..] = arguments.as_slice() else { return Err("usage: c1m CLUSTER_JSON DIRECTORY [OPTIONS]".into()) };
     let options = options(rest)?;
     let servers = servers(Path::new(cluster))?;
-    let wanted = options.jobs as u64 * options.count.unsigned_abs();
+    let wanted = options.fill.n_allocs();
     let floor = floor(Path::new(directory), wanted, servers.len())?;
 
     let addresses: Vec<String> = servers.iter().map(|server| server.rpc.clone()).collect();
     let began = Instant::now();
-    let swarm = Swarm::start("west", &addresses, nodes(&options), CONNECTIONS);
-    let all_registered = || (swarm.seen.n_registered.load(Ordering::Relaxed) as usize == options.nodes).then_some(());
+    let swarm = Swarm::start("west", &addresses, options.fill.nodes(), CONNECTIONS);
     // The nodes live on the runtime's threads, not on this one.
-    until_within(STUCK, "all nodes have registered", all_registered);
+    swarm.await_registered();
     let registered = began.elapsed();
     let before: Vec<u64> = servers.iter().map(|server| resident(server.pid).unwrap_or_default()).collect();
 
     let watcher = Watcher::new(&servers[0]);
     let began = Instant::now();
-    let submitting = submit(servers[0].http.clone(), options.clone());
+    let submitting = options.fill.submit(&servers[0].http);
     let ((), samples) = tokio::try_join!(submitting, follow(&watcher, &swarm.seen, wanted, began))?;
     let mut printer = Printer::new(options.json);
     report(&mut printer, &options, &servers, &samples, wanted, floor, registered, &before);
@@ -124,19 +115,20 @@ fn read_again(data: &Path, n: u64, n_servers: usize) -> Result<f64, Failure> {
 }
 
 fn workload(options: &Options, servers: &[Server]) -> String {
-    format!("{} x {} on {} nodes, {} servers", options.jobs, options.count, options.nodes, servers.len())
+    let Fill { jobs, count, nodes, .. } = options.fill;
+    format!("{jobs} x {count} on {nodes} nodes, {} servers", servers.len())
 }
 
 fn options(words: &[String]) -> Result<Options, Failure> {
-    let mut options = Options { jobs: 1_000, count: 1_000, nodes: 5_000, batch: false, json: false };
+    let mut options = Options { fill: Fill { jobs: 1_000, count: 1_000, nodes: 5_000, batch: false }, json: false };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         let mut number = || -> Result<usize, Failure> { Ok(words.next().ok_or("a number is missing")?.parse()?) };
         match word.as_str() {
-            "--jobs" => options.jobs = number()?,
-            "--count" => options.count = i64::try_from(number()?)?,
-            "--nodes" => options.nodes = number()?,
-            "--batch" => options.batch = true,
+            "--jobs" => options.fill.jobs = number()?,
+            "--count" => options.fill.count = i64::try_from(number()?)?,
+            "--nodes" => options.fill.nodes = number()?,
+            "--batch" => options.fill.batch = true,
             "--json" => options.json = true,
             other => return Err(format!("unknown option {other}").into()),
         }
@@ -156,57 +148,6 @@ fn servers(cluster: &Path) -> Result<Vec<Server>, Failure> {
         data: PathBuf::from(text(&agent["data_dir"])),
     });
     Ok(servers.collect())
-}
-
-/// Large enough that all jobs of a class fill its nodes to three quarters.
-fn nodes(options: &Options) -> Vec<Node> {
-    let per_node = (options.jobs as i64 * options.count).div_euclid(options.nodes as i64).max(1);
-    let (cpu, memory) = (per_node * 40 * 4 / 3 + 100, per_node * 20 * 4 / 3 + 100);
-    let node = |position: usize| {
-        let class = format!("class-{}", position % CLASSES);
-        testkit::node(&format!("c1m-{position}")).datacenter("west-1").class(&class).resources(cpu, memory).disk(10_000_000).build()
-    };
-    (0..options.nodes).map(node).collect()
-}
-
-fn job(position: usize, options: &Options) -> Job {
-    let class = format!("class-{}", position % CLASSES);
-    let job = testkit::job(&format!("c1m-{position}"))
-        .datacenters(&["west-1"])
-        .count(options.count)
-        .resources(40, 20)
-        .disk(30)
-        .no_update()
-        .edit_task(prepare)
-        .constraint("${node.class}", "=", &class);
-    if options.batch { job.batch().build() } else { job.build() }
-}
-
-fn prepare(task: &mut Task) {
-    task.config = serde_json::Map::from_iter([("command".to_owned(), "/bin/true".into())]).into();
-    task.log_config = Some(LogConfig { max_files: 2, max_file_size_mb: 10, ..LogConfig::default() });
-}
-
-async fn submit(address: String, options: Options) -> Result<(), Failure> {
-    let next = Arc::new(AtomicUsize::new(0));
-    let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..SUBMITTERS {
-        let (client, next, options) = (Client::new(&address)?, Arc::clone(&next), options.clone());
-        tasks.spawn(async move {
-            loop {
-                let position = next.fetch_add(1, Ordering::Relaxed);
-                if position >= options.jobs {
-                    return Ok::<(), Failure>(());
-                }
-                let request = JobRegisterRequest { job: Some(job(position, &options)), ..Default::default() };
-                client.register_job(&request, &Query::new()).await?;
-            }
-        });
-    }
-    while let Some(done) = tasks.join_next().await {
-        done??;
-    }
-    Ok(())
 }
 
 /// Counts what is committed, as a server has it.
@@ -287,14 +228,6 @@ fn floor(directory: &Path, n: u64, n_servers: usize) -> Result<f64, Failure> {
     std::fs::remove_file(&path)?;
     // Two cores share the servers' work.
     Ok(took / 2.0)
-}
-
-/// Processor time that a process has used, in seconds.
-fn busy(pid: i32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
-    (ticks(11) + ticks(12)) / 100.0
 }
 
 fn disk(path: &Path) -> u64 {

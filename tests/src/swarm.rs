@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use client::Pacer;
@@ -10,7 +10,9 @@ use model::{AllocId, AllocUpdate, Allocation, ClientStatus, Node, NodeId, Region
 use rpc::message::{Call, Hops, NodeAllocs, NodeReply, NodeRequest, Reply, Request};
 use rpc::transport::{Identity, Limits, Pool};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
+
+use crate::wait::until_within;
 
 /// A node's changes within this time go out together, as a node agent does it.
 const REPORT_AFTER: Duration = Duration::from_millis(200);
@@ -19,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(200);
 /// Nodes that register at once.
 const REGISTERING_MAX: usize = 256;
+/// Longer than any region needs to take over what a swarm brings.
+const STUCK: Duration = Duration::from_secs(120);
 
 /// What a swarm has seen so far, all nodes together.
 #[derive(Debug, Default)]
@@ -32,12 +36,15 @@ pub struct Seen {
     pub n_stopped: AtomicU64,
     pub n_heartbeats: AtomicU64,
     pub n_failures: AtomicU64,
+    /// The longest time to live that a node was given, in nanoseconds.
+    pub ttl_max: AtomicI64,
 }
 
 /// Simulated nodes; they end when this is dropped.
 pub struct Swarm {
     pub seen: Arc<Seen>,
-    _nodes: JoinSet<()>,
+    nodes: HashMap<NodeId, AbortHandle>,
+    _tasks: JoinSet<()>,
 }
 
 impl Swarm {
@@ -49,6 +56,7 @@ impl Swarm {
         let pools: Vec<Pool> = (0..connections.max(1)).map(|_| pool()).collect();
         let gate = Arc::new(Semaphore::new(REGISTERING_MAX));
         let mut tasks = JoinSet::new();
+        let mut handles = HashMap::new();
         for (position, node) in nodes.into_iter().enumerate() {
             let (id, secret) = (node.id, node.secret_id);
             let agent = Agent {
@@ -60,9 +68,32 @@ impl Swarm {
                 secret,
                 seen: Arc::clone(&seen),
             };
-            tasks.spawn(live(agent, Arc::new(node), Arc::clone(&gate)));
+            handles.insert(id, tasks.spawn(live(agent, Arc::new(node), Arc::clone(&gate))));
         }
-        Self { seen, _nodes: tasks }
+        Self { seen, nodes: handles, _tasks: tasks }
+    }
+
+    /// Returns when all nodes have registered. Not to be called where the nodes live.
+    ///
+    /// # Panics
+    /// They do not get so far.
+    pub fn await_registered(&self) {
+        until_within(STUCK, "all nodes have registered", || {
+            (self.seen.n_registered.load(Ordering::Relaxed) as usize == self.nodes.len()).then_some(())
+        });
+    }
+
+    /// Returns when nodes have reported so many allocations as running. Not to be called where the nodes live.
+    ///
+    /// # Panics
+    /// They do not get so far.
+    pub fn await_running(&self, n: u64) {
+        until_within(STUCK, "all allocations run", || (self.seen.n_running.load(Ordering::Relaxed) >= n).then_some(()));
+    }
+
+    /// Nothing is heard of these nodes any more.
+    pub fn silence<'a>(&self, nodes: impl IntoIterator<Item = &'a NodeId>) {
+        nodes.into_iter().filter_map(|node| self.nodes.get(node)).for_each(AbortHandle::abort);
     }
 }
 
@@ -110,6 +141,7 @@ async fn heartbeats(agent: &Agent) {
         let reply = agent.ask(NodeRequest::Heartbeat { node_id: agent.id, secret: agent.secret }, PATIENCE).await;
         agent.seen.n_heartbeats.fetch_add(1, Ordering::Relaxed);
         let NodeReply::Heartbeat { ttl, .. } = reply else { continue };
+        agent.seen.ttl_max.fetch_max(ttl, Ordering::Relaxed);
         tokio::time::sleep(Duration::from_nanos(ttl.unsigned_abs()).mul_f64(0.5).max(Duration::from_secs(1))).await;
     }
 }

@@ -1,9 +1,11 @@
 //! Builders and small worlds for tests: [`job`] and [`node`] give valid things, a test states only the difference; a [`World`] is a region's
-//! state with an index and a clock, changed by commands like the real one. [`any`] and [`full`] make up values of any stored type.
+//! state with an index and a clock, changed by commands like the real one. [`any`] and [`full`] make up values of any stored type. Benches print
+//! their [`figures`].
 //!
 //! Never shipped. It knows nouns and state only, so that every crate above those can use it.
 
 mod any;
+pub mod figures;
 mod job;
 mod node;
 mod world;

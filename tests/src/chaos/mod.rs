@@ -4,11 +4,12 @@
 //! [`plan`] draws from a seed what happens; [`play`] does it, with [`fleet`] for the processes, [`wires`] for the networks and [`witness`] for
 //! what every server says meanwhile; all of it goes into a [`history`], and [`check`] judges that, knowing nothing but the invariants of
 //! rollouts. Neither looks into an agent: only what is said over HTTP counts. Start reading at [`play::campaign`]. [`histories`] asks with the same processes
-//! and networks whether a region is linearizable. [`hand_over`] measures with the
-//! same processes and networks how long a region waits for its turn.
+//! and networks whether a region is linearizable. With them [`hand_over`] measures how long a region waits for its turn, and [`cut_off`] how soon
+//! it has another leader.
 
 pub mod apart;
 pub mod check;
+pub mod cut_off;
 mod dice;
 mod fleet;
 pub mod hand_over;

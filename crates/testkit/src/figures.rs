@@ -23,10 +23,10 @@ impl Figure {
         self.figure / self.floor
     }
 
-    /// `None` without a goal.
+    /// `None` without a goal, or when the figure is not known.
     pub fn met(&self) -> Option<bool> {
         let met = if self.more { self.figure >= self.goal } else { self.figure <= self.goal };
-        self.goal.is_finite().then_some(met)
+        (self.goal.is_finite() && self.figure.is_finite()).then_some(met)
     }
 
     fn to_json(&self) -> Value {
@@ -89,7 +89,30 @@ pub fn quantile(sorted: &[f64], part: f64) -> f64 {
 
 /// Resident bytes of a process; `None` when it is gone.
 pub fn resident(pid: i32) -> Option<u64> {
+    status(pid, "VmRSS:")
+}
+
+/// The most that was resident, in bytes, since the process began or [`forget_peak`].
+pub fn peak(pid: i32) -> Option<u64> {
+    status(pid, "VmHWM:")
+}
+
+/// # Errors
+/// It is another user's process, or gone.
+pub fn forget_peak(pid: i32) -> std::io::Result<()> {
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5")
+}
+
+fn status(pid: i32, key: &str) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key))?;
     Some(line.trim().trim_end_matches("kB").trim().parse::<u64>().ok()? * 1024)
+}
+
+/// Processor time that a process has used, in seconds.
+pub fn busy(pid: i32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
+    (ticks(11) + ticks(12)) / 100.0
 }
