@@ -277,7 +277,11 @@ fn server_config(
             ..control::Thresholds::default()
         },
         gc_interval: server.gc.interval,
-        log: server::LogLimits::default(),
+        log: server::LogLimits {
+            n_entries_max: server.raft_snapshot_threshold,
+            n_entries_kept: server.raft_trailing_logs,
+            ..server::LogLimits::default()
+        },
         autopilot: model::AutopilotConfig {
             cleanup_dead_servers: server.autopilot.cleanup_dead_servers,
             last_contact_threshold: nanoseconds(server.autopilot.last_contact_threshold),
