@@ -2,7 +2,8 @@
  *
  * Below the directory FAULT_ROOT, the FAULT_NTHth call of FAULT_CALL and all later ones fail with the error number FAULT_ERRNO, as long as
  * the file FAULT_ON exists, or from the beginning if that is not set. FAULT_CALL: sync (fsync, fdatasync, sync_file_range) or write (write,
- * pwrite and their relatives, ftruncate, fallocate, and open of a file that is not there).
+ * pwrite and their relatives, ftruncate, fallocate, and open of a file that is not there). With 0 as FAULT_ERRNO, a sync does nothing and
+ * says that all is well.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -54,10 +55,12 @@ static int file_fails(const char *kind, int descriptor) {
     return fails(kind, path);
 }
 
-int fsync(int fd) { return file_fails("sync", fd) ? -1 : REAL(fsync)(fd); }
-int fdatasync(int fd) { return file_fails("sync", fd) ? -1 : REAL(fdatasync)(fd); }
+/* What a sync answers that is not done. */
+#define NOT_SYNCED (errno ? -1 : 0)
+int fsync(int fd) { return file_fails("sync", fd) ? NOT_SYNCED : REAL(fsync)(fd); }
+int fdatasync(int fd) { return file_fails("sync", fd) ? NOT_SYNCED : REAL(fdatasync)(fd); }
 int sync_file_range(int fd, off64_t at, off64_t length, unsigned flags) {
-    return file_fails("sync", fd) ? -1 : REAL(sync_file_range)(fd, at, length, flags);
+    return file_fails("sync", fd) ? NOT_SYNCED : REAL(sync_file_range)(fd, at, length, flags);
 }
 ssize_t write(int fd, const void *bytes, size_t length) { return file_fails("write", fd) ? -1 : REAL(write)(fd, bytes, length); }
 ssize_t writev(int fd, const struct iovec *parts, int n) { return file_fails("write", fd) ? -1 : REAL(writev)(fd, parts, n); }

@@ -1,0 +1,223 @@
+//! A region of three servers, each on a disk of its own.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use serde_json::Value;
+
+use super::cut::{Cut, Victims};
+use super::disk::Disk;
+use super::ledger::{Jobs, listed};
+use crate::bad_disk::{self, Fault};
+use crate::chaos::{Dice, web};
+use crate::{Agent, PATIENCE};
+
+pub const N_SERVERS: usize = 3;
+const HTTP: u16 = 4646;
+const SOON: Duration = Duration::from_secs(3);
+const PACE: Duration = Duration::from_millis(30);
+
+/// Servers and disks end with it.
+pub struct Region {
+    /// In this order when dropped: servers, then their disks.
+    servers: [Option<Agent>; N_SERVERS],
+    homes: Vec<Home>,
+    is_lying: bool,
+}
+
+struct Home {
+    folder: PathBuf,
+    disk: Disk,
+    /// The server's id, once it is known.
+    id: Option<String>,
+}
+
+impl Region {
+    /// Nobody runs yet. With `is_lying`, the disks forget what they were told to sync.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn new(folder: &Path, is_lying: bool) -> Result<Region, String> {
+        let home = |place: usize| {
+            let folder = folder.join(format!("server-{}", place + 1));
+            let disk = Disk::new(&folder)?;
+            Ok::<Home, String>(Home { folder, disk, id: None })
+        };
+        let homes = (0..N_SERVERS).map(home).collect::<Result<_, String>>()?;
+        Ok(Region { servers: Default::default(), homes, is_lying })
+    }
+
+    /// Where servers answer, also those that do not run.
+    pub fn addresses() -> [SocketAddr; N_SERVERS] {
+        std::array::from_fn(|place| SocketAddr::new(host(place).into(), HTTP))
+    }
+
+    /// Starts whoever does not run; goes on while they start.
+    pub fn begin_to_start(&mut self) {
+        for (place, (server, home)) in self.servers.iter_mut().zip(&self.homes).enumerate() {
+            if server.is_none() {
+                // what it said in its last life explains what it says in this one
+                let _ = fs::rename(home.folder.join("agent.log"), home.folder.join("agent.log.before"));
+                *server = Some(Agent::spawn(&words(&home.folder, self.is_lying), &home.folder, &config(place), &[]));
+            }
+        }
+    }
+
+    pub fn kill(&mut self, places: &[usize]) {
+        for place in places {
+            self.servers[*place] = None;
+        }
+    }
+
+    /// The server that leads, by the word of any that answers.
+    pub fn leader(&self) -> Option<usize> {
+        let leader = Region::addresses().into_iter().find_map(|server| ask(server, "/v1/status/leader?stale"))?;
+        let leader: SocketAddr = leader.as_str()?.parse().ok()?;
+        (0..N_SERVERS).find(|place| leader.ip() == host(*place))
+    }
+
+    pub fn places(&self, victims: Victims) -> Vec<usize> {
+        match victims {
+            Victims::All => (0..N_SERVERS).collect(),
+            Victims::Leader => vec![self.leader().unwrap_or_default()],
+            Victims::One(place) => vec![place],
+        }
+    }
+
+    /// Waits until one of them has something new in its folder of snapshots, or for `patience`.
+    pub fn wait_for_snapshot(&self, places: &[usize], patience: Duration) {
+        let names = |place: &usize| {
+            let folder = self.homes[*place].disk.place().join("server/raft/snapshots");
+            let files = fs::read_dir(folder).into_iter().flatten().flatten();
+            files.map(|file| file.file_name()).collect::<std::collections::BTreeSet<_>>()
+        };
+        let before: Vec<_> = places.iter().map(names).collect();
+        let end = Instant::now() + patience;
+        while Instant::now() < end && places.iter().zip(&before).all(|(place, before)| names(place).is_subset(before)) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Cuts the power of servers and their disks.
+    ///
+    /// # Errors
+    /// The system does not do it.
+    pub fn cut(&mut self, places: &[usize], cut: &Cut, dice: &mut Dice) -> Result<(), String> {
+        if cut.writes_some {
+            places.iter().for_each(|place| self.homes[*place].disk.write_some(dice));
+        }
+        let cuts: Vec<_> = places.iter().map(|place| self.homes[*place].disk.cut(cut.loss)).collect();
+        self.kill(places);
+        cuts.into_iter().collect()
+    }
+
+    /// Disks whose power was cut are there again.
+    ///
+    /// # Errors
+    /// One is not what it was.
+    pub fn come_back(&mut self, places: &[usize], is_checked: bool) -> Result<(), String> {
+        places.iter().try_for_each(|place| self.homes[*place].disk.come_back(is_checked))
+    }
+
+    /// Waits until all are members of a region that works, and agree; the jobs that all have. Somebody who is not who it was is a violation.
+    ///
+    /// # Errors
+    /// Somebody does not start; they do not get so far.
+    pub fn examine(&mut self, violations: &mut Vec<String>) -> Result<Jobs, String> {
+        for (place, server) in self.servers.iter_mut().enumerate() {
+            let name = format!("server-{}", place + 1);
+            let mut agent = server.take().ok_or_else(|| format!("{name} does not run"))?;
+            if let Some(code) = agent.ended() {
+                return Err(format!("{name} ended with {code:?}:\n{}", agent.log()));
+            }
+            let agent = agent.started().map_err(|(code, log)| format!("{name} does not start again, {code:?}:\n{log}"))?;
+            if agent.log().contains("panicked at") {
+                return Err(format!("{name} panicked:\n{}", agent.log()));
+            }
+            *server = Some(agent);
+            violations.extend(self.homes[place].recognise().err().map(|problem| format!("{name} {problem}")));
+        }
+        let end = Instant::now() + PATIENCE;
+        loop {
+            match agreed() {
+                Ok(jobs) => return Ok(jobs),
+                Err(problem) if Instant::now() > end => return Err(problem),
+                Err(_) => std::thread::sleep(PACE),
+            }
+        }
+    }
+}
+
+impl Home {
+    /// The directory belongs to the server that it belonged to, and none was set aside.
+    fn recognise(&mut self) -> Result<(), String> {
+        let data = self.disk.place();
+        let names = fs::read_dir(data).map_err(|error| error.to_string())?.flatten().map(|entry| entry.file_name());
+        if let Some(aside) = names.filter_map(|name| name.into_string().ok()).find(|name| name.contains(".damaged-")) {
+            return Err(format!("set its directory aside: {aside}"));
+        }
+        let header = fs::read_to_string(data.join("server/header")).map_err(|error| format!("has no header: {error}"))?;
+        let id = header.lines().find_map(|line| line.strip_prefix("node: ")).unwrap_or_default();
+        let known = self.id.get_or_insert_with(|| id.to_owned());
+        if known != id {
+            return Err(format!("was {known}, is {id}"));
+        }
+        Ok(())
+    }
+}
+
+/// The jobs that the region has, when every server has them; why not, when not.
+fn agreed() -> Result<Jobs, String> {
+    let servers = Region::addresses();
+    let leaders = servers.map(|server| ask(server, "/v1/status/leader"));
+    if leaders.iter().any(|leader| *leader != leaders[0]) || leaders[0].as_ref().and_then(Value::as_str).is_none_or(str::is_empty) {
+        return Err(format!("they do not agree on a leader: {leaders:?}"));
+    }
+    for server in servers {
+        let peers = ask(server, "/v1/status/peers");
+        if peers.as_ref().and_then(Value::as_array).map(Vec::len) != Some(N_SERVERS) {
+            return Err(format!("{server} has the peers {peers:?}"));
+        }
+    }
+    let jobs = ask(servers[0], "/v1/jobs?meta=true").map(|jobs| listed(&jobs)).ok_or("the jobs cannot be read")?;
+    for server in servers {
+        let own = ask(server, "/v1/jobs?meta=true&stale").map(|jobs| listed(&jobs)).ok_or("the jobs cannot be read")?;
+        if own != jobs {
+            let differs = |(id, job)| (own.get(id) != Some(job)).then_some(id);
+            let (missing, n_more): (Vec<&String>, usize) = (jobs.iter().filter_map(differs).collect(), own.len());
+            return Err(format!("{server} has {n_more} jobs, the region {}; it has not, or otherwise: {missing:?}", jobs.len()));
+        }
+    }
+    Ok(jobs)
+}
+
+fn ask(server: SocketAddr, path: &str) -> Option<Value> {
+    web::ask("GET", server, path, None, SOON).filter(|(status, _)| *status == 200).map(|(_, body)| body)
+}
+
+/// Several campaigns at once do not meet.
+fn host(place: usize) -> Ipv4Addr {
+    let id = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, 65 + (id[2] & 63), id[3], u8::try_from(place + 1).unwrap_or(u8::MAX))
+}
+
+fn words(folder: &Path, is_lying: bool) -> Vec<String> {
+    // no error: it says that all is well
+    let lie = Fault { call: "sync", error: Errno::UnknownErrno, nth: 1 };
+    if is_lying { bad_disk::words(&lie, folder, None) } else { Vec::new() }
+}
+
+fn config(place: usize) -> String {
+    let others = (0..N_SERVERS).filter(|other| *other != place).map(|other| format!("\"{}:4648\"", host(other)));
+    format!(
+        "name = \"server-{}\"\nregion = \"power\"\nbind_addr = \"{}\"\nports {{\n  http = {HTTP}\n  rpc = 4647\n  serf = 4648\n}}\n\
+         server {{\n  enabled = true\n  bootstrap_expect = {N_SERVERS}\n  raft_snapshot_threshold = 100\n  raft_trailing_logs = 20\n  \
+         server_join {{\n    retry_join = [{}]\n    retry_interval = \"1s\"\n  }}\n}}\n",
+        place + 1,
+        host(place),
+        others.collect::<Vec<_>>().join(", "),
+    )
+}
