@@ -39,7 +39,7 @@ fn what_was_acknowledged_survives_power_cuts() {
 
 #[test]
 fn disks_that_lie_are_found_out() {
-    // syncs that do nothing: what all servers acknowledged is gone
+    // syncs that do nothing once the region works: what all servers acknowledged since then is gone
     let Some((tally, told)) = played(&[cut(Victims::All, Moment::Load, 500)], true) else { return };
     assert!(tally.n_violations > 0, "{}", told.join("\n"));
 }

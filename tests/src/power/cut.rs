@@ -51,8 +51,8 @@ impl Cut {
             _ => Victims::One(dice.below(N_SERVERS)),
         };
         let (moment, longest_ms) = dice.pick(&[
-            (Moment::Load, 800),
-            (Moment::Load, 800),
+            (Moment::Load, 1_500),
+            (Moment::Load, 1_500),
             (Moment::Snapshot, 40),
             (Moment::Snapshot, 40),
             // longer than an election takes

@@ -66,7 +66,8 @@ pub struct Tally {
     pub n_violations: usize,
 }
 
-/// Plays cuts, each with its seed, and tells how it goes. With `is_lying`, disks forget also what they were told to sync, which must be seen.
+/// Plays cuts, each with its seed, and tells how it goes. With `is_lying`, disks
+/// forget also what they are told to sync once the region works, which must be seen.
 ///
 /// # Errors
 /// What is missing on this machine.
@@ -123,6 +124,7 @@ impl Life {
             self.region.begin_to_start();
             self.region.examine(&mut violations)?;
         }
+        self.region.lie();
         let (region, is_over) = (&mut self.region, AtomicBool::new(false));
         std::thread::scope(|scope| {
             for writer in &mut self.writers {

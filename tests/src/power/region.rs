@@ -25,29 +25,38 @@ pub struct Region {
     /// In this order when dropped: servers, then their disks.
     servers: [Option<Agent>; N_SERVERS],
     homes: Vec<Home>,
-    is_lying: bool,
+    /// Disks lie as long as this file is there, if they are to.
+    lies: Option<PathBuf>,
 }
 
 struct Home {
     folder: PathBuf,
     disk: Disk,
+    /// Before the program.
+    words: Vec<String>,
     /// The server's id, once it is known.
     id: Option<String>,
 }
 
 impl Region {
-    /// Nobody runs yet. With `is_lying`, the disks forget what they were told to sync.
+    /// Nobody runs yet. With `is_lying`, disks can be told to [lie](Region::lie).
     ///
     /// # Errors
     /// What is missing.
     pub fn new(folder: &Path, is_lying: bool) -> Result<Region, String> {
+        let lies = is_lying.then(|| folder.join("lies"));
         let home = |place: usize| {
             let folder = folder.join(format!("server-{}", place + 1));
-            let disk = Disk::new(&folder)?;
-            Ok::<Home, String>(Home { folder, disk, id: None })
+            let (disk, words) = (Disk::new(&folder)?, words(&folder, lies.as_deref()));
+            Ok::<Home, String>(Home { folder, disk, words, id: None })
         };
         let homes = (0..N_SERVERS).map(home).collect::<Result<_, String>>()?;
-        Ok(Region { servers: Default::default(), homes, is_lying })
+        Ok(Region { servers: Default::default(), homes, lies })
+    }
+
+    /// From now on, disks that can forget also what they are told to sync.
+    pub fn lie(&self) {
+        self.lies.iter().for_each(|file| fs::write(file, "").expect("a file"));
     }
 
     /// Where servers answer, also those that do not run.
@@ -61,7 +70,7 @@ impl Region {
             if server.is_none() {
                 // what it said in its last life explains what it says in this one
                 let _ = fs::rename(home.folder.join("agent.log"), home.folder.join("agent.log.before"));
-                *server = Some(Agent::spawn(&words(&home.folder, self.is_lying), &home.folder, &config(place), &[]));
+                *server = Some(Agent::spawn(&home.words, &home.folder, &config(place), &[]));
             }
         }
     }
@@ -142,11 +151,17 @@ impl Region {
         }
         let end = Instant::now() + PATIENCE;
         loop {
-            match agreed() {
+            let problem = match agreed() {
                 Ok(jobs) => return Ok(jobs),
-                Err(problem) if Instant::now() > end => return Err(problem),
-                Err(_) => std::thread::sleep(PACE),
+                Err(problem) => problem,
+            };
+            if let Some(agent) = self.servers.iter_mut().flatten().find_map(|agent| agent.ended().map(|_| agent)) {
+                return Err(format!("a server ended:\n{}", agent.log()));
             }
+            if Instant::now() > end {
+                return Err(problem);
+            }
+            std::thread::sleep(PACE);
         }
     }
 }
@@ -204,10 +219,11 @@ fn host(place: usize) -> Ipv4Addr {
     Ipv4Addr::new(127, 65 + (id[2] & 63), id[3], u8::try_from(place + 1).unwrap_or(u8::MAX))
 }
 
-fn words(folder: &Path, is_lying: bool) -> Vec<String> {
-    // no error: it says that all is well
-    let lie = Fault { call: "sync", error: Errno::UnknownErrno, nth: 1 };
-    if is_lying { bad_disk::words(&lie, folder, None) } else { Vec::new() }
+/// Words before the program that give it a disk below `folder` which does nothing and says that all is well: when it is told to sync, as long as
+/// the file `lies` is there; without one only when it is asked for less, to which a disk is not bound (sync_file_range).
+fn words(folder: &Path, lies: Option<&Path>) -> Vec<String> {
+    let call = if lies.is_some() { "sync" } else { "sync_file_range" };
+    bad_disk::words(&Fault { call, error: Errno::UnknownErrno, nth: 1 }, folder, lies)
 }
 
 fn config(place: usize) -> String {
