@@ -25,11 +25,12 @@ fn played(cuts: &[Cut], is_lying: bool) -> Option<(Tally, Vec<String>)> {
 
 #[test]
 fn what_was_acknowledged_survives_power_cuts() {
-    // one region, on the same disks all the time: as it is founded, under load, in a snapshot, in an election
+    // one region, on the same disks all the time: as it is founded, under load, in a snapshot, when one comes back, in an election
     let cuts = [
         cut(Victims::All, Moment::Start, 300),
         cut(Victims::All, Moment::Load, 500),
         cut(Victims::Leader, Moment::Snapshot, 5),
+        cut(Victims::One(1), Moment::Return, 250),
         Cut { loss: Loss::Content, writes_some: true, is_checked: true, ..cut(Victims::All, Moment::Election, 400) },
     ];
     let Some((tally, told)) = played(&cuts, false) else { return };
@@ -40,6 +41,6 @@ fn what_was_acknowledged_survives_power_cuts() {
 #[test]
 fn disks_that_lie_are_found_out() {
     // syncs that do nothing once the region works: what all servers acknowledged since then is gone
-    let Some((tally, told)) = played(&[cut(Victims::All, Moment::Load, 500)], true) else { return };
+    let Some((tally, told)) = played(&[cut(Victims::All, Moment::Load, 1_000)], true) else { return };
     assert!(tally.n_violations > 0, "{}", told.join("\n"));
 }

@@ -26,6 +26,8 @@ pub enum Moment {
     Election,
     /// All servers are started.
     Start,
+    /// A server is started that was away while the others cut their log: it gets a snapshot.
+    Return,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +61,7 @@ impl Cut {
             (Moment::Election, 1_500),
             // longer than a start takes
             (Moment::Start, 700),
+            (Moment::Return, 700),
         ]);
         Cut {
             victims,

@@ -154,6 +154,13 @@ fn suffer(region: &mut Region, cut: &Cut, dice: &mut Dice) -> Result<(), String>
             region.kill(&region.places(Victims::All));
             region.begin_to_start();
         }
+        Moment::Return => {
+            let away = region.places(cut.victims)[0];
+            region.kill(&[away]);
+            let there: Vec<usize> = (0..N_SERVERS).filter(|place| *place != away).collect();
+            region.wait_for_snapshot(&there, SNAPSHOT_PATIENCE);
+            region.begin_to_start();
+        }
     }
     std::thread::sleep(cut.after);
     let places = region.places(cut.victims);

@@ -1,5 +1,6 @@
 //! A region of three servers, each on a disk of its own.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -46,7 +47,7 @@ impl Region {
     pub fn new(folder: &Path, is_lying: bool) -> Result<Region, String> {
         let lies = is_lying.then(|| folder.join("lies"));
         let home = |place: usize| {
-            let folder = folder.join(format!("server-{}", place + 1));
+            let folder = folder.join(name(place));
             let (disk, words) = (Disk::new(&folder)?, words(&folder, lies.as_deref()));
             Ok::<Home, String>(Home { folder, disk, words, id: None })
         };
@@ -91,6 +92,7 @@ impl Region {
     pub fn places(&self, victims: Victims) -> Vec<usize> {
         match victims {
             Victims::All => (0..N_SERVERS).collect(),
+            // without one, the first
             Victims::Leader => vec![self.leader().unwrap_or_default()],
             Victims::One(place) => vec![place],
         }
@@ -101,7 +103,7 @@ impl Region {
         let names = |place: &usize| {
             let folder = self.homes[*place].disk.place().join("server/raft/snapshots");
             let files = fs::read_dir(folder).into_iter().flatten().flatten();
-            files.map(|file| file.file_name()).collect::<std::collections::BTreeSet<_>>()
+            files.map(|file| file.file_name()).collect::<BTreeSet<_>>()
         };
         let before: Vec<_> = places.iter().map(names).collect();
         let end = Instant::now() + patience;
@@ -113,8 +115,9 @@ impl Region {
     /// Cuts the power of servers and their disks.
     ///
     /// # Errors
-    /// The system does not do it.
+    /// A server had ended by itself; the system does not do it.
     pub fn cut(&mut self, places: &[usize], cut: &Cut, dice: &mut Dice) -> Result<(), String> {
+        self.nobody_has_ended()?;
         if cut.writes_some {
             places.iter().for_each(|place| self.homes[*place].disk.write_some(dice));
         }
@@ -137,17 +140,10 @@ impl Region {
     /// Somebody does not start; they do not get so far.
     pub fn examine(&mut self, violations: &mut Vec<String>) -> Result<Jobs, String> {
         for (place, server) in self.servers.iter_mut().enumerate() {
-            let name = format!("server-{}", place + 1);
-            let mut agent = server.take().ok_or_else(|| format!("{name} does not run"))?;
-            if let Some(code) = agent.ended() {
-                return Err(format!("{name} ended with {code:?}:\n{}", agent.log()));
+            if let Some(agent) = server.take() {
+                *server = Some(agent.started().map_err(|(code, log)| format!("{} ended with {code:?}:\n{log}", name(place)))?);
             }
-            let agent = agent.started().map_err(|(code, log)| format!("{name} does not start again, {code:?}:\n{log}"))?;
-            if agent.log().contains("panicked at") {
-                return Err(format!("{name} panicked:\n{}", agent.log()));
-            }
-            *server = Some(agent);
-            violations.extend(self.homes[place].recognise().err().map(|problem| format!("{name} {problem}")));
+            violations.extend(self.homes[place].recognise().err().map(|problem| format!("{} {problem}", name(place))));
         }
         let end = Instant::now() + PATIENCE;
         loop {
@@ -155,15 +151,28 @@ impl Region {
                 Ok(jobs) => return Ok(jobs),
                 Err(problem) => problem,
             };
-            if let Some(agent) = self.servers.iter_mut().flatten().find_map(|agent| agent.ended().map(|_| agent)) {
-                return Err(format!("a server ended:\n{}", agent.log()));
-            }
+            self.nobody_has_ended()?;
             if Instant::now() > end {
                 return Err(problem);
             }
             std::thread::sleep(PACE);
         }
     }
+
+    fn nobody_has_ended(&mut self) -> Result<(), String> {
+        for (place, server) in self.servers.iter_mut().enumerate() {
+            if let Some(agent) = server
+                && let Some(code) = agent.ended()
+            {
+                return Err(format!("{} ended with {code:?}:\n{}", name(place), agent.log()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn name(place: usize) -> String {
+    format!("server-{}", place + 1)
 }
 
 impl Home {
@@ -201,9 +210,8 @@ fn agreed() -> Result<Jobs, String> {
     for server in servers {
         let own = ask(server, "/v1/jobs?meta=true&stale").map(|jobs| listed(&jobs)).ok_or("the jobs cannot be read")?;
         if own != jobs {
-            let differs = |(id, job)| (own.get(id) != Some(job)).then_some(id);
-            let (missing, n_more): (Vec<&String>, usize) = (jobs.iter().filter_map(differs).collect(), own.len());
-            return Err(format!("{server} has {n_more} jobs, the region {}; it has not, or otherwise: {missing:?}", jobs.len()));
+            let differ: Vec<&String> = jobs.keys().chain(own.keys()).filter(|id| jobs.get(*id) != own.get(*id)).collect();
+            return Err(format!("{server} does not have the jobs of the region: {differ:?}"));
         }
     }
     Ok(jobs)
@@ -229,10 +237,10 @@ fn words(folder: &Path, lies: Option<&Path>) -> Vec<String> {
 fn config(place: usize) -> String {
     let others = (0..N_SERVERS).filter(|other| *other != place).map(|other| format!("\"{}:4648\"", host(other)));
     format!(
-        "name = \"server-{}\"\nregion = \"power\"\nbind_addr = \"{}\"\nports {{\n  http = {HTTP}\n  rpc = 4647\n  serf = 4648\n}}\n\
+        "name = \"{}\"\nregion = \"power\"\nbind_addr = \"{}\"\nports {{\n  http = {HTTP}\n  rpc = 4647\n  serf = 4648\n}}\n\
          server {{\n  enabled = true\n  bootstrap_expect = {N_SERVERS}\n  raft_snapshot_threshold = 100\n  raft_trailing_logs = 20\n  \
          server_join {{\n    retry_join = [{}]\n    retry_interval = \"1s\"\n  }}\n}}\n",
-        place + 1,
+        name(place),
         host(place),
         others.collect::<Vec<_>>().join(", "),
     )
