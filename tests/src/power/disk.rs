@@ -11,7 +11,7 @@ use nix::sched::{CloneFlags, unshare};
 
 use crate::chaos::Dice;
 
-/// Room for what three lives of a server write; the file has holes where nothing was written.
+/// Far more than a server writes between some dozens of cuts; the file has holes where nothing was written.
 const SIZE: &str = "256M";
 
 // EXT4_IOC_SHUTDOWN: from now on, nothing more reaches the device, and whatever still asks for that gets an error.

@@ -66,8 +66,8 @@ pub struct Tally {
     pub n_violations: usize,
 }
 
-/// Plays cuts, each with its seed, and tells how it goes. With `is_lying`, disks
-/// forget also what they are told to sync once the region works, which must be seen.
+/// Plays cuts, each with its seed, and tells how it goes. With `is_lying`, disks forget also what they are told
+/// to sync once the region works, which must be seen.
 ///
 /// # Errors
 /// What is missing on this machine.

@@ -14,6 +14,7 @@ use super::disk::Disk;
 use super::ledger::{Jobs, listed};
 use crate::bad_disk::{self, Fault};
 use crate::chaos::{Dice, web};
+use crate::log::tail;
 use crate::{Agent, PATIENCE};
 
 pub const N_SERVERS: usize = 3;
@@ -31,6 +32,7 @@ pub struct Region {
 }
 
 struct Home {
+    name: String,
     folder: PathBuf,
     disk: Disk,
     /// Before the program.
@@ -47,9 +49,9 @@ impl Region {
     pub fn new(folder: &Path, is_lying: bool) -> Result<Region, String> {
         let lies = is_lying.then(|| folder.join("lies"));
         let home = |place: usize| {
-            let folder = folder.join(name(place));
+            let (name, folder) = (name(place), folder.join(name(place)));
             let (disk, words) = (Disk::new(&folder)?, words(&folder, lies.as_deref()));
-            Ok::<Home, String>(Home { folder, disk, words, id: None })
+            Ok::<Home, String>(Home { name, folder, disk, words, id: None })
         };
         let homes = (0..N_SERVERS).map(home).collect::<Result<_, String>>()?;
         Ok(Region { servers: Default::default(), homes, lies })
@@ -141,9 +143,9 @@ impl Region {
     pub fn examine(&mut self, violations: &mut Vec<String>) -> Result<Jobs, String> {
         for (place, server) in self.servers.iter_mut().enumerate() {
             if let Some(agent) = server.take() {
-                *server = Some(agent.started().map_err(|(code, log)| format!("{} ended with {code:?}:\n{log}", name(place)))?);
+                *server = Some(agent.started().map_err(|(code, _)| self.homes[place].end(code))?);
             }
-            violations.extend(self.homes[place].recognise().err().map(|problem| format!("{} {problem}", name(place))));
+            violations.extend(self.homes[place].recognise().err());
         }
         let end = Instant::now() + PATIENCE;
         loop {
@@ -164,32 +166,34 @@ impl Region {
             if let Some(agent) = server
                 && let Some(code) = agent.ended()
             {
-                return Err(format!("{} ended with {code:?}:\n{}", name(place), agent.log()));
+                return Err(self.homes[place].end(code));
             }
         }
         Ok(())
     }
 }
 
-fn name(place: usize) -> String {
-    format!("server-{}", place + 1)
-}
-
 impl Home {
     /// The directory belongs to the server that it belonged to, and none was set aside.
     fn recognise(&mut self) -> Result<(), String> {
-        let data = self.disk.place();
-        let names = fs::read_dir(data).map_err(|error| error.to_string())?.flatten().map(|entry| entry.file_name());
-        if let Some(aside) = names.filter_map(|name| name.into_string().ok()).find(|name| name.contains(".damaged-")) {
-            return Err(format!("set its directory aside: {aside}"));
+        let (data, name) = (self.disk.place(), &self.name);
+        let entries = fs::read_dir(data).map_err(|error| format!("{name}: {error}"))?.flatten();
+        let mut entries = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        if let Some(aside) = entries.find(|entry| entry.contains(".damaged-")) {
+            return Err(format!("{name} set its directory aside: {aside}"));
         }
-        let header = fs::read_to_string(data.join("server/header")).map_err(|error| format!("has no header: {error}"))?;
+        let header = fs::read_to_string(data.join("server/header")).map_err(|error| format!("{name} has no header: {error}"))?;
         let id = header.lines().find_map(|line| line.strip_prefix("node: ")).unwrap_or_default();
         let known = self.id.get_or_insert_with(|| id.to_owned());
         if known != id {
-            return Err(format!("was {known}, is {id}"));
+            return Err(format!("{name} was {known}, is {id}"));
         }
         Ok(())
+    }
+
+    /// How the server ended.
+    fn end(&self, code: Option<i32>) -> String {
+        format!("{} ended with {code:?}:\n{}", self.name, tail(&self.folder.join("agent.log")))
     }
 }
 
@@ -219,6 +223,10 @@ fn agreed() -> Result<Jobs, String> {
 
 fn ask(server: SocketAddr, path: &str) -> Option<Value> {
     web::ask("GET", server, path, None, SOON).filter(|(status, _)| *status == 200).map(|(_, body)| body)
+}
+
+fn name(place: usize) -> String {
+    format!("server-{}", place + 1)
 }
 
 /// Several campaigns at once do not meet.
