@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use process_tests::{Cluster, root, steppe, until};
+use process_tests::{Cluster, root, settled, steppe, until};
 
 /// A script in a process group of its own, as a shell would start it, with a folder for temporary files.
 fn start(script: &str, arguments: &[&str], temporary: &Path) -> Child {
@@ -75,15 +75,27 @@ fn an_interrupted_demo_leaves_no_process_and_no_file_behind() {
     }
 }
 
+/// Images in this folder that loop devices hold.
+fn loops_of(folder: &Path) -> Vec<String> {
+    let of = |entry: fs::DirEntry| fs::read_to_string(entry.path().join("loop/backing_file")).ok();
+    let files = fs::read_dir("/sys/block").into_iter().flatten().flatten().filter_map(of);
+    files.filter(|file| Path::new(file).starts_with(folder)).collect()
+}
+
 #[test]
 fn a_killed_campaign_leaves_no_process_and_no_file_behind() {
-    // SIGKILL, which nobody can answer, while rollouts are played
-    let folder = tempfile::tempdir().expect("a folder");
-    let mut script = start("chaos", &["--rollouts", "3"], folder.path());
-    until("tasks run", || processes_of(folder.path()).into_iter().find(|line| line.contains(" executor ")));
-    killpg(Pid::from_raw(script.id().try_into().expect("a pid")), Signal::SIGKILL).expect("running");
-    script.wait().expect("it ends");
-    until("nothing is left", || (processes_of(folder.path()).is_empty() && files_in(folder.path()).is_empty()).then_some(()));
+    // SIGKILL, which nobody can answer, while rollouts are played, and while power is cut, for which one must be root
+    let may_mount = nix::unistd::geteuid().is_root();
+    let campaigns = [("chaos", ["--rollouts", "3"], " executor "), ("power", ["--cuts", "20"], " agent -config ")];
+    for (campaign, arguments, begun) in campaigns.into_iter().filter(|(campaign, ..)| *campaign != "power" || may_mount) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut script = start(campaign, &arguments, folder.path());
+        until("it is at work", || processes_of(folder.path()).into_iter().find(|line| line.contains(begun)));
+        killpg(Pid::from_raw(script.id().try_into().expect("a pid")), Signal::SIGKILL).expect("running");
+        script.wait().expect("it ends");
+        let left = || [processes_of(folder.path()), files_in(folder.path()), loops_of(folder.path())].concat();
+        settled("nothing is left", left, Vec::is_empty);
+    }
 }
 
 #[test]

@@ -1,8 +1,9 @@
 /* A bad disk for one process, by LD_PRELOAD.
  *
  * Below the directory FAULT_ROOT, the FAULT_NTHth call of FAULT_CALL and all later ones fail with the error number FAULT_ERRNO, as long as
- * the file FAULT_ON exists, or from the beginning if that is not set. FAULT_CALL: sync (fsync, fdatasync, sync_file_range) or write (write,
- * pwrite and their relatives, ftruncate, fallocate, and open of a file that is not there).
+ * the file FAULT_ON exists, or from the beginning if that is not set. FAULT_CALL: sync (fsync, fdatasync, sync_file_range), sync_file_range
+ * alone, or write (write, pwrite and their relatives, ftruncate, fallocate, and open of a file that is not there). With 0 as FAULT_ERRNO, a
+ * sync does nothing and says that all is well.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,10 +33,15 @@ static int is_below(const char *path) {
     return root && strncmp(path, root, strlen(root)) == 0;
 }
 
+static int is_meant(const char *kind) {
+    const char *call = getenv("FAULT_CALL");
+    return call && strcmp(call, kind) == 0;
+}
+
 /* Whether this call is to fail; sets errno. */
 static int fails(const char *kind, const char *path) {
-    const char *call = getenv("FAULT_CALL"), *on = getenv("FAULT_ON"), *nth = getenv("FAULT_NTH"), *number = getenv("FAULT_ERRNO");
-    if (!call || !nth || !number || strcmp(call, kind) != 0 || !is_below(path)) return 0;
+    const char *on = getenv("FAULT_ON"), *nth = getenv("FAULT_NTH"), *number = getenv("FAULT_ERRNO");
+    if (!is_meant(kind) || !nth || !number || !is_below(path)) return 0;
     struct stat found;
     if (on && stat(on, &found) != 0) return 0;
     if (atomic_fetch_add(&n_calls, 1) + 1 < atoi(nth)) return 0;
@@ -45,6 +51,7 @@ static int fails(const char *kind, const char *path) {
 
 static int file_fails(const char *kind, int descriptor) {
     char link[64], path[PATH_MAX];
+    if (!is_meant(kind)) return 0;
     int kept = errno;
     snprintf(link, sizeof link, "/proc/self/fd/%d", descriptor);
     ssize_t length = readlink(link, path, sizeof path - 1);
@@ -54,10 +61,12 @@ static int file_fails(const char *kind, int descriptor) {
     return fails(kind, path);
 }
 
-int fsync(int fd) { return file_fails("sync", fd) ? -1 : REAL(fsync)(fd); }
-int fdatasync(int fd) { return file_fails("sync", fd) ? -1 : REAL(fdatasync)(fd); }
+/* What a sync answers that is not done. */
+#define NOT_SYNCED (errno ? -1 : 0)
+int fsync(int fd) { return file_fails("sync", fd) ? NOT_SYNCED : REAL(fsync)(fd); }
+int fdatasync(int fd) { return file_fails("sync", fd) ? NOT_SYNCED : REAL(fdatasync)(fd); }
 int sync_file_range(int fd, off64_t at, off64_t length, unsigned flags) {
-    return file_fails("sync", fd) ? -1 : REAL(sync_file_range)(fd, at, length, flags);
+    return file_fails("sync", fd) || file_fails("sync_file_range", fd) ? NOT_SYNCED : REAL(sync_file_range)(fd, at, length, flags);
 }
 ssize_t write(int fd, const void *bytes, size_t length) { return file_fails("write", fd) ? -1 : REAL(write)(fd, bytes, length); }
 ssize_t writev(int fd, const struct iovec *parts, int n) { return file_fails("write", fd) ? -1 : REAL(writev)(fd, parts, n); }

@@ -46,16 +46,20 @@ impl Agent {
     /// # Errors
     /// It ended.
     pub fn try_start_by(words: &[String], folder: &Path, text: &str, arguments: &[&str]) -> Result<Agent, (Option<i32>, String)> {
-        let mut agent = Agent::spawn(words, folder, text, arguments);
-        let banner = until("the agent has started, or ended", || match agent.process.try_wait() {
-            Ok(Some(status)) => Some(Err((status.code(), agent.log()))),
-            _ => Some(agent.log()).filter(|log| log.contains("agent started!")).map(Ok),
+        Agent::spawn(words, folder, text, arguments).started()
+    }
+
+    /// Waits until it has started; the exit code and all that it printed when it ends instead.
+    pub(crate) fn started(mut self) -> Result<Agent, (Option<i32>, String)> {
+        let banner = until("the agent has started, or ended", || match self.process.try_wait() {
+            Ok(Some(status)) => Some(Err((status.code(), self.log()))),
+            _ => Some(self.log()).filter(|log| log.contains("agent started!")).map(Ok),
         })?;
         let line = banner.lines().find_map(|line| line.trim().strip_prefix("Advertise Addrs: ")).unwrap_or_default();
         let address = |service: &str| line.split("; ").find_map(|part| part.strip_prefix(service)?.strip_prefix(": ")).map(str::to_owned);
-        agent.http = address("HTTP").expect("an address for HTTP");
-        agent.gossip = address("Serf");
-        Ok(agent)
+        self.http = address("HTTP").expect("an address for HTTP");
+        self.gossip = address("Serf");
+        Ok(self)
     }
 
     /// Starts an agent that is expected to end by itself; returns its exit code and all that it printed.
@@ -68,7 +72,8 @@ impl Agent {
         (status.code(), agent.log())
     }
 
-    fn spawn(words: &[String], folder: &Path, text: &str, arguments: &[&str]) -> Agent {
+    /// Starts an agent and goes on; it must not be asked before it has [started](Agent::started).
+    pub(crate) fn spawn(words: &[String], folder: &Path, text: &str, arguments: &[&str]) -> Agent {
         let (base, config) = (folder.join("base.hcl"), folder.join("agent.hcl"));
         fs::create_dir_all(folder).expect("a folder");
         let common = format!(

@@ -17,7 +17,7 @@ const SERVER: &str = "server {\n  enabled = true\n  bootstrap_expect = 1\n}\nlog
 /// The calls of a kind that fail, from one of them on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// `sync` or `write`.
+    /// `sync`, `sync_file_range` or `write`; see `tests/preload/disk.c`.
     pub call: &'static str,
     pub error: Errno,
     /// Counted from the start of the process, from 1.

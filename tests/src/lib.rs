@@ -16,6 +16,7 @@ mod job;
 pub mod load;
 mod log;
 mod network;
+pub mod power;
 mod preload;
 mod program;
 mod questions;

@@ -277,7 +277,11 @@ fn server_config(
             ..control::Thresholds::default()
         },
         gc_interval: server.gc.interval,
-        log: server::LogLimits::default(),
+        log: server::LogLimits {
+            n_entries_max: server.raft_snapshot_threshold,
+            n_entries_kept: server.raft_trailing_logs,
+            ..server::LogLimits::default()
+        },
         rpc: config.limits.rpc(),
         bounds: config.limits.server(),
         autopilot: model::AutopilotConfig {

@@ -75,6 +75,8 @@ fn server(config: &Config) -> Value {
         "FailoverHeartbeatTTL": nanoseconds(server.failover_heartbeat_ttl),
         "EnableEventBroker": server.enable_event_broker,
         "EventBufferSize": server.event_buffer_size,
+        "RaftSnapshotThreshold": server.raft_snapshot_threshold,
+        "RaftTrailingLogs": server.raft_trailing_logs,
         "JobGCInterval": model::format_duration(nanoseconds(server.gc.interval)),
         "JobGCThreshold": model::format_duration(nanoseconds(server.gc.job)),
         "EvalGCThreshold": model::format_duration(nanoseconds(server.gc.eval)),

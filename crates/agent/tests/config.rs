@@ -80,6 +80,8 @@ fn every_key_in_effect_is_read_from_hcl() {
               failover_heartbeat_ttl    = "2m"
               enable_event_broker       = false
               event_buffer_size         = 7
+              raft_snapshot_threshold   = 8
+              raft_trailing_logs        = 9
               job_gc_interval           = "1s"
               job_gc_threshold          = "2s"
               eval_gc_threshold         = "3s"
@@ -169,6 +171,7 @@ fn every_key_in_effect_is_read_from_hcl() {
     assert_eq!(config.server.bootstrap_expect, 3);
     assert_eq!(config.server.min_heartbeat_ttl, Duration::from_millis(500));
     assert_eq!((config.server.enable_event_broker, config.server.event_buffer_size), (false, 7));
+    assert_eq!((config.server.raft_snapshot_threshold, config.server.raft_trailing_logs), (8, 9));
     let autopilot = &config.server.autopilot;
     assert_eq!((autopilot.cleanup_dead_servers, autopilot.max_trailing_logs, autopilot.min_quorum), (false, 9, 5));
     assert_eq!(autopilot.server_stabilization_time, Duration::from_secs(3));

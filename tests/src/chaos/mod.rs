@@ -19,7 +19,7 @@ mod people;
 pub mod plan;
 pub mod play;
 mod sky;
-mod web;
+pub(crate) mod web;
 mod wires;
 mod witness;
 pub mod world;

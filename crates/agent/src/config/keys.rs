@@ -75,6 +75,8 @@ pub fn slot<'c>(config: &'c mut Config, path: &str) -> Option<Slot<'c>> {
         "server.deployment_gc_threshold" => Slot::Time(&mut server.gc.deployment),
         "server.enable_event_broker" => Slot::Switch(&mut server.enable_event_broker),
         "server.event_buffer_size" => Slot::Count(&mut server.event_buffer_size, 1..=100_000),
+        "server.raft_snapshot_threshold" => Slot::Count(&mut server.raft_snapshot_threshold, 1..=u64::MAX),
+        "server.raft_trailing_logs" => Slot::Count(&mut server.raft_trailing_logs, 1..=u64::MAX),
         "autopilot.cleanup_dead_servers" => Slot::Switch(&mut server.autopilot.cleanup_dead_servers),
         "autopilot.server_stabilization_time" => Slot::Time(&mut server.autopilot.server_stabilization_time),
         "autopilot.last_contact_threshold" => Slot::Time(&mut server.autopilot.last_contact_threshold),

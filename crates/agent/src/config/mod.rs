@@ -192,6 +192,10 @@ pub struct Server {
     pub enable_event_broker: bool,
     /// Log entries whose events are kept for who comes late or is slow.
     pub event_buffer_size: u64,
+    /// Log entries since the last snapshot after which the next one is made.
+    pub raft_snapshot_threshold: u64,
+    /// Log entries that stay although a snapshot covers them, for servers that are a little behind.
+    pub raft_trailing_logs: u64,
     pub autopilot: Autopilot,
     pub gc: Gc,
 }
@@ -387,6 +391,7 @@ impl Default for Join {
 
 impl Default for Server {
     fn default() -> Self {
+        let log = server::LogLimits::default();
         Server {
             enabled: false,
             bootstrap_expect: 0,
@@ -398,6 +403,8 @@ impl Default for Server {
             failover_heartbeat_ttl: Duration::from_secs(5 * 60),
             enable_event_broker: true,
             event_buffer_size: 100,
+            raft_snapshot_threshold: log.n_entries_max,
+            raft_trailing_logs: log.n_entries_kept,
             autopilot: Autopilot::default(),
             gc: Gc::default(),
         }
