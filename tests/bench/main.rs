@@ -5,6 +5,7 @@
 mod footprint;
 mod lists;
 mod nodes;
+mod overload;
 mod reads;
 mod recovery;
 mod scheduling;
@@ -27,7 +28,7 @@ type Bench = fn(&mut Bencher) -> Result<(), Failure>;
 const CONNECTIONS: usize = 8;
 
 /// In the order of `all`.
-const BENCHES: [(&str, Bench); 9] = [
+const BENCHES: [(&str, Bench); 10] = [
     ("footprint", footprint::measure),
     ("write", writes::measure),
     ("read", reads::measure),
@@ -37,6 +38,7 @@ const BENCHES: [(&str, Bench); 9] = [
     ("nodes", nodes::measure),
     ("schedule", scheduling::measure),
     ("list", lists::measure),
+    ("overload", overload::measure),
 ];
 
 /// What every bench has.
