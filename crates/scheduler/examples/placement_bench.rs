@@ -1,5 +1,5 @@
 //! Placements per second: jobs of many allocations on simulated nodes, plans applied in between, beside the floor of putting as many
-//! allocations into a map. Usage: `placement_bench [jobs [allocations-per-job [nodes]]]`, built with `--release`.
+//! allocations into a map. Usage: `placement_bench [--json] [jobs [allocations-per-job [nodes]]]`, built with `--release`.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -8,15 +8,12 @@ use std::time::{Duration, Instant};
 use model::{AllocId, Allocation};
 use scheduler::schedule;
 use state::{Command, Plan};
+use testkit::figures::{Figure, Printer};
 use testkit::{World, job, node};
 
-struct Row {
-    what: &'static str,
-    time: Duration,
-}
-
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>().unwrap_or(0));
+    let (flags, numbers): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word == "--json");
+    let mut arguments = numbers.iter().map(|argument| argument.parse::<usize>().unwrap_or(0));
     let n_jobs = arguments.next().filter(|n| *n > 0).unwrap_or(10);
     let n_allocs = arguments.next().filter(|n| *n > 0).unwrap_or(1000);
     let n_nodes = arguments.next().filter(|n| *n > 0).unwrap_or(1000);
@@ -52,18 +49,18 @@ fn main() {
         floor.insert(alloc.id, alloc);
     }
     black_box(&floor);
-    let rows = [
-        Row { what: "floor: into a map", time: begin.elapsed() },
-        Row { what: "schedule", time: scheduling },
-        Row { what: "schedule and apply", time: scheduling + applying },
-    ];
+    let floor = n_placed as f64 / begin.elapsed().as_secs_f64();
 
-    println!("{n_placed} allocations of {n_jobs} jobs placed on {n_nodes} nodes; slowest evaluation {slowest:.1?}");
-    println!("{:<22} {:>12} {:>16} {:>10}", "what", "time", "placements/s", "ratio");
-    let floor = rows[0].time.as_secs_f64();
-    for Row { what, time } in &rows {
-        let seconds = time.as_secs_f64();
-        println!("{what:<22} {:>12} {:>16.0} {:>10.1}", format!("{time:.1?}"), n_placed as f64 / seconds, seconds / floor);
+    let mut printer = Printer::new(!flags.is_empty());
+    let rate = |time: Duration| n_placed as f64 / time.as_secs_f64();
+    let workload = format!("{n_jobs} x {n_allocs} on {n_nodes} nodes");
+    let figures = [
+        ("placed", rate(scheduling), "per s", floor, true),
+        ("placed and applied", rate(scheduling + applying), "per s", floor, true),
+        ("slowest evaluation", slowest.as_secs_f64() * 1e3, "ms", f64::NAN, false),
+    ];
+    for (name, figure, unit, floor, more) in figures {
+        printer.print(&Figure { name, workload: workload.clone(), figure, unit, floor, goal: f64::NAN, more });
     }
 }
 
