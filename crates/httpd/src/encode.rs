@@ -1,5 +1,6 @@
 //! Typed values to JSON bytes, without a tree between.
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
@@ -14,6 +15,37 @@ pub(crate) fn to_bytes<T: Serialize + ?Sized>(value: &T, pretty: bool) -> Result
         value.serialize(&mut serde_json::Serializer::new(&mut bytes))?;
     }
     Ok(bytes)
+}
+
+/// Bytes of a list that go out together.
+const PIECE: usize = 64 << 10;
+
+/// A compact list in pieces, each made when it is asked for.
+pub(crate) fn pieces<T, U: Serialize, F: Fn(&T) -> U>(items: Vec<T>, make: F) -> impl Iterator<Item = Result<Bytes, serde_json::Error>> {
+    let mut items = items.into_iter();
+    let (mut has_begun, mut is_over) = (false, false);
+    std::iter::from_fn(move || {
+        if is_over {
+            return None;
+        }
+        let mut bytes = Vec::with_capacity(PIECE + (PIECE >> 2));
+        while bytes.len() < PIECE && !is_over {
+            let item = items.next();
+            is_over = item.is_none();
+            if item.is_some() || !has_begun {
+                bytes.push(if std::mem::replace(&mut has_begun, true) { b',' } else { b'[' });
+            }
+            match item.map(|item| serde_json::to_writer(&mut bytes, &make(&item))) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    is_over = true;
+                    return Some(Err(error));
+                }
+                None => bytes.push(b']'),
+            }
+        }
+        Some(Ok(bytes.into()))
+    })
 }
 
 /// A list whose items are made one by one while it is written, so that only one exists at a time.
@@ -31,5 +63,22 @@ impl<T, U: Serialize, F: Fn(&T) -> U> Serialize for Each<'_, T, F> {
             list.serialize_element(&self.1(item))?;
         }
         list.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All pieces together are the list.
+    #[test]
+    fn lists_in_pieces() {
+        for (n, n_pieces) in [(0, 1..=1), (1, 1..=1), (2, 1..=1), (40_000, 3..=9)] {
+            let items: Vec<u64> = (0..n).collect();
+            let pieces: Vec<Bytes> = pieces(items.clone(), |item| item * 3).collect::<Result<_, _>>().expect("encoded");
+            assert!(n_pieces.contains(&pieces.len()), "{n}: {}", pieces.len());
+            let tripled: Vec<u64> = items.iter().map(|item| item * 3).collect();
+            assert_eq!(pieces.concat(), serde_json::to_vec(&tripled).expect("encoded"));
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! Lists: filter, order, pages.
 
+use std::borrow::Cow;
+
+use rpc::message::Part;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -45,12 +48,12 @@ pub(crate) fn by_age(params: &Params) -> Order {
 }
 
 /// Filters by the full object, orders, and cuts out the page that the parameters ask for. Puts the next page's name into `meta`.
-pub(crate) fn select<T, F: Serialize + DeserializeOwned>(
+pub(crate) fn select<T, F: Clone + Serialize + DeserializeOwned>(
     params: &Params,
     meta: &mut Meta,
     mut items: Vec<T>,
     order: Order,
-    full: impl Fn(&T) -> &F,
+    full: impl for<'a> Fn(&'a T) -> Cow<'a, F>,
     key: for<'a> fn(&'a T) -> Key<'a>,
 ) -> Result<Vec<T>, Refusal> {
     let per_page = per_page(params)?;
@@ -59,7 +62,7 @@ pub(crate) fn select<T, F: Serialize + DeserializeOwned>(
         let filter = Filter::parse::<F>(text).map_err(filter_refusal)?;
         let mut kept = Vec::with_capacity(items.len());
         for item in items {
-            if filter.matches(full(&item)).map_err(filter_refusal)? {
+            if filter.matches(&*full(&item)).map_err(filter_refusal)? {
                 kept.push(item);
             }
         }
@@ -80,6 +83,20 @@ pub(crate) fn select<T, F: Serialize + DeserializeOwned>(
         items.truncate(per_page);
     }
     Ok(items)
+}
+
+/// The part of a list by age that a page is made of, with the first of the next page; `None`: all must be looked at here.
+pub(crate) fn part(params: &Params) -> Result<Option<Part>, Refusal> {
+    let (per_page, order) = (per_page(params)?, by_age(params));
+    let Order::Index { reverse } = order else { return Ok(None) };
+    if per_page == 0 || !params.text("filter").is_empty() {
+        return Ok(None);
+    }
+    let from = match params.text("next_token") {
+        "" => None,
+        token => Some(Token::parse(token, order)?).map(|token| (token.index, token.id)),
+    };
+    Ok(Some(Part { from, n: per_page as u64 + 1, newest_first: reverse }))
 }
 
 /// `per_page`; 0: everything.
@@ -202,7 +219,7 @@ mod tests {
         let check = |query: &str, expected: &[i64], next: Option<&str>| {
             let params = Params::parse(query);
             let mut meta = Meta::default();
-            let items = select(&params, &mut meta, evals(), by_age(&params), |eval| eval, key).unwrap();
+            let items = select(&params, &mut meta, evals(), by_age(&params), |eval| Cow::Borrowed(eval), key).unwrap();
             assert_eq!(items.iter().map(|eval| eval.priority).collect::<Vec<_>>(), expected, "{query}");
             assert_eq!(meta.next_token.as_deref(), next, "{query}");
         };
@@ -227,7 +244,7 @@ mod tests {
     fn refusals() {
         let check = |query: &str, expected: &str| {
             let params = Params::parse(query);
-            let refusal = select(&params, &mut Meta::default(), evals(), by_age(&params), |eval| eval, key).unwrap_err();
+            let refusal = select(&params, &mut Meta::default(), evals(), by_age(&params), |eval| Cow::Borrowed(eval), key).unwrap_err();
             assert_eq!((refusal.code.as_u16(), refusal.text.as_str()), (400, expected), "{query}");
         };
         check("per_page=many", "Expect a number for `per_page` query string parameter");

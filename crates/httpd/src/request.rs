@@ -54,6 +54,11 @@ pub(crate) fn kilobytes(bytes: usize) -> u32 {
 /// All of a body, if it is not too long, and its place among those that arrive.
 async fn arrive(mut body: Body, app: &App) -> Result<(Bytes, Option<OwnedSemaphorePermit>), Refusal> {
     let limit = app.info.limits.body_bytes;
+    let too_large = || Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("Request body is larger than {limit} bytes"));
+    // One that says so beforehand is not even read.
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
     // All that it may come to, at once: bodies that hold a part of the room and wait for the rest would wait for each other.
     let announced = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(limit).min(limit);
     let (mut bytes, mut place) = (BytesMut::new(), None);
@@ -61,7 +66,7 @@ async fn arrive(mut body: Body, app: &App) -> Result<(Bytes, Option<OwnedSemapho
         let frame = frame.map_err(|error| Refusal::bad_request(format!("Request body could not be read: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > limit {
-            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("Request body is larger than {limit} bytes")));
+            return Err(too_large());
         }
         bytes.extend_from_slice(&data);
         if bytes.len() > SMALL_BODY && place.is_none() {

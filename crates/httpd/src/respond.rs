@@ -1,11 +1,15 @@
 //! Answers: headers of reads and writes, JSON bodies.
 
+use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
 use crate::encode;
 use crate::refusal::Refusal;
+
+/// Items of a list that goes out in pieces: some megabytes.
+const LONG_LIST: usize = 4096;
 
 /// What a handler gives back.
 pub(crate) type Answer = Result<Response, Refusal>;
@@ -57,6 +61,24 @@ pub(crate) fn json_with<T: Serialize + ?Sized>(status: StatusCode, pretty: bool,
     if let Some(meta) = meta {
         meta.put(response.headers_mut());
     }
+    Ok(response)
+}
+
+/// 200 with a list, whose items are made one by one. A long one goes out in pieces as it is read, so that it never is in memory as a whole.
+pub(crate) fn list<T, U, F>(pretty: bool, meta: &Meta, items: Vec<T>, make: F) -> Answer
+where
+    T: Send + 'static,
+    U: Serialize + 'static,
+    F: Fn(&T) -> U + Send + 'static,
+{
+    // What is for people is not for programs that ask for everything.
+    if pretty || items.len() < LONG_LIST {
+        return json(pretty, Some(meta), &encode::each(&items, make));
+    }
+    let pieces = futures::stream::iter(encode::pieces(items, make));
+    let mut response = Response::new(Body::from_stream(pieces));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    meta.put(response.headers_mut());
     Ok(response)
 }
 

@@ -141,10 +141,11 @@ pub enum Read {
     JobLatestDeployment {
         key: JobKey,
     },
-    /// `prefix`: leading hex digits of the id.
+    /// `prefix`: leading hex digits of the id. Without one by age, and then perhaps only a part.
     Allocs {
         namespace: Option<Namespace>,
         prefix: String,
+        part: Option<Part>,
     },
     Alloc {
         id: AllocId,
@@ -275,12 +276,30 @@ pub struct ServerHealth {
     pub stable_since: i64,
 }
 
+/// A part of a list that is ordered by create index and id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Create index and id where it begins; the beginning of the list if none.
+    pub from: Option<(u64, u128)>,
+    pub n: u64,
+    pub newest_first: bool,
+}
+
 /// An allocation of a list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListedAlloc {
+    /// Its job stays where it is: nobody asks for it, and it would be sent with each.
+    #[serde(serialize_with = "without_job")]
     pub alloc: Arc<Allocation>,
     pub job_type: model::JobType,
     pub job_version: u64,
+}
+
+fn without_job<S: serde::Serializer>(alloc: &Allocation, serializer: S) -> Result<S::Ok, S::Error> {
+    match alloc.job {
+        Some(_) => Allocation { job: None, ..alloc.clone() }.serialize(serializer),
+        None => alloc.serialize(serializer),
+    }
 }
 
 /// A rollout as one region sees it.

@@ -1,10 +1,11 @@
 //! Answers to reads, from one view.
 
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use model::{Allocation, JobKey};
 use multiregion::Records;
-use rpc::message::{ListedAlloc, Read, ReadValue, RolloutRegionView, RolloutView};
+use rpc::message::{ListedAlloc, Part, Read, ReadValue, RolloutRegionView, RolloutView};
 use state::{Store, Table, Watch, in_namespace};
 
 /// What a reader of `read` waits for; `None`: it cannot be waited for.
@@ -72,9 +73,13 @@ pub fn value(view: &Store, records: &Records, heard: impl Fn(&model::RegionRecor
             let since = view.job(key).map_or(0, |job| job.create_index);
             ReadValue::Deployment(view.latest_deployment(key).filter(|deployment| deployment.job_create_index >= since).cloned())
         }
-        Read::Allocs { namespace, prefix } => {
+        Read::Allocs { namespace, prefix, part } => {
             let allocs = view.allocs().filter(|alloc| in_namespace(namespace.as_ref(), &alloc.namespace) && has_prefix(&alloc.id, prefix));
-            ReadValue::Allocs(if prefix.is_empty() { by_creation(allocs) } else { allocs.map(listed).collect() })
+            ReadValue::Allocs(match part {
+                _ if !prefix.is_empty() => allocs.map(listed).collect(),
+                None => by_creation(allocs),
+                Some(part) => part_of(allocs, part),
+            })
         }
         Read::Alloc { id } => ReadValue::Alloc(view.alloc(*id).cloned()),
         Read::Evals { namespace, prefix } => {
@@ -130,6 +135,51 @@ fn has_prefix(id: &impl std::fmt::Display, prefix: &str) -> bool {
     prefix.is_empty() || id.to_string().starts_with(&prefix.to_ascii_lowercase())
 }
 
+/// Goes through all of them and keeps no more than the part has.
+fn part_of<'a>(allocs: impl Iterator<Item = &'a Arc<Allocation>>, part: &Part) -> Vec<ListedAlloc> {
+    // The last ones are the first ones of the numbers that are missing to the largest.
+    let place = |(index, id): (u64, u128)| if part.newest_first { (u64::MAX - index, u128::MAX - id) } else { (index, id) };
+    let from = part.from.map(place).unwrap_or_default();
+    let n = usize::try_from(part.n).unwrap_or(usize::MAX);
+    let mut first: BinaryHeap<ByPlace<'a>> = BinaryHeap::new();
+    for alloc in allocs {
+        let place = place((alloc.create_index, alloc.id.0.as_u128()));
+        let is_among = place >= from && (first.len() < n || first.peek().is_some_and(|last| place < last.place));
+        if is_among {
+            first.push(ByPlace { place, alloc });
+            if first.len() > n {
+                first.pop();
+            }
+        }
+    }
+    first.into_sorted_vec().into_iter().map(|found| listed(found.alloc)).collect()
+}
+
+struct ByPlace<'a> {
+    place: (u64, u128),
+    alloc: &'a Arc<Allocation>,
+}
+
+impl Ord for ByPlace<'_> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.place.cmp(&other.place)
+    }
+}
+
+impl PartialOrd for ByPlace<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for ByPlace<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.place == other.place
+    }
+}
+
+impl Eq for ByPlace<'_> {}
+
 fn by_creation<'a>(allocs: impl Iterator<Item = &'a Arc<Allocation>>) -> Vec<ListedAlloc> {
     let mut allocs: Vec<ListedAlloc> = allocs.map(listed).collect();
     allocs.sort_by_key(|listed| (listed.alloc.create_index, listed.alloc.id));
@@ -141,7 +191,7 @@ fn listed(alloc: &Arc<Allocation>) -> ListedAlloc {
     ListedAlloc {
         job_type: job.map(|job| job.kind).unwrap_or_default(),
         job_version: job.map_or(0, |job| job.version),
-        alloc: Arc::new(Allocation { job: None, ..(**alloc).clone() }),
+        alloc: alloc.clone(),
     }
 }
 
@@ -170,4 +220,37 @@ pub fn rollout(view: &Store, records: &Records, heard: impl Fn(&model::RegionRec
         })
         .collect();
     Some(RolloutView { header: Arc::clone(header), overrides, regions })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{AllocId, Uuid};
+
+    /// Parts, one after the other, are the whole list in its order, in both directions and with any size.
+    #[test]
+    fn parts_of_a_list() {
+        let of =
+            |n: u64| Allocation { id: AllocId(Uuid::from_u128(u128::from(n * 7 % 31))), create_index: n * 5 % 13, ..Default::default() };
+        let allocs: Vec<Arc<Allocation>> = (0..31).map(|n| Arc::new(of(n))).collect();
+        let place = |listed: &ListedAlloc| (listed.alloc.create_index, listed.alloc.id.0.as_u128());
+        let mut whole: Vec<(u64, u128)> = by_creation(allocs.iter()).iter().map(place).collect();
+        for newest_first in [false, true] {
+            for n in [1, 2, 10, 31, 100] {
+                let (mut parts, mut from) = (Vec::new(), None);
+                loop {
+                    // One more than the part: where the next begins.
+                    let mut part = part_of(allocs.iter(), &Part { from, n: n + 1, newest_first });
+                    from = part.get(n as usize).map(place);
+                    part.truncate(n as usize);
+                    parts.extend(part.iter().map(place));
+                    if from.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(parts, whole, "{n} {newest_first}");
+            }
+            whole.reverse();
+        }
+    }
 }

@@ -1,9 +1,10 @@
 //! `/v1/allocations` and `/v1/allocation/:id`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use api::{AllocStopResponse, shown_alloc};
-use model::AllocId;
+use model::{AllocId, Allocation};
 use rpc::message::{ListedAlloc, Read, ReadValue, Write, WriteValue};
 
 use super::job_lists::stubs;
@@ -14,10 +15,18 @@ use crate::respond::Answer;
 
 pub(super) async fn list(cx: Cx) -> Answer {
     cx.only(Verb::Get)?;
-    let read = Read::Allocs { namespace: cx.list_namespace(), prefix: list::id_prefix(&cx.params)? };
+    let read = Read::Allocs { namespace: cx.list_namespace(), prefix: list::id_prefix(&cx.params)?, part: list::part(&cx.params)? };
     let (mut meta, ReadValue::Allocs(allocs)) = cx.read(read).await? else { return Err(Refusal::mismatch()) };
-    let allocs = list::select(&cx.params, &mut meta, allocs, list::by_age(&cx.params), |listed| &*listed.alloc, key)?;
-    stubs(&cx, &meta, &allocs)
+    let allocs = list::select(&cx.params, &mut meta, allocs, list::by_age(&cx.params), without_job, key)?;
+    stubs(&cx, &meta, allocs)
+}
+
+/// The same here and where it came by rpc.
+fn without_job(listed: &ListedAlloc) -> Cow<'_, Allocation> {
+    match listed.alloc.job {
+        Some(_) => Cow::Owned(Allocation { job: None, ..(*listed.alloc).clone() }),
+        None => Cow::Borrowed(&listed.alloc),
+    }
 }
 
 fn key(listed: &ListedAlloc) -> Key<'_> {

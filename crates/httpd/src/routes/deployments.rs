@@ -1,5 +1,7 @@
 //! `/v1/deployments` and `/v1/deployment/…`.
 
+use std::borrow::Cow;
+
 use std::sync::Arc;
 
 use api::{
@@ -20,7 +22,7 @@ pub(super) async fn list(cx: Cx) -> Answer {
     cx.only(Verb::Get)?;
     let read = Read::Deployments { namespace: cx.list_namespace(), prefix: list::id_prefix(&cx.params)? };
     let (mut meta, ReadValue::Deployments(list)) = cx.read(read).await? else { return Err(Refusal::mismatch()) };
-    let list = list::select(&cx.params, &mut meta, list, list::by_age(&cx.params), |deployment| &**deployment, key)?;
+    let list = list::select(&cx.params, &mut meta, list, list::by_age(&cx.params), |deployment| Cow::Borrowed(&**deployment), key)?;
     cx.json(Some(&meta), &list)
 }
 
@@ -39,7 +41,7 @@ pub(super) async fn deployment(mut cx: Cx) -> Answer {
         cx.only(Verb::Get)?;
         let id = id(id_text)?;
         let (meta, ReadValue::Allocs(allocs)) = cx.read(Read::DeploymentAllocs { id }).await? else { return Err(Refusal::mismatch()) };
-        return stubs(&cx, &meta, &allocs);
+        return stubs(&cx, &meta, allocs);
     }
     if !["fail", "pause", "promote", "allocation-health", "unblock"].contains(&verb) {
         return Err(Refusal::no_resource());

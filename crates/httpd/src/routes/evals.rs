@@ -1,5 +1,7 @@
 //! `/v1/evaluations` and `/v1/evaluation/:id`.
 
+use std::borrow::Cow;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -50,7 +52,7 @@ async fn selected(cx: &Cx) -> Result<(Meta, Vec<Arc<Evaluation>>), Refusal> {
     let read = Read::Evals { namespace: cx.list_namespace(), prefix: list::id_prefix(&cx.params)? };
     let (mut meta, ReadValue::Evals(mut evals)) = cx.read(read).await? else { return Err(Refusal::mismatch()) };
     evals.retain(|eval| (job.is_empty() || eval.job_id == *job) && (status.is_empty() || eval.status.as_str() == status));
-    let evals = list::select(&cx.params, &mut meta, evals, list::by_age(&cx.params), |eval| &**eval, key)?;
+    let evals = list::select(&cx.params, &mut meta, evals, list::by_age(&cx.params), |eval| Cow::Borrowed(&**eval), key)?;
     Ok((meta, evals))
 }
 
@@ -69,7 +71,7 @@ pub(super) async fn evaluation(cx: Cx) -> Answer {
         Some((id_text, "allocations")) => {
             let id = id(id_text)?;
             let (meta, ReadValue::Allocs(allocs)) = cx.read(Read::EvalAllocs { id }).await? else { return Err(Refusal::mismatch()) };
-            stubs(&cx, &meta, &allocs)
+            stubs(&cx, &meta, allocs)
         }
         Some(_) => Err(Refusal::no_resource()),
     }

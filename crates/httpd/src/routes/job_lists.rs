@@ -7,10 +7,9 @@ use serde::Serialize;
 use std::sync::Arc;
 
 use super::job::not_found;
-use crate::encode::each;
 use crate::refusal::Refusal;
 use crate::request::Cx;
-use crate::respond::{Answer, Meta};
+use crate::respond::{self, Answer, Meta};
 
 /// As [`api::JobVersionsResponse`], without copying the jobs.
 #[derive(Serialize)]
@@ -70,13 +69,15 @@ fn differences(versions: &[Arc<Job>], chosen: Option<u64>) -> Result<Vec<diff::J
 pub(super) async fn allocations(cx: Cx, key: JobKey) -> Answer {
     let all = cx.params.flag("all")?;
     let (meta, ReadValue::Allocs(allocs)) = cx.read(Read::JobAllocs { key, all }).await? else { return Err(Refusal::mismatch()) };
-    stubs(&cx, &meta, &allocs)
+    stubs(&cx, &meta, allocs)
 }
 
 /// Allocations as stubs, in the given order.
-pub(super) fn stubs(cx: &Cx, meta: &Meta, allocs: &[ListedAlloc]) -> Answer {
+pub(super) fn stubs(cx: &Cx, meta: &Meta, allocs: Vec<ListedAlloc>) -> Answer {
     let fields = AllocFields { resources: cx.params.flag("resources")?, task_states: cx.params.flag_or("task_states", true)? };
-    cx.json(Some(meta), &each(allocs, |listed| AllocListStub::new(&listed.alloc, listed.job_type, listed.job_version, fields)))
+    respond::list(cx.params.pretty(), meta, allocs, move |listed| {
+        AllocListStub::new(&listed.alloc, listed.job_type, listed.job_version, fields)
+    })
 }
 
 pub(super) async fn evaluations(cx: Cx, key: JobKey) -> Answer {

@@ -1,5 +1,7 @@
 //! `/v1/jobs/statuses`: jobs with what runs of them, most recently changed first.
 
+use std::borrow::Cow;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -31,7 +33,7 @@ pub(super) async fn statuses(mut cx: Cx) -> Answer {
         (wanted.is_empty() || wanted.contains(&(job.namespace.as_str(), job.id.as_str()))) && (children || job.parent_id.is_empty())
     });
     let order = Order::Changed { reverse: cx.params.text("reverse") == "true" };
-    let jobs = list::select(&cx.params, &mut meta, jobs, order, |(job, _)| &**job, key)?;
+    let jobs = list::select(&cx.params, &mut meta, jobs, order, |(job, _)| Cow::Borrowed(&**job), key)?;
     let options = cx.options_now()?;
     let mut reads = Vec::with_capacity(jobs.len());
     for (job, _) in &jobs {

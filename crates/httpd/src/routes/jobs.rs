@@ -1,5 +1,7 @@
 //! `/v1/jobs`: list and register.
 
+use std::borrow::Cow;
+
 use api::JobListStub;
 use model::{Job, JobSummary};
 use rpc::message::{Read, ReadValue};
@@ -23,7 +25,7 @@ async fn list(cx: Cx) -> Answer {
     let with_meta = cx.params.flag("meta")?;
     let read = Read::Jobs { namespace: cx.list_namespace(), prefix: cx.params.text("prefix").to_owned() };
     let (mut meta, ReadValue::Jobs(jobs)) = cx.read(read).await? else { return Err(Refusal::mismatch()) };
-    let jobs = list::select(&cx.params, &mut meta, jobs, Order::Name, |(job, _)| &**job, key)?;
+    let jobs = list::select(&cx.params, &mut meta, jobs, Order::Name, |(job, _)| Cow::Borrowed(&**job), key)?;
     cx.json(Some(&meta), &each(&jobs, |(job, summary)| JobListStub::new(job, Some(summary), with_meta)))
 }
 

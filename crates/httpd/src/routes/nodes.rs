@@ -1,5 +1,7 @@
 //! `/v1/nodes` and `/v1/node/:id`.
 
+use std::borrow::Cow;
+
 use std::sync::Arc;
 
 use api::{
@@ -24,7 +26,7 @@ pub(super) async fn list(cx: Cx) -> Answer {
     let fields = NodeFields { resources: cx.params.flag("resources")?, os: cx.params.flag("os")? };
     let read = Read::Nodes { prefix: list::id_prefix(&cx.params)? };
     let (mut meta, ReadValue::Nodes(nodes)) = cx.read(read).await? else { return Err(Refusal::mismatch()) };
-    let nodes = list::select(&cx.params, &mut meta, nodes, Order::Id, |node| &**node, key)?;
+    let nodes = list::select(&cx.params, &mut meta, nodes, Order::Id, |node| Cow::Borrowed(&**node), key)?;
     cx.json(Some(&meta), &each(&nodes, |node| NodeListStub::new(node, fields)))
 }
 

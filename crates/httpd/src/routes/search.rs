@@ -77,7 +77,7 @@ fn read(context: &str, prefix: &str, namespace: Option<Namespace>) -> Option<Rea
     }
     let prefix = id_prefix(prefix)?;
     Some(match context {
-        "allocs" => Read::Allocs { namespace, prefix },
+        "allocs" => Read::Allocs { namespace, prefix, part: None },
         "evals" => Read::Evals { namespace, prefix },
         "deployment" => Read::Deployments { namespace, prefix },
         _ => Read::Nodes { prefix },
