@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -77,11 +78,13 @@ pub(crate) struct Network<T> {
     pub id: u64,
     pub transport: Arc<T>,
     pub options: NetworkOptions,
+    pub at_once: Arc<AtomicU64>,
 }
 
 impl<T: RaftTransport> Network<T> {
     fn client(&self, target: u64, node: &ServerNode, lane: Lane) -> Client<T> {
-        Client { id: self.id, target, node: node.clone(), lane, transport: self.transport.clone(), options: self.options.clone() }
+        let (transport, options, at_once) = (self.transport.clone(), self.options.clone(), self.at_once.clone());
+        Client { id: self.id, target, node: node.clone(), lane, transport, options, at_once }
     }
 }
 
@@ -109,6 +112,8 @@ pub(crate) struct Client<T> {
     lane: Lane,
     transport: Arc<T>,
     options: NetworkOptions,
+    /// The term of the election that need not wait.
+    at_once: Arc<AtomicU64>,
 }
 
 /// A transfer that goes back this often makes no progress.
@@ -200,7 +205,9 @@ impl<T: RaftTransport> RaftNetworkV2<Types> for Client<T> {
 
     async fn vote(&mut self, request: VoteRequest<Types>, option: RPCOption) -> Result<VoteResponse<Types>, RPCError<Types>> {
         let body = wire::encode_vote(&request);
-        self.ask(RPCTypes::Vote, kind::VOTE, body, option.soft_ttl(), wire::decode_vote_answer).await
+        let is_at_once = request.vote.leader_id.term == self.at_once.load(Ordering::Relaxed);
+        let kind = if is_at_once { kind::VOTE_AT_ONCE } else { kind::VOTE };
+        self.ask(RPCTypes::Vote, kind, body, option.soft_ttl(), wire::decode_vote_answer).await
     }
 
     async fn pre_vote(&mut self, request: VoteRequest<Types>, option: RPCOption) -> Result<VoteResponse<Types>, RPCError<Types>> {

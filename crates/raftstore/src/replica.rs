@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -87,6 +88,8 @@ impl ReplicaOptions {
             enable_pre_vote: Some(true),
             // A restarted leader is elected again: only then it is known to have applied all that was committed.
             enable_leader_restore: Some(false),
+            // A follower whose disk has lied is no reason for its leader to end: it gets again what it has lost.
+            allow_log_reversion: Some(true),
             max_payload_entries: 1024,
             snapshot_policy: BuiltInPolicy::Never,
             max_in_snapshot_log_to_keep: self.n_entries_kept,
@@ -250,6 +253,8 @@ struct Inner {
     log: LogStore,
     handler: Handler,
     leadership: watch::Receiver<Leadership>,
+    /// The term of the election that need not wait; 0: none.
+    at_once: Arc<AtomicU64>,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -285,7 +290,8 @@ impl Replica {
         })
         .await?;
         let machine = Machine::new(snapshots, publisher, options.events, instruments);
-        let network = Network { id, transport, options: options.network_options() };
+        let at_once = Arc::new(AtomicU64::new(0));
+        let network = Network { id, transport, options: options.network_options(), at_once: at_once.clone() };
         let raft = match Raft::new(id, config, network, log.clone(), machine.clone()).await {
             Ok(raft) => raft,
             Err(error) => {
@@ -300,7 +306,7 @@ impl Replica {
             tokio::spawn(cut_log(raft.clone(), log.clone(), machine.clone(), options.snapshot, options.snapshot_interval)),
         ];
         let handler = Handler::new(raft.clone(), receiver, log.room());
-        let replica = Replica { inner: Arc::new(Inner { id, raft, machine, log, handler, leadership, tasks }) };
+        let replica = Replica { inner: Arc::new(Inner { id, raft, machine, log, handler, leadership, at_once, tasks }) };
         replica.elect_if_alone().await?;
         Ok(replica)
     }
@@ -499,6 +505,18 @@ impl Replica {
             }
             _ => Err(ProposeError::Refused(format!("raft id {to} did not take over within {timeout:?}"))),
         }
+    }
+
+    /// Asks to be elected without waiting for the time after which a silent leader is missed. To be called when the leader is known to have ended:
+    /// the others vote for this server only if they know it as well.
+    ///
+    /// # Errors
+    ///
+    /// Raft has stopped.
+    pub async fn elect_at_once(&self) -> Result<(), ProposeError> {
+        let term = self.inner.raft.metrics().borrow_watched().current_term;
+        self.inner.at_once.store(term + 1, Ordering::Relaxed);
+        self.inner.raft.trigger().elect(false).await.map_err(fatal_write)
     }
 
     /// Builds a snapshot now, without waiting for it.

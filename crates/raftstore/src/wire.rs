@@ -39,6 +39,9 @@ pub mod kind {
     pub const SNAPSHOT_INSTALL: u8 = 7;
     /// The leader asks whether there is room on the disk for commands. No body; the answer is a byte, 0 or 1.
     pub const ROOM: u8 = 8;
+    /// As [`VOTE`], of a candidate that has seen the leader's process end. To be passed on as that only where this server has seen it, too:
+    /// otherwise as [`VOTE`].
+    pub const VOTE_AT_ONCE: u8 = 9;
 }
 
 /// Entries from the leader.
@@ -158,6 +161,11 @@ impl Handler {
             }
             kind::VOTE => {
                 let request = decode_vote(body).map_err(broken)?;
+                encode_vote_answer(&self.raft.vote(request).await.map_err(fatal)?).map_err(broken)
+            }
+            kind::VOTE_AT_ONCE => {
+                // openraft's word for an election that the leader does not object to.
+                let request = VoteRequest { leadership_transfer: true, ..decode_vote(body).map_err(broken)? };
                 encode_vote_answer(&self.raft.vote(request).await.map_err(fatal)?).map_err(broken)
             }
             kind::PRE_VOTE => {

@@ -24,6 +24,7 @@ use crate::pool::PoolHandle;
 use crate::reports::Reports;
 use crate::room;
 use crate::start::Config;
+use crate::succession::Succession;
 use crate::watches::Watches;
 
 /// How long a request waits for a leader before it gives up.
@@ -54,6 +55,7 @@ pub struct Core {
     /// What the leader knows beside the state; `None` while this server does not lead.
     pub leading: Mutex<Option<Leading>>,
     pub founding: Arc<Founding>,
+    pub succession: Succession,
     /// Everything ends with it.
     pub shutdown: CancellationToken,
     /// What must have ended when the server has.
@@ -154,6 +156,7 @@ impl Core {
             founding,
             shutdown,
             tasks,
+            succession: Succession::default(),
             leader_heard: Mutex::new(Instant::now()),
             failure: watch::Sender::new(String::new()),
             seeds: AtomicU64::new(rand::random()),

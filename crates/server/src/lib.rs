@@ -38,6 +38,7 @@ mod room;
 mod schedule;
 mod snapshot;
 mod start;
+mod succession;
 mod tidy;
 mod transport;
 mod watches;

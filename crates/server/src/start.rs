@@ -27,7 +27,7 @@ use crate::memo::Memo;
 use crate::pool::{self, Sockets};
 use crate::transport::{Carrier, Front};
 use crate::watches::Watches;
-use crate::{agent_calls, founding, leader, probe, reports, tidy};
+use crate::{agent_calls, founding, leader, probe, reports, succession, tidy};
 
 /// Tasks that have not ended by then are left behind.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -240,6 +240,7 @@ impl Server {
         core.tasks.spawn(leader::run(Arc::clone(core), core.shutdown.clone()));
         self.until_shutdown(founding::found(Arc::clone(core)));
         self.until_shutdown(join(Arc::clone(core)));
+        self.until_shutdown(succession::run(Arc::clone(core)));
         self.until_shutdown(tidy::run(Arc::clone(core)));
         self.until_shutdown(reports::run(Arc::clone(core)));
         self.until_shutdown(learn_identity(Arc::clone(core), Arc::clone(&self.data_dir), meta));

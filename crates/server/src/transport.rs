@@ -15,6 +15,7 @@ use telemetry::Timer;
 use crate::core::Core;
 use crate::founding;
 use crate::pool::PoolHandle;
+use crate::succession;
 
 /// About founding the raft group, see [`founding`].
 pub const METHOD_FOUND: u16 = 3;
@@ -75,6 +76,14 @@ impl Handler for Front {
             _ => rpc::typed::answer(&self.caller, method, &body).await,
         }
     }
+
+    fn connected(&self, peer: &Peer) {
+        self.core.succession.connected(raftstore::raft_id(peer.id.as_u128()));
+    }
+
+    fn disconnected(&self, peer: &Peer) {
+        self.core.succession.disconnected(raftstore::raft_id(peer.id.as_u128()));
+    }
 }
 
 impl Front {
@@ -92,7 +101,11 @@ impl Front {
         if target != self.core.replica.id() {
             return Reply::error(410, format!("this is the server with raft id {}, not {target}", self.core.replica.id()));
         }
-        let Ok(kind) = u8::try_from(method - METHOD_RAFT) else { return Reply::error(404, "unknown raft message") };
+        let Ok(mut kind) = u8::try_from(method - METHOD_RAFT) else { return Reply::error(404, "unknown raft message") };
+        // What another one says of the leader's end is not enough to break a promise to it.
+        if kind == kind::VOTE_AT_ONCE && !succession::leader_has_ended(&self.core).await {
+            kind = kind::VOTE;
+        }
         match self.core.replica.handle(kind, body).await {
             Ok(answer) => {
                 if matches!(kind, kind::APPEND | kind::SNAPSHOT_CHUNK | kind::SNAPSHOT_INSTALL) && self.is_leader(peer) {

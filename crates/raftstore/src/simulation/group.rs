@@ -231,7 +231,7 @@ impl Group {
         };
         let machine = Machine::new(snapshots, Arc::new(publisher), false, Default::default());
         let transport = Arc::new(End { server: id, disk: disk.clone(), hub: Arc::clone(hub) });
-        let network = Network { id, transport, options: options.network_options() };
+        let network = Network { id, transport, options: options.network_options(), at_once: Arc::default() };
         let config = Arc::new(options.raft_config().expect("a configuration"));
         let raft = match log {
             Opened::Invented(log) => Raft::new(id, config, network, log, machine.clone()).await,

@@ -30,6 +30,31 @@ pub trait Handler: Send + Sync + 'static {
     /// When the caller gives up, disconnects, or the deadline passes, `context.cancelled` fires; a second later
     /// ([`Limits::cancel_grace`]) the future is dropped. What must not stop half-way belongs into a task of its own.
     async fn handle(&self, peer: &Arc<Peer>, method: u16, body: Bytes, context: CallContext) -> Reply;
+
+    /// A connection has begun.
+    fn connected(&self, _peer: &Peer) {}
+
+    /// It has ended, in whatever way.
+    fn disconnected(&self, _peer: &Peer) {}
+}
+
+/// Tells a handler how long a connection lasts.
+struct Connected {
+    peer: Arc<Peer>,
+    handler: Arc<dyn Handler>,
+}
+
+impl Connected {
+    fn begin(peer: &Arc<Peer>, handler: &Arc<dyn Handler>) -> Self {
+        handler.connected(peer);
+        Self { peer: peer.clone(), handler: handler.clone() }
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.handler.disconnected(&self.peer);
+    }
 }
 
 /// What a handler may want to know about a request besides its body.
@@ -193,12 +218,14 @@ async fn serve_connection(
     };
     tracing::debug!(%peer, class = %peer.class, "connected");
 
+    let connected = Connected::begin(&peer, &handler);
     let serving = Arc::new(Serving::new(peer.clone(), handler, limits.clone()));
     let keep_alive = KeepAlive { interval: limits.ping_interval, misses_max: limits.ping_misses_max };
     let reason = tokio::select! {
         reason = drive(wire.reader, wire.writer, serving.outbox().clone(), serving.clone(), keep_alive) => reason,
         reason = wind_down(&serving, &identity, &limits, &stop) => reason,
     };
+    drop(connected);
     tracing::debug!(%peer, class = %peer.class, %reason, "connection is over");
     serving.end(&reason).await;
 }
