@@ -11,6 +11,9 @@ const ABOUT_OTHERS: &[&str] =
     &["connection", "not committed", "nothing was committed", "membership", "sending a snapshot failed", "no heartbeat"];
 
 /// A job without work, so that registering it is nothing but a write.
+/// In the log of whoever saw that the leader's process is no more.
+const SEEN_TO_END: &str = "the leader's process has ended";
+
 fn idle(id: &str) -> JobFile {
     JobFile::service(id).count(0)
 }
@@ -38,6 +41,7 @@ fn a_killed_leader_is_replaced_and_all_killed_servers_come_back_with_everything(
     cluster.submit(&other, &idle("between"), &[]).ok();
     let second = cluster.leader("west");
     assert_ne!(second, first);
+    assert!(cluster.log(&second).contains(SEEN_TO_END), "it did not wait for the time after which a silent leader is missed");
     cluster.start(&[&first]);
     settled("the old leader has caught up", || names(&cluster, &first, &Query::new().stale()), |names| names == &["before", "between"]);
     cluster.kill(&["west-servers"]);
@@ -100,6 +104,9 @@ fn a_leader_that_stood_still_does_not_answer_from_the_past() {
         cluster.resume(&[&old]);
         let seen = until("it answers", || ask(cluster.api(&old).jobs(&Query::new())).ok());
         assert!(seen.value.iter().any(|job| *job.id == name), "{seen:?}");
+    }
+    for server in cluster.servers("west") {
+        assert!(!cluster.log(&server.name).contains(SEEN_TO_END), "who stands still has not ended");
     }
 }
 

@@ -79,11 +79,25 @@ fn figures_tell_what_was_done() {
         || prometheus(&cluster, CLIENT),
         |seen| value(seen, "nomad_client_allocations_running", &[&of_node, "node_status=\"ready\""]) == Some(2.0),
     );
+    assert_eq!(value(&client, "nomad_client_tasks_running", &[&of_node]), Some(2.0));
     assert!(value(&client, "nomad_client_host_memory_total", &[&of_node]) > Some(0.0));
     assert!(value(&client, "nomad_client_host_cpu_idle", &["cpu=\"cpu0\""]).is_some());
     assert!(value(&client, "nomad_client_allocs_memory_rss", &[&of_alloc, "task=\"t\""]) > Some(0.0), "{client:#?}");
     assert_eq!(value(&client, "nomad_client_allocs_running", &[&of_alloc]), Some(1.0));
     assert!(value(&client, "nomad_raft_apply", &[]).is_none(), "a client has no log");
+
+    // what finds no place is told with what it asks for
+    cluster
+        .submit(
+            SERVER,
+            &JobFile::service("picky").count(2).job("constraint {\n  attribute = \"${node.class}\"\n  value = \"best\"\n}"),
+            &[],
+        )
+        .ok();
+    let wanted = |name, label: &str| value(&prometheus(&cluster, SERVER), name, &[label]);
+    settled("the job waits", || wanted("nomad_nomad_blocked_evals_job_cpu", "job=\"picky\""), |seen| *seen == Some(40.0));
+    assert_eq!(wanted("nomad_nomad_blocked_evals_cpu", "datacenter="), Some(40.0));
+    cluster.steppe(SERVER, &["job", "stop", "-purge", "-detach", "picky"]).ok();
 
     // JSON has what came together in an interval
     until("an interval shows what was written in it", || {

@@ -15,7 +15,7 @@ use crate::{Bencher, Failure, region};
 
 const ROUNDS: usize = 15;
 /// Not measured but chosen: the shortest time without a word, in seconds, after which a follower asks for votes.
-const SILENCE: f64 = 0.9;
+const SILENCE: f64 = 0.7;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The first word of this program, when it is in namespaces of its own.
 pub const CUT_OFF: &str = "cut-off";

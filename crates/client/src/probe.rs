@@ -92,8 +92,13 @@ fn labels(node: &Node) -> Labels {
 
 fn allocations(shared: &Shared, labels: &Labels) -> Vec<Reading> {
     let (mut pending, mut running, mut terminal) = (0, 0, 0);
+    let [mut tasks_pending, mut tasks_running, mut tasks_dead] = [0; 3];
     let mut allocated = Usage::default();
     for handle in shared.allocs().values() {
+        let n_tasks = handle.alloc().allocated_resources.as_ref().map_or(0, |resources| resources.tasks.len());
+        let n_running = handle.running().len().min(n_tasks);
+        tasks_running += n_running;
+        *(if handle.is_finished() { &mut tasks_dead } else { &mut tasks_pending }) += n_tasks - n_running;
         if handle.is_finished() {
             terminal += 1;
             continue;
@@ -112,6 +117,9 @@ fn allocations(shared: &Shared, labels: &Labels) -> Vec<Reading> {
         ("nomad.client.allocations.pending", pending),
         ("nomad.client.allocations.running", running),
         ("nomad.client.allocations.terminal", terminal),
+        ("nomad.client.tasks.pending", tasks_pending as i64),
+        ("nomad.client.tasks.running", tasks_running as i64),
+        ("nomad.client.tasks.dead", tasks_dead as i64),
         ("nomad.client.allocated.cpu", allocated.cpu),
         ("nomad.client.allocated.memory", allocated.memory),
         ("nomad.client.allocated.disk", allocated.disk),

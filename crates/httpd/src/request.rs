@@ -71,6 +71,7 @@ async fn arrive(mut body: Body, app: &App) -> Result<(Bytes, Option<OwnedSemapho
         bytes.extend_from_slice(&data);
         if bytes.len() > SMALL_BODY && place.is_none() {
             place = app.arriving.clone().acquire_many_owned(kilobytes(announced)).await.ok();
+            bytes.reserve(announced - bytes.len().min(announced));
         }
     }
     Ok((bytes.freeze(), place))

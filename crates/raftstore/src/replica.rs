@@ -33,7 +33,7 @@ pub struct ReplicaOptions {
     /// How often the leader shows that it lives.
     pub heartbeat: Duration,
     /// A follower that hears nothing for the longer of these and then for a random time between them asks to be elected; with the default, after
-    /// 0.9 to 1.2 s. Who still hears the leader gives no vote, so that one server that is busy replaces nobody.
+    /// 0.7 to 0.9 s. Who still hears the leader gives no vote, so that one server that is busy replaces nobody.
     pub election_timeout: (Duration, Duration),
     /// How long a follower may take to make entries durable.
     pub append_timeout: Duration,
@@ -61,7 +61,7 @@ impl Default for ReplicaOptions {
     fn default() -> ReplicaOptions {
         ReplicaOptions {
             heartbeat: Duration::from_millis(100),
-            election_timeout: (Duration::from_millis(300), Duration::from_millis(600)),
+            election_timeout: (Duration::from_millis(250), Duration::from_millis(450)),
             append_timeout: Duration::from_secs(3),
             chunk_bytes: 1 << 20,
             chunk_timeout: Duration::from_secs(10),

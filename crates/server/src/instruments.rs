@@ -19,6 +19,10 @@ pub struct Instruments {
     pub requests: RequestTimers,
     /// Commands that were put into the log.
     pub raft_apply: Counter,
+    /// This server missed its leader, and asked to be elected.
+    pub heartbeat_timeout: Counter,
+    /// It led, and a majority was not there any more.
+    pub leader_lease_timeout: Counter,
     /// From a command's proposal until it is applied here.
     pub commit_time: Timer,
     /// On a follower: between two messages of its leader.
@@ -127,6 +131,8 @@ impl Instruments {
             rpc_request_error: r.counter("nomad.nomad.rpc.request_error"),
             requests: RequestTimers::new(r),
             raft_apply: r.counter("nomad.raft.apply"),
+            heartbeat_timeout: r.counter("nomad.raft.transition.heartbeat_timeout"),
+            leader_lease_timeout: r.counter("nomad.raft.transition.leader_lease_timeout"),
             commit_time: r.timer("nomad.raft.commitTime"),
             last_contact: r.timer("nomad.raft.leader.lastContact"),
             append_entries: r.timer("nomad.raft.replication.appendEntries"),

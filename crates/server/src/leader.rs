@@ -36,6 +36,9 @@ pub async fn run(core: Arc<Core>, shutdown: CancellationToken) {
     let mut leadership = core.replica.watch_leadership();
     loop {
         let term = leadership.borrow_and_update().clone();
+        if term.role == Role::Candidate {
+            core.instruments.heartbeat_timeout.increment();
+        }
         if term.role == Role::Leader {
             // What was replaced before is what the tasks begin with.
             let _ = core.signals.restored.notified().now_or_never();
@@ -52,6 +55,10 @@ pub async fn run(core: Arc<Core>, shutdown: CancellationToken) {
                 }
                 let present = leadership.borrow_and_update().clone();
                 if present.role != Role::Leader || present.term != term.term {
+                    // Who is told of another leader has not lost the majority by itself.
+                    if present.term == term.term {
+                        core.instruments.leader_lease_timeout.increment();
+                    }
                     break;
                 }
             }

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use model::{EvalStatus, JobStatus, Phase};
+use model::{EvalStatus, Evaluation, JobStatus, Phase};
 use raftstore::Role;
+use state::Store;
 use telemetry::{Labels, Reading, Registry};
 
 use crate::core::{Core, now};
@@ -68,10 +69,12 @@ fn members(core: &Core, readings: &mut Vec<Reading>) {
 fn evaluations(core: &Core, readings: &mut Vec<Reading>) {
     let (view, time) = (core.view(), now());
     let (mut blocked, mut escaped) = (0, 0);
+    let mut wanted: BTreeMap<String, (f64, f64)> = BTreeMap::new();
     for eval in view.open_evals() {
         if eval.status == EvalStatus::Blocked {
             blocked += 1;
             escaped += u32::from(eval.escaped_computed_class);
+            unplaced(&view, eval, &mut wanted, readings);
         }
         let rest = eval.wait_until.0.saturating_sub(time);
         if eval.status == EvalStatus::Pending && rest > 0 {
@@ -84,6 +87,29 @@ fn evaluations(core: &Core, readings: &mut Vec<Reading>) {
         Reading::new("nomad.nomad.blocked_evals.total_blocked", f64::from(blocked)),
         Reading::new("nomad.nomad.blocked_evals.total_escaped", f64::from(escaped)),
     ]);
+    for (datacenter, (cpu, memory)) in wanted {
+        let labels: Labels = vec![("datacenter", datacenter)];
+        readings.push(Reading::with("nomad.nomad.blocked_evals.cpu", labels.clone(), cpu));
+        readings.push(Reading::with("nomad.nomad.blocked_evals.memory", labels, memory));
+    }
+}
+
+/// What the allocations ask for that a blocked evaluation could not place: MHz and MiB, of its job and by the datacenters where it may run.
+fn unplaced(view: &Store, eval: &Evaluation, wanted: &mut BTreeMap<String, (f64, f64)>, readings: &mut Vec<Reading>) {
+    let Some(job) = view.job(&eval.job_key()) else { return };
+    let (mut cpu, mut memory) = (0.0, 0.0);
+    for group in &job.task_groups {
+        let n = eval.queued_allocations.get(&group.name).copied().unwrap_or(0) as f64;
+        for resources in group.tasks.iter().filter_map(|task| task.resources.as_ref()) {
+            cpu += n * resources.cpu as f64;
+            memory += n * resources.memory_mb as f64;
+        }
+    }
+    let labels: Labels = vec![("job", job.id.to_string()), ("namespace", job.namespace.to_string())];
+    readings.push(Reading::with("nomad.nomad.blocked_evals.job.cpu", labels.clone(), cpu));
+    readings.push(Reading::with("nomad.nomad.blocked_evals.job.memory", labels, memory));
+    let total = wanted.entry(job.datacenters.join(",")).or_default();
+    *total = (total.0 + cpu, total.1 + memory);
 }
 
 fn jobs(core: &Core, readings: &mut Vec<Reading>) {
