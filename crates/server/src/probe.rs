@@ -96,10 +96,11 @@ fn evaluations(core: &Core, readings: &mut Vec<Reading>) {
 
 /// What the allocations ask for that a blocked evaluation could not place: MHz and MiB, of its job and by the datacenters where it may run.
 fn unplaced(view: &Store, eval: &Evaluation, wanted: &mut BTreeMap<String, (f64, f64)>, readings: &mut Vec<Reading>) {
-    let Some(job) = view.job(&eval.job_key()) else { return };
+    let key = eval.job_key();
+    let (Some(job), Some(summary)) = (view.job(&key), view.job_summary(&key)) else { return };
     let (mut cpu, mut memory) = (0.0, 0.0);
     for group in &job.task_groups {
-        let n = eval.queued_allocations.get(&group.name).copied().unwrap_or(0) as f64;
+        let n = summary.summary.get(&group.name).map_or(0, |counts| counts.queued) as f64;
         for resources in group.tasks.iter().filter_map(|task| task.resources.as_ref()) {
             cpu += n * resources.cpu as f64;
             memory += n * resources.memory_mb as f64;
