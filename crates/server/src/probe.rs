@@ -48,6 +48,7 @@ fn raft(core: &Core, readings: &mut Vec<Reading>) {
         Reading::new("nomad.raft.state.candidate", is(role == Role::Candidate)),
         Reading::new("nomad.raft.lastIndex", status.last_index as f64),
         Reading::new("nomad.raft.appliedIndex", status.applied_index as f64),
+        Reading::new("nomad.raft.log.appended_bytes", status.log.n_bytes as f64),
         Reading::new("nomad.raft.log.disk_bytes", status.log.size_on_disk as f64),
         Reading::new("nomad.raft.snapshot.index", status.snapshot_index as f64),
         Reading::new("nomad.raft.snapshot.bytes", status.snapshots.newest_bytes as f64),
