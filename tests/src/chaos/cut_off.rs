@@ -1,18 +1,17 @@
 //! How soon a region accepts writes again whose leader is cut off from it: the leader lives, and does not know yet that it leads nobody.
 
-use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::fleet::{Fleet, Ground, wait_for};
+use super::fleet::{Fleet, READY, wait_for};
 use super::web;
-use super::wires::Wires;
 use super::world::{Conditions, Fault, servers_of};
 
-const READY: Duration = Duration::from_secs(90);
+/// One of three servers.
+const REGION: usize = 1;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Between two writes of those who write all the while.
 const PACE: Duration = Duration::from_millis(20);
@@ -25,16 +24,13 @@ const CALM: Duration = Duration::from_secs(1);
 /// # Errors
 /// Agents or networks cannot be set up, or do not come to work.
 pub fn measure(rounds: usize, program: &Path, folder: &Path) -> Result<Vec<Duration>, String> {
-    let words = |error: io::Error| error.to_string();
-    let fleet = Fleet::new(Ground::Apart(Wires::lay().map_err(words)?), program, folder).map_err(words)?;
-    fleet.set(&Conditions::default());
-    wait_for(READY, || fleet.not_ready())?;
+    let fleet = Fleet::up(true, program, folder)?;
     (0..rounds).map(|round| gap(&fleet, round)).collect()
 }
 
 fn gap(fleet: &Fleet, round: usize) -> Result<Duration, String> {
     let leader = agreed(fleet)?;
-    let others: Vec<usize> = servers_of(0).filter(|server| *server != leader).collect();
+    let others: Vec<usize> = servers_of(REGION).filter(|server| *server != leader).collect();
     let is_over = AtomicBool::new(false);
     let took = std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -60,11 +56,11 @@ fn gap(fleet: &Fleet, round: usize) -> Result<Duration, String> {
 fn agreed(fleet: &Fleet) -> Result<usize, String> {
     let named = |server| web::ask("GET", fleet.http(server), "/v1/status/leader?stale", None, Duration::from_secs(1));
     wait_for(READY, || {
-        let mut all: Vec<_> = servers_of(0).map(named).collect();
+        let mut all: Vec<_> = servers_of(REGION).map(named).collect();
         all.dedup();
         (all.len() > 1 || all[0].is_none()).then(|| format!("the leader is {all:?}"))
     })?;
-    fleet.leader(0).ok_or_else(|| "nobody leads".to_owned())
+    fleet.leader(REGION).ok_or_else(|| "nobody leads".to_owned())
 }
 
 fn write(fleet: &Fleet, server: usize, id: &str, patience: Duration) -> bool {

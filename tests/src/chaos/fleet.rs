@@ -22,8 +22,11 @@ const RPC: u16 = 4647;
 const GOSSIP: u16 = 4648;
 const SOON: Duration = Duration::from_secs(2);
 
+/// For all agents to work.
+pub const READY: Duration = Duration::from_secs(90);
+
 /// Where the agents are.
-pub enum Ground {
+enum Ground {
     /// In namespaces of their own.
     Apart(Wires),
     /// On the loopback of this machine: networks between them cannot fail.
@@ -61,7 +64,7 @@ impl Fleet {
     ///
     /// # Errors
     /// Their configuration cannot be written.
-    pub fn new(ground: Ground, program: &Path, folder: &Path) -> io::Result<Fleet> {
+    fn new(ground: Ground, program: &Path, folder: &Path) -> io::Result<Fleet> {
         let agents = Mutex::new((0..N_AGENTS).map(|_| Agent::default()).collect());
         let clock = preload::library("clock");
         let fleet = Fleet { ground, program: program.to_owned(), folder: folder.to_owned(), clock, agents };
@@ -70,6 +73,21 @@ impl Fleet {
             fs::write(fleet.home(place).join("agent.hcl"), fleet.config(place))?;
             fs::write(fleet.home(place).join("clock"), clock_bytes(Clock::default()))?;
         }
+        Ok(fleet)
+    }
+
+    /// All of them run and work, in networks of their own if `is_apart`: then this process must be in a network namespace that is nobody else's.
+    ///
+    /// # Errors
+    /// What cannot be set up, or does not come to work.
+    pub fn up(is_apart: bool, program: &Path, folder: &Path) -> Result<Fleet, String> {
+        let ground = match is_apart {
+            true => Ground::Apart(Wires::lay().map_err(|error| format!("no networks: {error}"))?),
+            false => Ground::Together,
+        };
+        let fleet = Fleet::new(ground, program, folder).map_err(|error| error.to_string())?;
+        fleet.set(&Conditions::default());
+        wait_for(READY, || fleet.not_ready())?;
         Ok(fleet)
     }
 

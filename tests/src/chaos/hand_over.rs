@@ -3,22 +3,19 @@
 //! Both moments are read from the leaders, each of its own region, as soon as their logs have applied them. Beside it stands what cannot be
 //! saved: two commits, one that ends the turn here and one that begins it there, and a round trip between regions.
 
-use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::fleet::{Fleet, Ground, wait_for};
+use super::fleet::Fleet;
 use super::history::Spec;
 use super::people;
 use super::web;
-use super::wires::Wires;
 use super::world::{Conditions, Fault, N_AGENTS, REGIONS};
 use crate::figures::at_part;
 
-const READY: Duration = Duration::from_secs(90);
 /// Between two looks: what is measured is a hundred times longer.
 const LOOK: Duration = Duration::from_millis(2);
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -69,10 +66,7 @@ pub fn quantile(values: &[Duration], part: f64) -> Duration {
 /// # Errors
 /// Agents or networks cannot be set up, or do not come to work.
 pub fn measure(plan: &Plan, program: &Path, folder: &Path, mut tell: impl FnMut(&Measured)) -> Result<(), String> {
-    let words = |error: io::Error| error.to_string();
-    let fleet = Fleet::new(Ground::Apart(Wires::lay().map_err(words)?), program, folder).map_err(words)?;
-    fleet.set(&Conditions::default());
-    wait_for(READY, || fleet.not_ready())?;
+    let fleet = Fleet::up(true, program, folder)?;
     eprintln!("{N_AGENTS} agents are ready");
     for loss in &plan.losses {
         let delay = Fault::Delay { everywhere: false, base: plan.delay, jitter: 0 };

@@ -7,18 +7,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::check::{self, Case, Violation};
-use super::fleet::{Fleet, Ground, wait_for};
+use super::fleet::{Fleet, READY, wait_for};
 use super::history::{self, Event, Rest};
 use super::people::{self, Place};
 use super::plan::{Story, WINDOW};
 use super::sky::{Sky, storm};
-use super::wires::Wires;
 use super::witness::{Recorder, Witnesses, rest};
-use super::world::{Conditions, N_AGENTS, REGIONS, name_of};
+use super::world::{N_AGENTS, REGIONS, name_of};
 
 /// At the same time: enough for people and faults to meet, few enough for two cores.
 const STORIES: u64 = 10;
-pub(super) const READY: Duration = Duration::from_secs(90);
 /// From the end of the last fault until everything is at rest.
 const CALM: Duration = Duration::from_secs(90);
 /// People try for so long after the end of the last fault.
@@ -52,15 +50,8 @@ pub struct Tally {
 /// # Errors
 /// Agents or networks cannot be set up.
 pub fn campaign(campaign: &Campaign) -> Result<Tally, String> {
-    let ground = match campaign.is_apart {
-        true => Ground::Apart(Wires::lay().map_err(|error| format!("no networks: {error}"))?),
-        false => Ground::Together,
-    };
-    let fleet = Fleet::new(ground, &campaign.program, &campaign.folder).map_err(|error| error.to_string())?;
-    let fleet = Arc::new(fleet);
     let began = Instant::now();
-    fleet.set(&Conditions::default());
-    wait_for(READY, || fleet.not_ready())?;
+    let fleet = Arc::new(Fleet::up(campaign.is_apart, &campaign.program, &campaign.folder)?);
     println!("{N_AGENTS} agents are ready after {:.1} s", began.elapsed().as_secs_f64());
     let mut tally = Tally::default();
     let end = campaign.from.saturating_add(campaign.rollouts);

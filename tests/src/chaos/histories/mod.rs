@@ -11,15 +11,13 @@ mod scene;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 
-use super::fleet::{Fleet, Ground, wait_for};
-use super::play::{Campaign, READY, panics};
-use super::wires::Wires;
-use super::world::{Conditions, REGIONS};
+use super::fleet::{Fleet, READY, wait_for};
+use super::play::{Campaign, panics};
+use super::world::REGIONS;
 
 pub use judge::{Judged, judge};
 pub use linear::{Call, Op};
@@ -88,13 +86,7 @@ pub struct Tally {
 /// # Errors
 /// Agents or networks cannot be set up.
 pub fn campaign(campaign: &Campaign) -> Result<Tally, String> {
-    let ground = match campaign.is_apart {
-        true => Ground::Apart(Wires::lay().map_err(|error| format!("no networks: {error}"))?),
-        false => Ground::Together,
-    };
-    let fleet = Arc::new(Fleet::new(ground, &campaign.program, &campaign.folder).map_err(|error| error.to_string())?);
-    fleet.set(&Conditions::default());
-    wait_for(READY, || fleet.not_ready())?;
+    let fleet = Fleet::up(campaign.is_apart, &campaign.program, &campaign.folder)?;
     let mut tally = Tally::default();
     let seeds: Vec<u64> = (campaign.from..campaign.from.saturating_add(campaign.rollouts)).collect();
     for round in seeds.chunks(REGIONS.len()) {
