@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
+use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use http::StatusCode;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rpc::caller::Caller;
@@ -33,6 +35,10 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(120);
 
 /// What is read of a connection at once is not less than twice this.
 const HEAD_BYTES_LEAST: usize = 64 << 10;
+
+/// Whoever sends a large body that makes no sense waits for that answer, so that sending one after the other takes nothing from others.
+const NONSENSE_PAUSE: Duration = Duration::from_millis(100);
+const LARGE_BODY: u64 = 64 << 10;
 
 /// How long requests may take to end after the shutdown began.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(5);
@@ -99,6 +105,7 @@ pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentIn
 async fn log(State(instruments): State<Arc<Instruments>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let span = debug_span!("http", request = instruments.next_request());
+    let large = has_large_body(&request);
     let asked = (!span.is_disabled()).then(|| (request.method().clone(), request.uri().path().to_owned()));
     let answer = async {
         let response = next.run(request).await;
@@ -108,11 +115,20 @@ async fn log(State(instruments): State<Arc<Instruments>>, request: Request, next
         response
     };
     let response = answer.instrument(span).await;
+    if large && matches!(response.status(), StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE) {
+        tokio::time::sleep(NONSENSE_PAUSE).await;
+    }
     instruments.request.since(began);
     if response.status().is_server_error() {
         instruments.request_error.increment();
     }
     response
+}
+
+/// Or one of which nobody says how large it is.
+fn has_large_body(request: &Request) -> bool {
+    let body = request.body().size_hint();
+    body.exact().is_none_or(|bytes| bytes > LARGE_BODY)
 }
 
 async fn connection(stream: TcpStream, router: Router, header_bytes: usize, shutdown: CancellationToken) {

@@ -33,6 +33,8 @@ pub const LEADER_HOLD: Duration = Duration::from_secs(5);
 pub const NO_LEADER: &str = "No cluster leader";
 /// A leader that has not been heard of for this long is none: longer than the longest election timeout.
 const LEADER_SILENCE: Duration = Duration::from_secs(5);
+/// Enough for a commit to serve some together, few enough for others to come between.
+const EVALUATING_AT_A_TIME: usize = 4;
 /// A command that is not committed by then is given up. Shorter than what callers wait for.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -49,6 +51,8 @@ pub struct Core {
     pub reports: Reports,
     /// Places for writes of clients.
     pub writes: Semaphore,
+    /// Turns for clients that want jobs evaluated.
+    pub evaluating: Semaphore,
     pub instruments: Arc<Instruments>,
     /// Proposals that this server is deciding as their origin.
     pub submitting: Mutex<BTreeSet<RolloutId>>,
@@ -150,6 +154,7 @@ impl Core {
             events,
             reports: Reports::default(),
             writes,
+            evaluating: Semaphore::new(EVALUATING_AT_A_TIME),
             instruments,
             submitting: Mutex::default(),
             leading: Mutex::default(),

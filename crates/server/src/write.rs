@@ -189,6 +189,8 @@ async fn evaluate_unknown_job(core: &Core, key: JobKey, eval_priority: i64) -> R
 }
 
 async fn evaluate_job(core: &Core, key: &JobKey, force_reschedule: bool) -> Result<WriteReply, Failure> {
+    // Each is little to ask and much to do: whoever asks for very many waits, and nobody else. Nobody closes the semaphore.
+    let _turn = core.evaluating.acquire().await;
     let view = core.view();
     let job = known_job(&view, key)?;
     let eval = control::job_eval(&job, EvalTrigger::JobRegister, &mut core.ids());
