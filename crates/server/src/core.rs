@@ -34,7 +34,7 @@ pub const NO_LEADER: &str = "No cluster leader";
 /// A leader that has not been heard of for this long is none: longer than the longest election timeout.
 const LEADER_SILENCE: Duration = Duration::from_secs(5);
 /// Enough for a commit to serve some together, few enough for others to come between.
-const EVALUATING_AT_A_TIME: usize = 4;
+const EVALUATING_AT_A_TIME: usize = 2;
 /// A command that is not committed by then is given up. Shorter than what callers wait for.
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
 
