@@ -1,6 +1,6 @@
 //! Acknowledged writes per second of one replica with 1, 64 and 256 concurrent writers, beside a bare fdatasync loop on the same disk.
 //!
-//! `cargo run --release -p raftstore --example commit_bench -- [DIRECTORY] [SECONDS]`
+//! `cargo run --release -p raftstore --example commit_bench -- [--json] [DIRECTORY] [SECONDS]`
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,6 +13,7 @@ use bytes::Bytes;
 use model::{EvalId, Evaluation, Uuid};
 use raftstore::{Call, RaftTransport, Replica, ReplicaOptions, Role, ServerNode, TransportError};
 use state::Command;
+use testkit::figures::{Figure, Printer, quantile};
 
 /// Bytes of text in a command; about what a node's status update has.
 const COMMAND_BYTES: usize = 200;
@@ -28,27 +29,24 @@ impl RaftTransport for Alone {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut arguments = std::env::args().skip(1);
+    let (flags, words): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(|word| word == "--json");
+    let mut printer = Printer::new(!flags.is_empty());
+    let mut arguments = words.into_iter();
     let parent = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
     let seconds: f64 = arguments.next().map_or(Ok(3.0), |text| text.parse())?;
     let directory = parent.join(format!("commit-bench-{}", std::process::id()));
-    let result = run(&directory, Duration::from_secs_f64(seconds)).await;
+    let result = run(&directory, Duration::from_secs_f64(seconds), &mut printer).await;
     std::fs::remove_dir_all(&directory)?;
     result
 }
 
-async fn run(directory: &Path, duration: Duration) -> Result<(), Box<dyn std::error::Error>> {
+async fn run(directory: &Path, duration: Duration, printer: &mut Printer) -> Result<(), Box<dyn std::error::Error>> {
     std::fs::create_dir_all(directory)?;
     let bare = fdatasync_loop(&directory.join("bare"), duration)?;
-    println!("bare fdatasync of {COMMAND_BYTES} bytes: {bare:.0}/s");
-
-    let begin = Instant::now();
     let replica = Replica::open(&directory.join("replica"), 1, ReplicaOptions::default(), Arc::new(Alone), Arc::new(|_| ())).await?;
-    println!("opened an empty replica in {:.0?}", begin.elapsed());
     replica.initialize(BTreeMap::from([(1, ServerNode::default())])).await?;
     replica.watch_leadership().wait_for(|now| now.role == Role::Leader).await?;
 
-    println!("{:>8} {:>10} {:>10} {:>10} {:>10} {:>12} {:>10}", "writers", "writes/s", "of bare", "p50", "p99", "writes/sync", "sync");
     for n_writers in WRITERS {
         let before = replica.status().log;
         let end = Instant::now() + duration;
@@ -59,32 +57,39 @@ async fn run(directory: &Path, duration: Duration) -> Result<(), Box<dyn std::er
             latencies.extend(writer.await??);
         }
         let elapsed = begin.elapsed().as_secs_f64();
-        latencies.sort_unstable();
+        latencies.sort_by(f64::total_cmp);
         let after = replica.status().log;
-        let n_syncs = (after.n_batches - before.n_batches).max(1);
-        let rate = latencies.len() as f64 / elapsed;
-        let at = |part: usize| latencies.get(latencies.len() * part / 100).copied().unwrap_or_default();
-        println!(
-            "{n_writers:>8} {rate:>10.0} {:>9.1}x {:>10.1?} {:>10.1?} {:>12.1} {:>10.1?}",
-            rate / bare,
-            at(50),
-            at(99),
-            latencies.len() as f64 / n_syncs as f64,
-            (after.barrier_total - before.barrier_total) / u32::try_from(n_syncs)?,
-        );
+        let n_syncs = (after.n_batches - before.n_batches).max(1) as f64;
+        let n_writes = latencies.len() as f64;
+        let sync = (after.barrier_total - before.barrier_total).as_secs_f64() / n_syncs;
+        for (name, figure, unit, floor, more) in [
+            ("log writes", n_writes / elapsed, "per s", bare, true),
+            ("log write p50", quantile(&latencies, 0.5), "s", 1.0 / bare, false),
+            ("log write p99", quantile(&latencies, 0.99), "s", 1.0 / bare, false),
+            ("writes per sync", n_writes / n_syncs, "writes", 1.0, true),
+            ("sync", sync, "s", 1.0 / bare, false),
+        ] {
+            printer.print(&Figure {
+                name,
+                workload: format!("{n_writers} writers of {COMMAND_BYTES} bytes"),
+                figure,
+                unit,
+                floor,
+                goal: f64::NAN,
+                more,
+            });
+        }
     }
-    let log = replica.status().log;
-    println!("log: {} MB of entries, {} MB on disk, longest sync {:.1?}", log.n_bytes >> 20, log.size_on_disk >> 20, log.barrier_max);
     replica.shutdown().await?;
     Ok(())
 }
 
-async fn write_until(replica: Replica, writer: usize, end: Instant) -> Result<Vec<Duration>, raftstore::ProposeError> {
+async fn write_until(replica: Replica, writer: usize, end: Instant) -> Result<Vec<f64>, raftstore::ProposeError> {
     let mut latencies = Vec::new();
     while Instant::now() < end {
         let begin = Instant::now();
         replica.propose(command(writer)).await?;
-        latencies.push(begin.elapsed());
+        latencies.push(begin.elapsed().as_secs_f64());
     }
     Ok(latencies)
 }
