@@ -38,8 +38,16 @@ const JOIN: u8 = 3;
 pub struct Founding(Mutex<Option<Promise>>);
 
 struct Promise {
-    founder: u64,
+    to: Whom,
     until: Instant,
+}
+
+/// Who may get a promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whom {
+    Founder(u64),
+    /// A group that exists, whoever leads it: a promise to one leader holds for the next one, who may come a moment later.
+    Group(u128),
 }
 
 impl Founding {
@@ -47,12 +55,12 @@ impl Founding {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn give(&self, founder: u64, now: Instant) -> bool {
+    fn give(&self, to: Whom, now: Instant) -> bool {
         let mut promise = self.promise();
-        if promise.as_ref().is_some_and(|given| given.founder != founder && now < given.until) {
+        if promise.as_ref().is_some_and(|given| given.to != to && now < given.until) {
             return false;
         }
-        *promise = Some(Promise { founder, until: now + PROMISE });
+        *promise = Some(Promise { to, until: now + PROMISE });
         true
     }
 
@@ -63,7 +71,7 @@ impl Founding {
 
     fn release(&self, founder: u64) {
         let mut promise = self.promise();
-        if promise.as_ref().is_some_and(|given| given.founder == founder) {
+        if promise.as_ref().is_some_and(|given| given.to == Whom::Founder(founder)) {
             *promise = None;
         }
     }
@@ -145,7 +153,7 @@ fn founders(core: &Core) -> Option<BTreeMap<u64, ServerNode>> {
 async fn promised_by_all(core: &Core, founders: &BTreeMap<u64, ServerNode>) -> bool {
     let own = core.replica.id();
     let began = Instant::now();
-    if !core.founding.give(own, began) {
+    if !core.founding.give(Whom::Founder(own), began) {
         debug!("not founding the raft group: promised to another founder");
         return false;
     }
@@ -157,12 +165,12 @@ async fn promised_by_all(core: &Core, founders: &BTreeMap<u64, ServerNode>) -> b
         return true;
     }
     core.founding.release(own);
-    join_all(others().map(|node| send(core, node, RELEASE))).await;
+    join_all(others().map(|node| send(core, node, RELEASE, &[]))).await;
     false
 }
 
 async fn promised_by(core: &Core, node: &ServerNode) -> bool {
-    match send(core, node, ASK).await {
+    match send(core, node, ASK, &[]).await {
         Ok(answer) if answer.first() == Some(&1) => true,
         Ok(_) => {
             info!(server = %node.name, "does not take part in founding the raft group now: it belongs to one, or has promised itself to another founder");
@@ -178,36 +186,43 @@ async fn promised_by(core: &Core, node: &ServerNode) -> bool {
 /// Whether a server that belongs to no cluster yet, as far as the pool knows, can be taken into this one's group: it may just have become part
 /// of another one, and must then not get this one's log.
 pub async fn can_join(core: &Core, node: &ServerNode) -> Result<bool, rpc::transport::CallError> {
-    Ok(send(core, node, JOIN).await?.first() == Some(&1))
+    // A group of which it is not known yet which one it is has but this leader.
+    let group = core.view().identity().cluster;
+    let whom = if group.is_nil() { Vec::new() } else { group.as_u128().to_le_bytes().to_vec() };
+    Ok(send(core, node, JOIN, &whom).await?.first() == Some(&1))
 }
 
-async fn send(core: &Core, node: &ServerNode, what: u8) -> Result<Bytes, rpc::transport::CallError> {
-    let mut body = BytesMut::with_capacity(9);
+async fn send(core: &Core, node: &ServerNode, what: u8, group: &[u8]) -> Result<Bytes, rpc::transport::CallError> {
+    let mut body = BytesMut::with_capacity(9 + group.len());
     body.put_u64_le(core.replica.id());
     body.put_u8(what);
+    body.put_slice(group);
     core.rpc.call(&node.rpc_addr, Class::Rpc, METHOD_FOUND, body.freeze(), ASK_TIMEOUT).await
 }
 
-/// Answers another server that wants to found the group. Body: its raft id, and what it wants.
+/// Answers another server that wants to found the group. Body: its raft id, and what it wants; then, if it leads one, which.
 pub async fn answer(core: &Core, peer: &Peer, body: &[u8]) -> Reply {
-    let Some((founder, &[what])) = body.split_first_chunk::<8>() else { return Reply::error(400, "not a message about founding") };
+    let Some((founder, [what, group @ ..])) = body.split_first_chunk::<8>() else {
+        return Reply::error(400, "not a message about founding");
+    };
     let founder = u64::from_le_bytes(*founder);
+    let whom = group.try_into().map_or(Whom::Founder(founder), |group| Whom::Group(u128::from_le_bytes(group)));
     if peer.region != core.region || raftstore::raft_id(peer.id.as_u128()) != founder {
         return Reply::error(
             400,
             format!("the server {peer} cannot found the raft group of region {:?} as {founder}", core.region.as_str()),
         );
     }
-    match what {
+    match *what {
         ASK => {
             let belongs = core.replica.is_initialized().await.unwrap_or(true);
-            let promised = !belongs && core.founding.give(founder, Instant::now());
+            let promised = !belongs && core.founding.give(Whom::Founder(founder), Instant::now());
             Reply::Message(Bytes::from(vec![u8::from(promised)]))
         }
         JOIN => {
             let members = core.replica.status().members;
             let belongs_elsewhere = !members.is_empty() && members.iter().all(|member| member.id != founder);
-            let joins = !belongs_elsewhere && core.founding.give(founder, Instant::now());
+            let joins = !belongs_elsewhere && core.founding.give(whom, Instant::now());
             Reply::Message(Bytes::from(vec![u8::from(joins)]))
         }
         RELEASE => {
@@ -227,15 +242,20 @@ mod tests {
     fn promises() {
         let founding = Founding::default();
         let start = Instant::now();
-        assert!(founding.give(1, start));
-        assert!(!founding.give(2, start));
-        assert!(founding.give(1, start), "the same again");
+        assert!(founding.give(Whom::Founder(1), start));
+        assert!(!founding.give(Whom::Founder(2), start));
+        assert!(founding.give(Whom::Founder(1), start), "the same again");
         founding.release(2);
-        assert!(!founding.give(2, start), "released by somebody else");
+        assert!(!founding.give(Whom::Founder(2), start), "released by somebody else");
         founding.release(1);
-        assert!(founding.give(2, start));
-        assert!(!founding.give(1, start + PROMISE - Duration::from_millis(1)));
-        assert!(founding.give(1, start + PROMISE));
+        assert!(founding.give(Whom::Founder(2), start));
+        assert!(!founding.give(Whom::Founder(1), start + PROMISE - Duration::from_millis(1)));
+        assert!(founding.give(Whom::Founder(1), start + PROMISE));
+        // Whoever leads a group gets what its leader before was promised, and a founder does not take it back for another.
+        let later = start + PROMISE * 2;
+        assert!(founding.give(Whom::Group(7), later) && founding.give(Whom::Group(7), later));
+        founding.release(7);
+        assert!(!founding.give(Whom::Group(8), later) && !founding.give(Whom::Founder(1), later));
     }
 
     /// Who cannot found the region with a server that expects three is named; members of a cluster, waiting and absent servers are no problem.

@@ -24,6 +24,8 @@ const WINDOW: Duration = Duration::from_secs(9);
 const PATIENCE: Duration = Duration::from_millis(3_000);
 /// After the last fault, everybody has been told everything by then.
 const CALM: Duration = Duration::from_secs(60);
+/// Who is not told by then is noted.
+const NOTABLE: Duration = Duration::from_secs(6);
 /// Between two things that a client does: about a thousand a history.
 const PAUSE_MS: (u64, u64) = (5, 60);
 
@@ -356,9 +358,14 @@ fn come_to_rest(scene: &Scene) {
         servers_of(scene.region).flat_map(of_server).collect()
     };
     let mut late = untold(&scene.history());
+    let mut notable = Some(end - CALM + NOTABLE);
     while Instant::now() < end && !late.is_empty() {
         std::thread::sleep(Duration::from_millis(50));
         late = untold(&scene.history());
+        if notable.take_if(|notable| Instant::now() > *notable).is_some() {
+            let what = format!("{}: not told yet: {late:?}", scene.now());
+            scene.history().weather.push(what);
+        }
     }
     scene.history().late = late;
     scene.is_over.store(true, Ordering::Relaxed);
