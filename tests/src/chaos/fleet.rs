@@ -250,7 +250,7 @@ impl Fleet {
         };
         let role = if is_server(place) {
             format!(
-                "server {{\n  enabled = true\n  bootstrap_expect = {}\n  event_buffer_size = 100000\n   server_join {{\n    retry_join = [{}]\n    retry_interval = \"1s\"\n  }}\n}}\nautopilot {{\n  server_stabilization_time = \"1s\"\n}}\n",
+                "server {{\n  enabled = true\n  bootstrap_expect = {}\n  event_buffer_size = 100000\n  server_join {{\n    retry_join = [{}]\n    retry_interval = \"1s\"\n  }}\n}}\nautopilot {{\n  server_stabilization_time = \"1s\"\n}}\n",
                 servers_of(region).len(),
                 all(0..N_SERVERS, GOSSIP)
             )
