@@ -76,6 +76,7 @@ fn run_configured(flags: &Flags, loaded: Loaded) -> Result<u8, Error> {
 /// The agent between its start and its end.
 async fn live(flags: &Flags, loaded: &Loaded, folders: &Folders, logging: &Logging) -> Result<u8, Error> {
     let mut signals = Signals::listen().map_err(Error::Signals)?;
+    logging.tap().limit(usize::try_from(loaded.config.limits.max_monitors).unwrap_or(usize::MAX));
     let mut bodies = tokio::select! {
         started = assemble::start(&loaded.config, &loaded.files, folders, logging.tap()) => started?,
         _ = signals.end() => return Ok(0),

@@ -28,8 +28,6 @@ use crate::memo::Memo;
 
 /// A sync that takes longer has failed.
 const SYNC_TIMEOUT: Duration = Duration::from_secs(5);
-/// Syncs answered at once; more are turned away, they are repeated anyway.
-const SYNCS_MAX: usize = 64;
 /// A server that was asked to join and neither answers nor refuses is given up after this time.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -303,16 +301,18 @@ async fn remember(memo: Memo, mut newest: watch::Receiver<Memory>) {
 pub struct Sockets {
     pub udp: UdpSocket,
     pub tcp: TcpListener,
+    /// Syncs answered at once; more are turned away, they are repeated anyway.
+    pub n_syncs_max: usize,
 }
 
 impl Sockets {
     /// Binds both; port 0 takes one that is free for both.
-    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
+    pub async fn bind(address: SocketAddr, n_syncs_max: usize) -> io::Result<Self> {
         let mut last = None;
         for _ in 0..32 {
             let tcp = TcpListener::bind(address).await?;
             match UdpSocket::bind(tcp.local_addr()?).await {
-                Ok(udp) => return Ok(Self { udp, tcp }),
+                Ok(udp) => return Ok(Self { udp, tcp, n_syncs_max }),
                 Err(error) if address.port() == 0 => last = Some(error),
                 Err(error) => return Err(error),
             }
@@ -363,7 +363,7 @@ pub fn start(
     };
     tasks.spawn(remember(memo, shell.memory.subscribe()));
     tasks.spawn(shell.run(asked, happened, shutdown.clone()));
-    tasks.spawn(answer_syncs(sockets.tcp, events, founding.clone(), shutdown, tasks.clone()));
+    tasks.spawn(answer_syncs(sockets.tcp, sockets.n_syncs_max, events, founding.clone(), shutdown, tasks.clone()));
     PoolHandle { asks, shared, founding }
 }
 
@@ -619,12 +619,13 @@ async fn ask_sync(to: SocketAddr, request: &SyncRequest) -> Result<SyncResponse,
 
 async fn answer_syncs(
     tcp: TcpListener,
+    n_max: usize,
     events: mpsc::Sender<Event>,
     founding: FoundingGate,
     shutdown: CancellationToken,
     tasks: TaskTracker,
 ) {
-    let places = Arc::new(tokio::sync::Semaphore::new(SYNCS_MAX));
+    let places = Arc::new(tokio::sync::Semaphore::new(n_max));
     loop {
         let accepted = tokio::select! {
             () = shutdown.cancelled() => return,

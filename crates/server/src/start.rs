@@ -88,12 +88,14 @@ pub struct Bounds {
     pub watches: usize,
     /// Writes of clients that are not answered yet.
     pub pending_writes: usize,
+    /// Syncs of other servers that are answered at once.
+    pub gossip_syncs: usize,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
         // A watch takes about 2 KB; every node is one. A write that waits behind so many others waits for a second.
-        Self { watches: 131_072, pending_writes: 8_192 }
+        Self { watches: 131_072, pending_writes: 8_192, gossip_syncs: 64 }
     }
 }
 
@@ -174,7 +176,7 @@ impl Server {
         let listener = TcpListener::bind(config.rpc_bind).await.map_err(bind("rpc", config.rpc_bind))?;
         let rpc_address = listener.local_addr().map_err(bind("rpc", config.rpc_bind))?;
         let rpc_advertise = config.rpc_advertise.map_or(rpc_address, |told| with_port(told, rpc_address));
-        let sockets = Sockets::bind(config.gossip_bind).await.map_err(bind("gossip", config.gossip_bind))?;
+        let sockets = Sockets::bind(config.gossip_bind, config.bounds.gossip_syncs).await.map_err(bind("gossip", config.gossip_bind))?;
         let gossip_address = sockets.udp.local_addr().map_err(bind("gossip", config.gossip_bind))?;
         let gossip_advertise = config.gossip_advertise.map_or(gossip_address, |told| with_port(told, gossip_address));
 

@@ -1,7 +1,7 @@
 //! Lines of the log for those who watch it: each reader has a bounded queue, and whoever writes the log never waits for any of them.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{self, error::TryRecvError};
 
 use crate::level::LogLevel;
 
-/// Readers of one agent's log at a time: each costs the formatting of every line that it gets.
+/// Readers of one agent's log at a time, unless [`LogTap::limit`] says it: each costs the formatting of every line that it gets.
 pub const READERS_MAX: usize = 16;
 /// Lines that wait for a reader. Those who read slower than the agent writes lose lines beyond that.
 pub const LINES_MAX: usize = 512;
@@ -34,13 +34,13 @@ pub struct Wanted {
     pub form: Form,
 }
 
-/// There are [`READERS_MAX`] readers already.
+/// There are so many readers already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooManyReaders;
+pub struct TooManyReaders(pub usize);
 
 impl fmt::Display for TooManyReaders {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{READERS_MAX} others read the log of this agent already: try again when one of them has ended")
+        write!(f, "{} others read the log of this agent already: try again when one of them has ended", self.0)
     }
 }
 
@@ -50,10 +50,16 @@ impl std::error::Error for TooManyReaders {}
 #[derive(Clone, Default)]
 pub struct LogTap(Arc<Inner>);
 
-#[derive(Default)]
 struct Inner {
     readers: ArcSwap<Vec<Arc<Reader>>>,
+    n_readers_max: AtomicUsize,
     source: Mutex<Source>,
+}
+
+impl Default for Inner {
+    fn default() -> Self {
+        Self { readers: ArcSwap::default(), n_readers_max: AtomicUsize::new(READERS_MAX), source: Mutex::default() }
+    }
 }
 
 /// Told what is wanted by all readers together, each time that changes.
@@ -101,6 +107,11 @@ impl LogTap {
         self.tell(&source);
     }
 
+    /// From now on so many readers at a time.
+    pub fn limit(&self, n_readers_max: usize) {
+        self.0.n_readers_max.store(n_readers_max, Ordering::Relaxed);
+    }
+
     /// A new reader.
     ///
     /// # Errors
@@ -110,8 +121,9 @@ impl LogTap {
         let reader = Arc::new(Reader { wanted, queue: sender, n_lost: AtomicU64::new(0) });
         let source = self.0.source.lock().unwrap_or_else(PoisonError::into_inner);
         let mut readers = (**self.0.readers.load()).clone();
-        if readers.len() >= READERS_MAX {
-            return Err(TooManyReaders);
+        let n_max = self.0.n_readers_max.load(Ordering::Relaxed);
+        if readers.len() >= n_max {
+            return Err(TooManyReaders(n_max));
         }
         readers.push(reader.clone());
         self.0.readers.store(Arc::new(readers));
@@ -273,7 +285,7 @@ mod tests {
     async fn bounds() {
         let tap = LogTap::default();
         let mut all: Vec<Lines> = (0..READERS_MAX).map(|_| tap.open(wanted(LogLevel::Info, TEXT)).unwrap()).collect();
-        assert_eq!(tap.open(wanted(LogLevel::Info, TEXT)).err(), Some(TooManyReaders));
+        assert_eq!(tap.open(wanted(LogLevel::Info, TEXT)).err(), Some(TooManyReaders(READERS_MAX)));
         all.pop();
         let mut last = tap.open(wanted(LogLevel::Info, TEXT)).unwrap();
         tap.publish(TEXT, Level::INFO, "é".repeat(LINE_BYTES_MAX).as_bytes());

@@ -36,6 +36,8 @@ pub fn slot<'c>(config: &'c mut Config, path: &str) -> Option<Slot<'c>> {
         "limits.rpc_max_message_bytes" => Slot::Count(&mut config.limits.rpc_max_message_bytes, 8 << 20..=1 << 30),
         "limits.rpc_max_requests_per_conn" => Slot::Count(&mut config.limits.rpc_max_requests_per_conn, 64..=1 << 24),
         "limits.max_watches" => Slot::Count(&mut config.limits.max_watches, 1..=1 << 24),
+        "limits.gossip_max_syncs" => Slot::Count(&mut config.limits.gossip_max_syncs, 1..=65_536),
+        "limits.max_monitors" => Slot::Count(&mut config.limits.max_monitors, 1..=1_024),
         "limits.max_pending_writes" => Slot::Count(&mut config.limits.max_pending_writes, 1..=1 << 24),
         "leave_on_interrupt" => Slot::Switch(&mut config.leave_on_interrupt),
         "leave_on_terminate" => Slot::Switch(&mut config.leave_on_terminate),

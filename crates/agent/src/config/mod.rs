@@ -82,6 +82,10 @@ pub struct Limits {
     pub max_watches: u64,
     /// Of a server that leads: writes of clients that are not answered yet.
     pub max_pending_writes: u64,
+    /// Of a server: syncs of the gossip pool that are answered at once.
+    pub gossip_max_syncs: u64,
+    /// Readers of the agent's log.
+    pub max_monitors: u64,
 }
 
 impl Default for Limits {
@@ -101,6 +105,8 @@ impl Default for Limits {
             rpc_max_requests_per_conn: count(rpc.open_requests_max),
             max_watches: count(bounds.watches),
             max_pending_writes: count(bounds.pending_writes),
+            gossip_max_syncs: count(bounds.gossip_syncs),
+            max_monitors: count(telemetry::READERS_MAX),
         }
     }
 }
@@ -128,7 +134,11 @@ impl Limits {
     }
 
     pub fn server(&self) -> server::Bounds {
-        server::Bounds { watches: size(self.max_watches), pending_writes: size(self.max_pending_writes) }
+        server::Bounds {
+            watches: size(self.max_watches),
+            pending_writes: size(self.max_pending_writes),
+            gossip_syncs: size(self.gossip_max_syncs),
+        }
     }
 }
 
