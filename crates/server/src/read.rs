@@ -1,6 +1,6 @@
 //! Answers to reads, from one view.
 
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{Allocation, JobKey};
@@ -141,44 +141,19 @@ fn part_of<'a>(allocs: impl Iterator<Item = &'a Arc<Allocation>>, part: &Part) -
     let place = |(index, id): (u64, u128)| if part.newest_first { (u64::MAX - index, u128::MAX - id) } else { (index, id) };
     let from = part.from.map(place).unwrap_or_default();
     let n = usize::try_from(part.n).unwrap_or(usize::MAX);
-    let mut first: BinaryHeap<ByPlace<'a>> = BinaryHeap::new();
+    let mut first = BTreeMap::new();
     for alloc in allocs {
         let place = place((alloc.create_index, alloc.id.0.as_u128()));
-        let is_among = place >= from && (first.len() < n || first.peek().is_some_and(|last| place < last.place));
+        let is_among = place >= from && (first.len() < n || first.last_key_value().is_some_and(|(last, _)| place < *last));
         if is_among {
-            first.push(ByPlace { place, alloc });
+            first.insert(place, alloc);
             if first.len() > n {
-                first.pop();
+                first.pop_last();
             }
         }
     }
-    first.into_sorted_vec().into_iter().map(|found| listed(found.alloc)).collect()
+    first.into_values().map(listed).collect()
 }
-
-struct ByPlace<'a> {
-    place: (u64, u128),
-    alloc: &'a Arc<Allocation>,
-}
-
-impl Ord for ByPlace<'_> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.place.cmp(&other.place)
-    }
-}
-
-impl PartialOrd for ByPlace<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for ByPlace<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.place == other.place
-    }
-}
-
-impl Eq for ByPlace<'_> {}
 
 fn by_creation<'a>(allocs: impl Iterator<Item = &'a Arc<Allocation>>) -> Vec<ListedAlloc> {
     let mut allocs: Vec<ListedAlloc> = allocs.map(listed).collect();
