@@ -1,14 +1,11 @@
 //! Sockets: accept, limit, serve, end.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
-use axum::body::HttpBody;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -16,6 +13,7 @@ use http::StatusCode;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rpc::caller::Caller;
+use rpc::transport::Places;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -52,7 +50,7 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nContent-Type: text/p
 /// Serves `/v1` on `listener` until `shutdown`; then blocking queries and streams end at once, other requests are answered, and it returns.
 pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentInfo, shutdown: CancellationToken) {
     let limits = info.limits;
-    let places = Arc::new(Connections::new(limits.connections_per_address, limits.connections));
+    let places = Arc::new(Places::new(limits.connections_per_address, limits.connections));
     let room = || Arc::new(Semaphore::new(kilobytes(limits.bodies_bytes.max(limits.body_bytes)) as usize));
     let (bodies, arriving) = (room(), room());
     let instruments = Arc::new(Instruments::new(&info.telemetry));
@@ -75,7 +73,7 @@ pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentIn
             }
         };
         match places.enter(address.ip()) {
-            Some(place) => {
+            Ok(place) => {
                 let (router, shutdown, cut) = (router.clone(), shutdown.clone(), cut.clone());
                 let held = instruments.connections.hold();
                 connections.spawn(async move {
@@ -86,7 +84,7 @@ pub async fn serve(listener: TcpListener, caller: Arc<dyn Caller>, info: AgentIn
                     drop((place, held));
                 });
             }
-            None => {
+            Err(_) => {
                 instruments.exceeded.increment();
                 debug!(%address, "too many HTTP connections");
                 connections.spawn(refuse(stream));
@@ -168,55 +166,4 @@ fn tower_service_of(
 async fn refuse(mut stream: TcpStream) {
     let _ = stream.try_write(TOO_MANY);
     let _ = stream.shutdown().await;
-}
-
-/// Counts connections, all and by address.
-struct Connections {
-    /// 0: any number.
-    per_address: usize,
-    all: usize,
-    open: Mutex<Open>,
-}
-
-#[derive(Default)]
-struct Open {
-    all: usize,
-    by_address: HashMap<IpAddr, usize>,
-}
-
-/// One connection of an address; dropping it makes room.
-struct Place {
-    connections: Arc<Connections>,
-    address: IpAddr,
-}
-
-impl Connections {
-    fn new(per_address: usize, all: usize) -> Self {
-        Self { per_address, all, open: Mutex::default() }
-    }
-
-    /// `None`: there are as many as there may be, from there or from everywhere.
-    fn enter(self: &Arc<Self>, address: IpAddr) -> Option<Place> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = open.by_address.get(&address).copied().unwrap_or_default();
-        if open.all >= self.all || self.per_address > 0 && count >= self.per_address {
-            return None;
-        }
-        open.all += 1;
-        open.by_address.insert(address, count + 1);
-        Some(Place { connections: self.clone(), address })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut open = self.connections.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.all -= 1;
-        if let Some(count) = open.by_address.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                open.by_address.remove(&self.address);
-            }
-        }
-    }
 }

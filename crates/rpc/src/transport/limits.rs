@@ -55,15 +55,3 @@ impl Default for Limits {
         }
     }
 }
-
-impl Limits {
-    /// Why a connection is refused, if so, when there are so many others, and so many of them from its address.
-    pub(super) fn refusal(&self, n_others: usize, n_from_there: usize) -> Option<String> {
-        if n_others >= self.connections_max {
-            return Some(format!("there are {n_others} connections already, limits.rpc_max_conns"));
-        }
-        let per_address = self.connections_per_address_max;
-        (per_address > 0 && n_from_there >= per_address)
-            .then(|| format!("there are {n_from_there} connections from this address already, limits.rpc_max_conns_per_client"))
-    }
-}

@@ -1,8 +1,7 @@
 //! The answering side: accepts connections and hands their requests to a [`Handler`].
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::drive::{KeepAlive, drive};
 use super::hello::{self, Identity, Peer};
 use super::limits::Limits;
+use super::places::{Full, Places};
 use super::pool::terms;
 use super::serving::Serving;
 use super::stream::{BodyStream, ByteStream};
@@ -112,42 +112,6 @@ pub async fn serve(listener: TcpListener, identity: Identity, handler: Arc<dyn H
     serve_with(listener, identity, Limits::default(), handler, shutdown).await;
 }
 
-/// How many connections each address has.
-#[derive(Default)]
-struct Addresses(Mutex<HashMap<IpAddr, usize>>);
-
-/// One connection of an address; dropping it makes room.
-struct Place {
-    addresses: Arc<Addresses>,
-    address: IpAddr,
-}
-
-impl Addresses {
-    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes a place; the number of connections that were there already.
-    fn enter(self: &Arc<Self>, address: IpAddr) -> (Place, usize) {
-        let mut counts = self.counts();
-        let count = counts.entry(address).or_default();
-        *count += 1;
-        (Place { addresses: self.clone(), address }, *count - 1)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self.addresses.counts();
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
-    }
-}
-
 /// Accepts connections until `shutdown` fires. Then no request is taken any more, those that run are cancelled, their answers are sent, and the
 /// function returns when no task is left. Dropping it does the same without waiting.
 pub async fn serve_with(listener: TcpListener, identity: Identity, limits: Limits, handler: Arc<dyn Handler>, shutdown: CancellationToken) {
@@ -155,7 +119,7 @@ pub async fn serve_with(listener: TcpListener, identity: Identity, limits: Limit
     let _stop_when_dropped = stop.clone().drop_guard();
     let limits = Arc::new(limits);
     let connections = TaskTracker::new();
-    let addresses = Arc::new(Addresses::default());
+    let places = Arc::new(Places::new(limits.connections_per_address_max, limits.connections_max));
     loop {
         let accepted = tokio::select! {
             biased;
@@ -164,11 +128,11 @@ pub async fn serve_with(listener: TcpListener, identity: Identity, limits: Limit
         };
         match accepted {
             Ok((stream, remote)) => {
-                let (place, n_from_there) = addresses.enter(remote.ip());
-                let full = limits.refusal(connections.len(), n_from_there);
+                let place = places.enter(remote.ip());
                 let (identity, limits) = (identity.clone(), limits.clone());
                 let (handler, stop) = (handler.clone(), stop.clone());
                 connections.spawn(async move {
+                    let full = place.as_ref().err().map(refusal);
                     serve_connection(stream, remote, full, identity, limits, handler, stop).await;
                     drop(place);
                 });
@@ -183,6 +147,14 @@ pub async fn serve_with(listener: TcpListener, identity: Identity, limits: Limit
     drop(listener);
     connections.close();
     connections.wait().await;
+}
+
+/// What is told to whom there is no place for.
+fn refusal(full: &Full) -> String {
+    match full {
+        Full::All(n) => format!("there are {n} connections already, limits.rpc_max_conns"),
+        Full::Address(n) => format!("there are {n} connections from this address already, limits.rpc_max_conns_per_client"),
+    }
 }
 
 async fn serve_connection(
