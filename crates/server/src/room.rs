@@ -58,7 +58,7 @@ async fn look(core: &Core) {
     let own = core.replica.id();
     let voters: Vec<Member> = core.replica.status().members.into_iter().filter(|member| member.voter).collect();
     let others = voters.iter().filter(|member| member.id != own);
-    let answers = join_all(others.map(async |member| (member.id, ask(core, member).await))).await;
+    let answers = join_all(others.map(async |member| (member.id, ask(core, member.id).await))).await;
     let those = |answer: bool| answers.iter().filter(move |(_, known)| *known == Some(answer)).map(|(id, _)| *id);
     if !core.replica.has_room() {
         let heirs: BTreeSet<u64> = those(true).collect();
@@ -72,9 +72,9 @@ async fn look(core: &Core) {
     }
 }
 
-async fn ask(core: &Core, member: &Member) -> Option<bool> {
-    let address = core.address_of(member.id).unwrap_or_else(|| member.node.rpc_addr.clone());
-    let body = Bytes::copy_from_slice(&member.id.to_le_bytes());
+async fn ask(core: &Core, server: u64) -> Option<bool> {
+    let address = core.address_of(server)?;
+    let body = Bytes::copy_from_slice(&server.to_le_bytes());
     let answer = core.rpc.call(&address, Class::Heartbeat, METHOD_RAFT + u16::from(kind::ROOM), body, ASK_TIMEOUT).await;
     answer.ok().map(|answer| answer.first() == Some(&1))
 }

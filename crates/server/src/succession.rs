@@ -78,7 +78,7 @@ pub async fn leader_has_ended(core: &Core) -> bool {
 }
 
 async fn has_ended(core: &Core, server: u64, patience: Duration) -> bool {
-    let Some(address) = core.address_of(server).or_else(|| core.replica.node_of(server).map(|node| node.rpc_addr)) else { return false };
+    let Some(address) = core.address_of(server) else { return false };
     let end = Instant::now() + patience;
     while Instant::now() < end {
         if !core.succession.is_connected(server) {
