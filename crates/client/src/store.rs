@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::Error;
 
 /// Version of the shapes below.
-const VERSION: u16 = 1;
+const VERSION: u16 = codec::SHAPES;
 const NODE: &str = "node";
 const ALLOCS: &str = "allocs";
 const LIVES: &str = "lives";
@@ -122,5 +122,5 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
 }
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    Ok(codec::decode(Kind::NodeState, VERSION, bytes)?)
+    Ok(codec::decode_shapes(Kind::NodeState, bytes)?)
 }

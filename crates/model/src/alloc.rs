@@ -7,10 +7,10 @@ use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::codec;
-use crate::json::{IsEmpty, nullable, omit_empty};
+use crate::json::{IsEmpty, nullable, omit_empty, since_2};
 use crate::{
-    Absent, AllocId, AllocatedResources, ClientStatus, DeploymentId, DesiredStatus, EvalId, Job, JobId, Namespace, NodeId, TaskPhase, Text,
-    Time,
+    Absent, AllocId, AllocatedResources, ClientStatus, DeploymentId, DesiredStatus, EvalId, Job, JobId, Namespace, NodeId, Resources,
+    TaskPhase, Text, Time,
 };
 
 /// One placement of a task group on a node.
@@ -203,8 +203,8 @@ pub struct AllocMetric {
     pub dimension_exhausted: BTreeMap<String, i64>,
     #[serde(rename = "QuotaExhausted", with = "nullable")]
     pub quota_exhausted: Vec<String>,
-    #[serde(rename = "ResourcesExhausted")]
-    pub resources_exhausted: Absent,
+    #[serde(rename = "ResourcesExhausted", with = "since_2")]
+    pub resources_exhausted: BTreeMap<String, Resources>,
     #[serde(rename = "Scores", with = "nullable")]
     pub scores: BTreeMap<String, f64>,
     #[serde(rename = "ScoreMetaData", with = "nullable")]

@@ -7,6 +7,8 @@
 //! bincode does not describe itself, so a shape never changes: it gets a successor with a higher version. Decoding takes slices only, with
 //! the body's length as the limit, and refuses trailing bytes, so that hostile input cannot ask for memory it did not send.
 
+use std::cell::Cell;
+
 use bincode::Options;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,6 +55,32 @@ pub enum Error {
 
 fn options() -> impl Options {
     bincode::DefaultOptions::new().with_varint_encoding().reject_trailing_bytes()
+}
+
+/// Version of the nouns' shapes, as commands, snapshot records, messages and what nodes keep are written: those four carry this number. A
+/// noun gets a field with a successor of it (`json::since_2`); older bytes are read without.
+pub const SHAPES: u16 = 2;
+
+thread_local! {
+    /// Of the bytes that are being read.
+    static SHAPES_READ: Cell<u16> = const { Cell::new(SHAPES) };
+}
+
+/// Version of the nouns' shapes in the bytes that this thread is reading.
+pub fn shapes_read() -> u16 {
+    SHAPES_READ.get()
+}
+
+/// As [`from_body`], of bytes whose nouns have the shapes of `version`.
+pub fn from_body_of<T: DeserializeOwned>(version: u16, body: &[u8]) -> Result<T, Error> {
+    struct Before(u16);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            SHAPES_READ.set(self.0);
+        }
+    }
+    let _before = Before(SHAPES_READ.replace(version));
+    from_body(body)
 }
 
 /// The bare body, without an envelope. For parts inside of something that has one.
@@ -112,6 +140,12 @@ pub fn unwrap(kind: Kind, known: u16, bytes: &[u8]) -> Result<(u16, &[u8]), Erro
 /// An envelope around `value`.
 pub fn encode<T: Serialize>(kind: Kind, version: u16, value: &T) -> Result<Vec<u8>, Error> {
     Ok(wrap(kind, version, &to_body(value)?))
+}
+
+/// The inverse of [`encode`], for a kind whose version is that of the nouns' shapes.
+pub fn decode_shapes<T: DeserializeOwned>(kind: Kind, bytes: &[u8]) -> Result<T, Error> {
+    let (version, body) = unwrap(kind, SHAPES, bytes)?;
+    from_body_of(version, body)
 }
 
 /// The inverse of [`encode`], for a kind that has only had one shape so far.

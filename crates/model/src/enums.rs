@@ -97,6 +97,17 @@ Unreachable {
 });
 words!(/// When a task runs, relative to the main tasks.
     LifecycleHook { #[default] Unset = "", Prestart = "prestart", Poststart = "poststart", Poststop = "poststop" });
+words!(/// Whether a dispatch brings a payload.
+    PayloadRule { #[default] Optional = "optional", Required = "required", Forbidden = "forbidden" });
+words!(/// What a scaling policy moves.
+    ScalingType { #[default] Horizontal = "horizontal", VerticalCpu = "vertical_cpu", VerticalMem = "vertical_mem" });
+words!(/// Which allocation goes on when a node returns after its work was placed elsewhere.
+ReconnectChoice {
+    #[default] BestScore = "best_score", KeepOriginal = "keep_original", KeepReplacement = "keep_replacement",
+    LongestRunning = "longest_running",
+});
+words!(/// How nodes with room are ranked. Unset: as the region says.
+    SchedulerAlgorithm { #[default] Unset = "", Binpack = "binpack", Spread = "spread" });
 words!(/// Where a drain stands.
     DrainStatus { #[default] Unset = "", Draining = "draining", Complete = "complete", Canceled = "canceled" });
 words!(/// Whether a rollout runs a job or stops it.

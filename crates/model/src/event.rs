@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Allocation, Deployment, Evaluation, Job, Namespace, Node, Rollout};
+use crate::{Allocation, Deployment, Evaluation, Job, Namespace, Node, NodePool, Rollout};
 
 words!(/// What an event is about. `Rollout` is not part of the existing interface.
 EventTopic {
     #[default] Job = "Job", Allocation = "Allocation", Evaluation = "Evaluation", Deployment = "Deployment", Node = "Node",
-    Rollout = "Rollout",
+    Rollout = "Rollout", NodePool = "NodePool",
 });
 
 words!(/// Which kind of request caused an event. Those of rollouts are not part of the existing interface.
@@ -21,6 +21,7 @@ EventType {
     DeploymentStatusUpdate = "DeploymentStatusUpdate", DeploymentPromotion = "DeploymentPromotion",
     DeploymentAllocHealth = "DeploymentAllocHealth", RolloutProposed = "RolloutProposed", RolloutWithdrawn = "RolloutWithdrawn",
     RolloutAdopted = "RolloutAdopted", RolloutPhase = "RolloutPhase", RolloutOverride = "RolloutOverride",
+    NodeDrain = "NodeDrain", NodePoolUpserted = "NodePoolUpserted", NodePoolDeleted = "NodePoolDeleted",
 });
 
 /// One thing that a log entry changed.
@@ -41,6 +42,7 @@ pub enum EventSubject {
     Deployment(Arc<Deployment>),
     Node(Arc<Node>),
     Rollout(Arc<Rollout>),
+    NodePool(Arc<NodePool>),
 }
 
 /// The events of one log entry.
@@ -59,6 +61,7 @@ impl Event {
             EventSubject::Deployment(_) => EventTopic::Deployment,
             EventSubject::Node(_) => EventTopic::Node,
             EventSubject::Rollout(_) => EventTopic::Rollout,
+            EventSubject::NodePool(_) => EventTopic::NodePool,
         }
     }
 
@@ -71,6 +74,7 @@ impl Event {
             EventSubject::Deployment(deployment) => deployment.id.to_string(),
             EventSubject::Node(node) => node.id.to_string(),
             EventSubject::Rollout(rollout) => rollout.header.id.to_string(),
+            EventSubject::NodePool(pool) => pool.name.to_string(),
         }
     }
 
@@ -81,7 +85,7 @@ impl Event {
             std::iter::once(job).chain(deployment).collect()
         };
         match &self.subject {
-            EventSubject::Job(_) => Vec::new(),
+            EventSubject::Job(_) | EventSubject::NodePool(_) => Vec::new(),
             EventSubject::Allocation(alloc) => with_deployment(alloc.job_id.to_string(), alloc.deployment_id),
             EventSubject::Evaluation(eval) => with_deployment(eval.job_id.to_string(), eval.deployment_id),
             EventSubject::Deployment(deployment) => vec![deployment.job_id.to_string()],
@@ -97,7 +101,7 @@ impl Event {
             EventSubject::Allocation(alloc) => Some(&alloc.namespace),
             EventSubject::Evaluation(eval) => Some(&eval.namespace),
             EventSubject::Deployment(deployment) => Some(&deployment.namespace),
-            EventSubject::Node(_) => None,
+            EventSubject::Node(_) | EventSubject::NodePool(_) => None,
             EventSubject::Rollout(rollout) => Some(&rollout.header.namespace),
         }
     }

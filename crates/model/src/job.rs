@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::nullable;
+use crate::json::{nullable, since_2};
 use crate::{
     Absent, DelayFunction, DriverConfig, HealthCheck, JobId, JobStatus, JobType, LifecycleHook, Namespace, NetworkResource, OnFailure,
-    Resources, RestartMode, Unreachable,
+    Payload, PayloadRule, ReconnectChoice, Resources, RestartMode, ScalingType, Unreachable,
 };
 
 /// A job: what to run, as its owner wrote it, in canonical form.
@@ -50,11 +50,11 @@ pub struct Job {
     #[serde(rename = "Constraints", with = "nullable")]
     pub constraints: Vec<Constraint>,
     /// Default null.
-    #[serde(rename = "Affinities")]
-    pub affinities: Absent,
+    #[serde(rename = "Affinities", with = "since_2")]
+    pub affinities: Vec<Affinity>,
     /// Default null.
-    #[serde(rename = "Spreads")]
-    pub spreads: Absent,
+    #[serde(rename = "Spreads", with = "since_2")]
+    pub spreads: Vec<Spread>,
     #[serde(rename = "TaskGroups", with = "nullable")]
     pub task_groups: Vec<TaskGroup>,
     /// Object, never null on the wire.
@@ -62,10 +62,10 @@ pub struct Job {
     pub update: UpdateStrategy,
     #[serde(rename = "Multiregion")]
     pub multiregion: Option<Multiregion>,
-    #[serde(rename = "Periodic")]
-    pub periodic: Absent,
-    #[serde(rename = "ParameterizedJob")]
-    pub parameterized_job: Absent,
+    #[serde(rename = "Periodic", with = "since_2")]
+    pub periodic: Option<PeriodicConfig>,
+    #[serde(rename = "ParameterizedJob", with = "since_2")]
+    pub parameterized_job: Option<ParameterizedJobConfig>,
     /// Default false.
     #[serde(rename = "Dispatched")]
     pub dispatched: bool,
@@ -73,8 +73,8 @@ pub struct Job {
     #[serde(rename = "DispatchIdempotencyToken")]
     pub dispatch_idempotency_token: String,
     /// Stored snappy-compressed; GET /v1/job/:id and alloc reads return it decompressed, base64 in JSON.
-    #[serde(rename = "Payload")]
-    pub payload: Absent,
+    #[serde(rename = "Payload", with = "since_2")]
+    pub payload: Payload,
     /// Default null.
     #[serde(rename = "Meta", with = "nullable")]
     pub meta: BTreeMap<String, String>,
@@ -109,11 +109,11 @@ pub struct Job {
     #[serde(rename = "JobModifyIndex")]
     pub job_modify_index: u64,
     /// UI block (1.7+).
-    #[serde(rename = "UI")]
-    pub ui: Absent,
+    #[serde(rename = "UI", with = "since_2")]
+    pub ui: Option<JobUIConfig>,
     /// Set on tagged versions (1.9+).
-    #[serde(rename = "VersionTag")]
-    pub version_tag: Absent,
+    #[serde(rename = "VersionTag", with = "since_2")]
+    pub version_tag: Option<JobVersionTag>,
 }
 
 /// Tasks that run together on one node, `count` times.
@@ -134,14 +134,14 @@ pub struct TaskGroup {
     #[serde(rename = "Constraints", with = "nullable")]
     pub constraints: Vec<Constraint>,
     /// Default null.
-    #[serde(rename = "Scaling")]
-    pub scaling: Absent,
+    #[serde(rename = "Scaling", with = "since_2")]
+    pub scaling: Option<ScalingPolicy>,
     /// Default by job type.
     #[serde(rename = "RestartPolicy")]
     pub restart_policy: Option<RestartPolicy>,
     /// Default null.
-    #[serde(rename = "Disconnect")]
-    pub disconnect: Absent,
+    #[serde(rename = "Disconnect", with = "since_2")]
+    pub disconnect: Option<DisconnectStrategy>,
     #[serde(rename = "Tasks", with = "nullable")]
     pub tasks: Vec<Task>,
     /// Default {Sticky:false,SizeMB:300,Migrate:false}.
@@ -153,10 +153,10 @@ pub struct TaskGroup {
     /// Default by job type; null for system/sysbatch.
     #[serde(rename = "ReschedulePolicy")]
     pub reschedule_policy: Option<ReschedulePolicy>,
-    #[serde(rename = "Affinities")]
-    pub affinities: Absent,
-    #[serde(rename = "Spreads")]
-    pub spreads: Absent,
+    #[serde(rename = "Affinities", with = "since_2")]
+    pub affinities: Vec<Affinity>,
+    #[serde(rename = "Spreads", with = "since_2")]
+    pub spreads: Vec<Spread>,
     #[serde(rename = "Networks", with = "nullable")]
     pub networks: Vec<NetworkResource>,
     #[serde(rename = "Consul")]
@@ -209,16 +209,16 @@ pub struct Task {
     pub templates: Absent,
     #[serde(rename = "Constraints", with = "nullable")]
     pub constraints: Vec<Constraint>,
-    #[serde(rename = "Affinities")]
-    pub affinities: Absent,
+    #[serde(rename = "Affinities", with = "since_2")]
+    pub affinities: Vec<Affinity>,
     /// Default {CPU:100,MemoryMB:300}.
     #[serde(rename = "Resources")]
     pub resources: Option<Resources>,
     /// Default = group policy.
     #[serde(rename = "RestartPolicy")]
     pub restart_policy: Option<RestartPolicy>,
-    #[serde(rename = "DispatchPayload")]
-    pub dispatch_payload: Absent,
+    #[serde(rename = "DispatchPayload", with = "since_2")]
+    pub dispatch_payload: Option<DispatchPayloadConfig>,
     #[serde(rename = "Lifecycle")]
     pub lifecycle: Option<TaskLifecycle>,
     /// Default null if empty.
@@ -240,8 +240,8 @@ pub struct Task {
     pub shutdown_delay: i64,
     #[serde(rename = "VolumeMounts")]
     pub volume_mounts: Absent,
-    #[serde(rename = "ScalingPolicies")]
-    pub scaling_policies: Absent,
+    #[serde(rename = "ScalingPolicies", with = "since_2")]
+    pub scaling_policies: Vec<ScalingPolicy>,
     #[serde(rename = "KillSignal")]
     pub kill_signal: String,
     #[serde(rename = "Kind")]
@@ -380,6 +380,171 @@ pub struct Constraint {
     pub r_target: String,
     #[serde(rename = "Operand")]
     pub operand: String,
+}
+
+/// A wish that nodes meet or do not meet; those that do are preferred, or avoided where the weight is negative.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Affinity {
+    #[serde(rename = "LTarget")]
+    pub l_target: String,
+    #[serde(rename = "RTarget")]
+    pub r_target: String,
+    #[serde(rename = "Operand")]
+    pub operand: String,
+    /// From -100 to 100; default 50.
+    #[serde(rename = "Weight")]
+    pub weight: i64,
+}
+
+/// A wish that allocations are spread over the values of an attribute.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Spread {
+    #[serde(rename = "Attribute")]
+    pub attribute: String,
+    /// From 0 to 100; default 50.
+    #[serde(rename = "Weight")]
+    pub weight: i64,
+    /// Empty: evenly over all values that there are.
+    #[serde(rename = "SpreadTarget", with = "nullable")]
+    pub targets: Vec<SpreadTarget>,
+}
+
+/// How many of the allocations one value of the attribute shall get.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct SpreadTarget {
+    #[serde(rename = "Value")]
+    pub value: String,
+    #[serde(rename = "Percent")]
+    pub percent: i64,
+}
+
+/// When a job is launched again and again.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct PeriodicConfig {
+    /// Default true.
+    #[serde(rename = "Enabled")]
+    pub enabled: bool,
+    /// One cron expression; empty when `specs` is used.
+    #[serde(rename = "Spec")]
+    pub spec: String,
+    /// Several of them: the earliest counts.
+    #[serde(rename = "Specs", with = "nullable")]
+    pub specs: Vec<String>,
+    /// Always "cron".
+    #[serde(rename = "SpecType")]
+    pub spec_type: String,
+    /// No launch while an earlier one still runs.
+    #[serde(rename = "ProhibitOverlap")]
+    pub prohibit_overlap: bool,
+    /// An IANA name; default "UTC".
+    #[serde(rename = "TimeZone")]
+    pub time_zone: String,
+}
+
+/// A job that runs only when it is dispatched, each time with a payload and meta of its own.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct ParameterizedJobConfig {
+    #[serde(rename = "Payload")]
+    pub payload: PayloadRule,
+    #[serde(rename = "MetaRequired", with = "nullable")]
+    pub meta_required: Vec<String>,
+    #[serde(rename = "MetaOptional", with = "nullable")]
+    pub meta_optional: Vec<String>,
+}
+
+/// Where a task finds the payload with which its job was dispatched.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct DispatchPayloadConfig {
+    /// Relative to the task's local directory.
+    #[serde(rename = "File")]
+    pub file: String,
+}
+
+/// What a page about the job shows.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct JobUIConfig {
+    #[serde(rename = "Description")]
+    pub description: String,
+    #[serde(rename = "Links", with = "nullable")]
+    pub links: Vec<JobUILink>,
+}
+
+/// A link on a page about the job.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct JobUILink {
+    #[serde(rename = "Label")]
+    pub label: String,
+    #[serde(rename = "Url")]
+    pub url: String,
+}
+
+/// A name that somebody gave to a version of a job; the version is kept as long as it has one.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct JobVersionTag {
+    #[serde(rename = "Name")]
+    pub name: String,
+    #[serde(rename = "Description")]
+    pub description: String,
+    /// Unix nanoseconds.
+    #[serde(rename = "TaggedTime")]
+    pub tagged_time: i64,
+}
+
+/// Between which counts somebody, an autoscaler for example, may move a group (horizontal) or the resources of a task (vertical).
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct ScalingPolicy {
+    /// Follows from whose policy it is: the same job has the same ids again.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// Default "horizontal".
+    #[serde(rename = "Type")]
+    pub kind: ScalingType,
+    /// Namespace, Job, Group, and Task of a task's policy.
+    #[serde(rename = "Target", with = "nullable")]
+    pub target: BTreeMap<String, String>,
+    /// Only for the autoscaler.
+    #[serde(rename = "Policy", with = "nullable")]
+    pub policy: DriverConfig,
+    /// Default: the group's count.
+    #[serde(rename = "Min")]
+    pub min: i64,
+    #[serde(rename = "Max")]
+    pub max: i64,
+    /// Default true.
+    #[serde(rename = "Enabled")]
+    pub enabled: bool,
+    #[serde(rename = "CreateIndex")]
+    pub create_index: u64,
+    #[serde(rename = "ModifyIndex")]
+    pub modify_index: u64,
+}
+
+/// What happens to allocations whose node is not heard of.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct DisconnectStrategy {
+    /// Nanoseconds; they are unknown, and not lost, for so long. Default 0: lost at once.
+    #[serde(rename = "LostAfter")]
+    pub lost_after: i64,
+    /// Nanoseconds; the node itself stops them when it has not reached a server for so long.
+    #[serde(rename = "StopOnClientAfter")]
+    pub stop_on_client_after: Option<i64>,
+    /// Whether others take their place meanwhile; default true.
+    #[serde(rename = "Replace")]
+    pub replace: Option<bool>,
+    /// Which of the two goes on when the node returns; default "best_score".
+    #[serde(rename = "Reconcile")]
+    pub reconcile: ReconnectChoice,
 }
 
 /// Rotation of captured output.

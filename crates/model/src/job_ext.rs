@@ -18,6 +18,21 @@ impl Job {
         self.multiregion.as_ref().is_some_and(|m| !m.regions.is_empty())
     }
 
+    /// Launched by the clock, again and again; nothing of it runs itself.
+    pub fn is_periodic(&self) -> bool {
+        self.periodic.is_some()
+    }
+
+    /// Launched when it is dispatched; nothing of it runs itself.
+    pub fn is_parameterized(&self) -> bool {
+        self.parameterized_job.is_some() && !self.dispatched
+    }
+
+    /// Only its children run.
+    pub fn is_parent(&self) -> bool {
+        self.is_periodic() || self.is_parameterized()
+    }
+
     pub fn group(&self, name: &str) -> Option<&TaskGroup> {
         self.task_groups.iter().find(|group| group.name == name)
     }
@@ -34,6 +49,7 @@ impl Job {
             modify_index: 0,
             job_modify_index: 0,
             nomad_token_id: String::new(),
+            version_tag: None,
             ..job.clone()
         };
         bare(self) == bare(other)

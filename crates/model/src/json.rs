@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -57,6 +59,20 @@ pub mod nullable {
         } else {
             T::deserialize(deserializer)
         }
+    }
+}
+
+/// As [`nullable`], for fields that the nouns' shapes have only since their version 2: bytes of version 1 do not have them.
+pub mod since_2 {
+    use super::*;
+
+    pub use super::nullable::serialize;
+
+    pub fn deserialize<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        if !deserializer.is_human_readable() && crate::codec::shapes_read() < 2 {
+            return Ok(T::default());
+        }
+        nullable::deserialize(deserializer)
     }
 }
 
@@ -138,6 +154,44 @@ pub fn means_nothing(value: &serde_json::Value) -> bool {
         Value::String(text) => text.is_empty(),
         Value::Array(items) => items.iter().all(means_nothing),
         Value::Object(fields) => fields.values().all(means_nothing),
+    }
+}
+
+/// The bytes with which a job was dispatched. In JSON base64, `null` when there are none; in bincode the bytes.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Payload(pub Arc<[u8]>);
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+impl IsEmpty for Payload {
+    fn is_empty_value(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if !serializer.is_human_readable() {
+            self.0.serialize(serializer)
+        } else if self.0.is_empty() {
+            serializer.serialize_unit()
+        } else {
+            serializer.serialize_str(&BASE64.encode(&self.0))
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Payload {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return Vec::<u8>::deserialize(deserializer).map(|bytes| Self(bytes.into()));
+        }
+        let text = Option::<String>::deserialize(deserializer)?.unwrap_or_default();
+        BASE64.decode(text).map(|bytes| Self(bytes.into())).map_err(de::Error::custom)
     }
 }
 

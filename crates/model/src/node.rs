@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::nullable;
+use crate::json::{nullable, since_2};
 use crate::{Absent, DrainStatus, Eligibility, NodeId, NodeReservedResources, NodeResources, NodeStatus, Time, Uuid};
 
 /// A machine that runs tasks.
@@ -69,8 +69,8 @@ pub struct Node {
     pub host_volumes: Absent,
     #[serde(rename = "GCVolumesOnNodeGC")]
     pub gc_volumes_on_node_gc: bool,
-    #[serde(rename = "HostNetworks")]
-    pub host_networks: Absent,
+    #[serde(rename = "HostNetworks", with = "since_2")]
+    pub host_networks: BTreeMap<String, ClientHostNetworkConfig>,
     #[serde(rename = "LastDrain")]
     pub last_drain: Option<DrainMetadata>,
     #[serde(rename = "NodeMaxAllocs")]
@@ -87,6 +87,20 @@ pub struct Node {
     pub resources: Absent,
     #[serde(rename = "Reserved")]
     pub reserved: Absent,
+}
+
+/// A network of a node that ports can ask for by name.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct ClientHostNetworkConfig {
+    #[serde(rename = "Name")]
+    pub name: String,
+    #[serde(rename = "CIDR")]
+    pub cidr: String,
+    #[serde(rename = "Interface")]
+    pub interface: String,
+    #[serde(rename = "ReservedPorts")]
+    pub reserved_ports: String,
 }
 
 /// What a node says about one task driver.

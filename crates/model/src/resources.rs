@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::{nullable, omit_empty};
-use crate::{Absent, TaskLifecycle};
+use crate::json::{nullable, omit_empty, since_2};
+use crate::{Absent, Affinity, Constraint, TaskLifecycle};
 
 /// What a task asks for.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -30,13 +30,97 @@ pub struct Resources {
     pub iops: i64,
     #[serde(rename = "Networks", with = "nullable")]
     pub networks: Vec<NetworkResource>,
-    #[serde(rename = "Devices")]
-    pub devices: Absent,
+    #[serde(rename = "Devices", with = "since_2")]
+    pub devices: Vec<RequestedDevice>,
     #[serde(rename = "NUMA")]
     pub numa: Absent,
     /// MiB; default 0 (treated as 1 MiB tmpfs).
     #[serde(rename = "SecretsMB")]
     pub secrets_mb: i64,
+}
+
+/// Devices that a task asks for.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct RequestedDevice {
+    /// `type`, `vendor/type` or `vendor/type/model`.
+    #[serde(rename = "Name")]
+    pub name: String,
+    /// Default 1.
+    #[serde(rename = "Count")]
+    pub count: u64,
+    #[serde(rename = "Constraints", with = "nullable")]
+    pub constraints: Vec<Constraint>,
+    #[serde(rename = "Affinities", with = "nullable")]
+    pub affinities: Vec<Affinity>,
+}
+
+/// Devices of one model that a node has.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeDeviceResource {
+    #[serde(rename = "Vendor")]
+    pub vendor: String,
+    #[serde(rename = "Type")]
+    pub kind: String,
+    #[serde(rename = "Name")]
+    pub name: String,
+    #[serde(rename = "Instances", with = "nullable")]
+    pub instances: Vec<NodeDevice>,
+    #[serde(rename = "Attributes", with = "nullable")]
+    pub attributes: BTreeMap<String, DeviceAttribute>,
+}
+
+/// One device of a node.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeDevice {
+    #[serde(rename = "ID")]
+    pub id: String,
+    #[serde(rename = "Healthy")]
+    pub healthy: bool,
+    #[serde(rename = "HealthDescription")]
+    pub health_description: String,
+    #[serde(rename = "Locality")]
+    pub locality: Option<NodeDeviceLocality>,
+}
+
+/// Where a device is plugged in.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct NodeDeviceLocality {
+    #[serde(rename = "PciBusID")]
+    pub pci_bus_id: String,
+}
+
+/// What a device says of itself: one of the four values, and for numbers perhaps a unit.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct DeviceAttribute {
+    #[serde(rename = "Float")]
+    pub float: Option<f64>,
+    #[serde(rename = "Int")]
+    pub int: Option<i64>,
+    #[serde(rename = "String")]
+    pub string: Option<String>,
+    #[serde(rename = "Bool")]
+    pub bool: Option<bool>,
+    #[serde(rename = "Unit")]
+    pub unit: String,
+}
+
+/// Devices that a task got.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct AllocatedDeviceResource {
+    #[serde(rename = "Vendor")]
+    pub vendor: String,
+    #[serde(rename = "Type")]
+    pub kind: String,
+    #[serde(rename = "Name")]
+    pub name: String,
+    #[serde(rename = "DeviceIDs", with = "nullable")]
+    pub device_ids: Vec<String>,
 }
 
 /// A network: what a group asks for, or what an allocation got.
@@ -131,8 +215,8 @@ pub struct AllocatedTaskResources {
     pub memory: AllocatedMemoryResources,
     #[serde(rename = "Networks", with = "nullable")]
     pub networks: Vec<NetworkResource>,
-    #[serde(rename = "Devices")]
-    pub devices: Absent,
+    #[serde(rename = "Devices", with = "since_2")]
+    pub devices: Vec<AllocatedDeviceResource>,
 }
 
 /// CPU share of a task.
@@ -188,8 +272,8 @@ pub struct NodeResources {
     pub memory: NodeMemoryResources,
     #[serde(rename = "Disk")]
     pub disk: NodeDiskResources,
-    #[serde(rename = "Devices")]
-    pub devices: Absent,
+    #[serde(rename = "Devices", with = "since_2")]
+    pub devices: Vec<NodeDeviceResource>,
     #[serde(rename = "NodeNetworks", with = "nullable")]
     pub node_networks: Vec<NodeNetworkResource>,
     #[serde(rename = "Networks", with = "nullable")]

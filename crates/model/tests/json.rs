@@ -70,8 +70,15 @@ fn expected_shape(kind: &str) -> &'static str {
 /// What is ours beyond the interface, in files that ask for it.
 const ADDED: &[(&str, &str)] = &[("MultiregionStrategy", "Unreachable")];
 
+/// What belongs to parts that are not there yet.
+const LATER: &[(&str, &str)] = &[("NodePool", "NodeIdentityTTL")];
+
+/// Types whose name is not the interface's.
+const NAMES: &[(&str, &str)] = &[("DeviceAttribute", "Attribute"), ("NamespaceSpec", "Namespace")];
+
 fn check<T: Serialize + DeserializeOwned + Default + PartialEq + std::fmt::Debug>() {
     let name = std::any::type_name::<T>().rsplit("::").next().unwrap_or_default();
+    let name = NAMES.iter().find(|(ours, _)| *ours == name).map_or(name, |(_, theirs)| theirs);
     let fields = fields(name);
     let by_name: BTreeMap<&str, &Field> = fields.iter().map(|field| (field.name, field)).collect();
     let mut wrong = Vec::new();
@@ -96,7 +103,7 @@ fn check<T: Serialize + DeserializeOwned + Default + PartialEq + std::fmt::Debug
 
     // Everything empty: absent, null or empty as the interface has it.
     let empty = object(&T::default());
-    for field in fields.iter().filter(|field| !field.client_only) {
+    for field in fields.iter().filter(|field| !field.client_only && !LATER.contains(&(name, field.name))) {
         match empty.get(field.name) {
             None if !field.omitempty => wrong.push(format!("{} is missing when empty", field.name)),
             None => {}
@@ -144,7 +151,10 @@ mod types {
     use super::check;
 
     checks! {
-        AllocDeploymentStatus AllocMetric AllocNetworkStatus AllocatedCpuResources AllocatedMemoryResources AllocatedPortMapping
+        Affinity AllocDeploymentStatus AllocMetric AllocNetworkStatus AllocatedCpuResources AllocatedDeviceResource ClientHostNetworkConfig
+        DeviceAttribute DisconnectStrategy DispatchPayloadConfig JobUIConfig JobUILink JobVersionTag NamespaceCapabilities
+        NamespaceNodePoolConfiguration NamespaceSpec NodeDevice NodeDeviceLocality NodeDeviceResource NodePool NodePoolSchedulerConfiguration
+        ParameterizedJobConfig PeriodicConfig PreemptionConfig RequestedDevice ScalingPolicy SchedulerConfiguration Spread SpreadTarget AllocatedMemoryResources AllocatedPortMapping
         AllocatedResources AllocatedSharedResources AllocatedTaskResources Allocation Constraint Deployment DeploymentState DesiredTransition
         DesiredUpdates DrainMetadata DrainStrategy DriverInfo EphemeralDisk Evaluation Job JobChildrenSummary JobSubmission JobSummary
         LegacyNodeCpuResources LogConfig MigrateStrategy Multiregion MultiregionRegion MultiregionStrategy NetworkResource Node
@@ -159,13 +169,12 @@ mod types {
 #[test]
 fn unsupported_parts() {
     for (text, fits) in [
-        (r#"{"Periodic": null}"#, true),
-        (r#"{"Affinities": []}"#, true),
-        (r#"{"ParameterizedJob": {"Payload": "", "MetaRequired": null}}"#, true),
-        (r#"{"Periodic": {"Spec": "* * * * *"}}"#, false),
-        (r#"{"Spreads": [{"Weight": 50}]}"#, false),
-        (r#"{"Payload": "aGk="}"#, false),
+        (r#"{"Services": null}"#, true),
+        (r#"{"Services": []}"#, true),
+        (r#"{"Consul": {"Namespace": "", "Cluster": ""}}"#, true),
+        (r#"{"Services": [{"Name": "web"}]}"#, false),
+        (r#"{"Volumes": {"data": {"Type": "host"}}}"#, false),
     ] {
-        assert_eq!(serde_json::from_str::<Job>(text).is_ok(), fits, "{text}");
+        assert_eq!(serde_json::from_str::<TaskGroup>(text).is_ok(), fits, "{text}");
     }
 }

@@ -105,7 +105,7 @@ pub(crate) fn decode_entry(bytes: &[u8]) -> Result<Entry> {
         PayloadV1::Command { version, .. } if version > COMMAND_VERSION => {
             return Err(codec::Error::Version { kind: Kind::LogEntry, given: version, known: COMMAND_VERSION }.into());
         }
-        PayloadV1::Command { body, .. } => Payload::Normal(Proposal::decode(body)?),
+        PayloadV1::Command { version, body } => Payload::Normal(Proposal::decode(version, body)?),
         PayloadV1::Membership(membership) => Payload::Membership(membership.try_into()?),
     };
     Ok(Entry { log_id: stored.id.into(), payload })

@@ -105,4 +105,13 @@ command_timers! {
     heed_region: Command::HeedRegion { .. },
     lift_fence: Command::LiftFence(_),
     autopilot: Command::SetAutopilot { .. },
+    apply_namespace_upsert: Command::UpsertNamespaces { .. },
+    apply_namespace_delete: Command::DeleteNamespaces { .. },
+    apply_node_pool_upsert: Command::UpsertNodePools { .. },
+    apply_node_pool_delete: Command::DeleteNodePools { .. },
+    apply_scheduler_config: Command::SetScheduler { .. },
+    launch_job: Command::LaunchJob(_),
+    update_job_version_tag: Command::TagJobVersion { .. },
+    node_drain_update: Command::SetNodeDrain(_),
+    delete_eval: Command::DeleteEvals { .. },
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use model::codec;
-use state::{Applied, Command};
+use state::{Applied, COMMAND_VERSION, Command};
 
 #[cfg(not(test))]
 use openraft::impls::TokioRuntime as Runtime;
@@ -96,9 +96,12 @@ impl Proposal {
     /// # Errors
     ///
     /// The bytes are no command of this version.
-    pub(crate) fn decode(body: Bytes) -> Result<Proposal, codec::Error> {
-        let command = Command::decode(&body)?;
-        Ok(Proposal(Arc::new(Encoded { command, body: OnceLock::from(body) })))
+    /// `version`: of the body's shape.
+    pub(crate) fn decode(version: u16, body: Bytes) -> Result<Proposal, codec::Error> {
+        let command = Command::decode(version, &body)?;
+        // What is passed on or written again has the newest shape.
+        let body = if version == COMMAND_VERSION { OnceLock::from(body) } else { OnceLock::new() };
+        Ok(Proposal(Arc::new(Encoded { command, body })))
     }
 
     /// What is to be done.

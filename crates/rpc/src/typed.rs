@@ -13,7 +13,7 @@ use crate::message::{Call, Chunk, Failure, Reply};
 use crate::transport::{self, CallError, Class, Pool};
 
 /// Version of the bytes of calls, replies and chunks.
-pub const MESSAGE_VERSION: u16 = 1;
+pub const MESSAGE_VERSION: u16 = codec::SHAPES;
 
 /// A [`Call`], answered by a [`Reply`].
 pub const METHOD_CALL: u16 = 1;
@@ -29,7 +29,7 @@ pub async fn call(pool: &Pool, address: &str, call: &Call, deadline: Duration) -
         Err(error) => return Ok(Err(Failure::internal(error.to_string()))),
     };
     match pool.call(address, Class::Rpc, METHOD_CALL, body, deadline).await {
-        Ok(bytes) => Ok(codec::decode(Kind::Message, MESSAGE_VERSION, &bytes).map_err(|error| unreadable(address, &error))),
+        Ok(bytes) => Ok(codec::decode_shapes(Kind::Message, &bytes).map_err(|error| unreadable(address, &error))),
         Err(CallError::Remote { code, text }) => Ok(Err(Failure { code, text })),
         Err(error) => Err(error),
     }
@@ -52,7 +52,7 @@ pub async fn stream(
     };
     let address = address.to_owned();
     let chunks = chunks.map(move |item| match item {
-        Ok(bytes) => codec::decode(Kind::Message, MESSAGE_VERSION, &bytes).map_err(|error| unreadable(&address, &error)),
+        Ok(bytes) => codec::decode_shapes(Kind::Message, &bytes).map_err(|error| unreadable(&address, &error)),
         Err(CallError::Remote { code, text }) => Err(Failure { code, text }),
         Err(error) => Err(Failure::internal(error.to_string())),
     });
@@ -65,7 +65,7 @@ fn unreadable(address: &str, error: &codec::Error) -> Failure {
 
 /// Answers [`METHOD_CALL`] and [`METHOD_STREAM`] by a [`Caller`]; for a [`transport::Handler`].
 pub async fn answer(caller: &Arc<dyn Caller>, method: u16, body: &[u8]) -> transport::Reply {
-    let call: Call = match codec::decode(Kind::Message, MESSAGE_VERSION, body) {
+    let call: Call = match codec::decode_shapes(Kind::Message, body) {
         Ok(call) => call,
         Err(error) => return transport::Reply::error(400, format!("the request cannot be read: {error}")),
     };

@@ -311,7 +311,7 @@ pub fn done(applied: Applied) -> Result<Applied, Failure> {
         Outcome::Refused(text) => Err(refusal(text)),
         Outcome::Busy { winner } => Err(Failure::new(409, submission::busy(winner))),
         Outcome::MovedOn { winner } => Err(Failure::new(409, submission::moved_on(winner))),
-        Outcome::Done | Outcome::Registered { .. } => Ok(applied),
+        Outcome::Done | Outcome::Registered { .. } | Outcome::Launched { .. } => Ok(applied),
     }
 }
 

@@ -52,7 +52,7 @@ pub async fn answer(core: &Arc<Core>, request: RolloutRequest) -> Result<Rollout
                 Outcome::Busy { winner } => RolloutReply::Busy { winner },
                 Outcome::MovedOn { winner } => RolloutReply::MovedOn { winner },
                 Outcome::Refused(reason) => RolloutReply::Rejected { reason },
-                Outcome::Done | Outcome::Registered { .. } => RolloutReply::Voted,
+                Outcome::Done | Outcome::Registered { .. } | Outcome::Launched { .. } => RolloutReply::Voted,
             })
         }
         RolloutRequest::Withdraw { id, key: _, reason } => {
@@ -512,7 +512,7 @@ async fn stop_here(core: &Core, header: &Arc<RolloutHeader>, purge: bool) -> Res
         Outcome::Busy { winner } => return Ok(RolloutReply::Busy { winner }),
         Outcome::MovedOn { winner } => return Ok(RolloutReply::MovedOn { winner }),
         Outcome::Refused(reason) => return Ok(RolloutReply::Rejected { reason }),
-        Outcome::Done | Outcome::Registered { .. } => {}
+        Outcome::Done | Outcome::Registered { .. } | Outcome::Launched { .. } => {}
     }
     let view = core.view();
     if let Some(staged) = view.rollout(&header.id).filter(|rollout| rollout.phase == Phase::Voted) {

@@ -1,11 +1,13 @@
 //! Everything that can change a region. Append-only: the log stores a command's position.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
     AllocId, AllocUpdate, Allocation, AutopilotConfig, ClientStatus, Deployment, DeploymentId, DeploymentStatus, DesiredTransition,
-    Eligibility, EvalId, Evaluation, EventSubject, Job, JobKey, JobSubmission, Node, NodeEvent, NodeId, NodeStatus, Overrides, Phase,
-    RegionName, RolloutHeader, RolloutId, ScalingEvent, Uuid, codec,
+    DrainStrategy, Eligibility, EvalId, Evaluation, EventSubject, Job, JobId, JobKey, JobSubmission, Namespace, NamespaceSpec, Node,
+    NodeEvent, NodeId, NodePool, NodeStatus, Overrides, Phase, RegionName, RolloutHeader, RolloutId, ScalingEvent, SchedulerConfiguration,
+    Text, Uuid, codec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +15,7 @@ use crate::Touched;
 use crate::packed::PackedPlan;
 
 /// Version of the bytes of a command.
-pub const COMMAND_VERSION: u16 = 1;
+pub const COMMAND_VERSION: u16 = codec::SHAPES;
 
 /// A change of the region. `time` is always in unix nanoseconds, taken by the leader when it admitted the command.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -157,6 +159,74 @@ pub enum Command {
         config: AutopilotConfig,
         cas: Option<u64>,
     },
+    UpsertNamespaces {
+        namespaces: Vec<NamespaceSpec>,
+    },
+    /// Refused while one of them is in use.
+    DeleteNamespaces {
+        names: Vec<Namespace>,
+    },
+    UpsertNodePools {
+        pools: Vec<NodePool>,
+    },
+    /// Refused while one of them is in use.
+    DeleteNodePools {
+        names: Vec<Text>,
+    },
+    /// How the region schedules; `cas` as above.
+    SetScheduler {
+        config: SchedulerConfiguration,
+        cas: Option<u64>,
+    },
+    LaunchJob(Box<LaunchJob>),
+    /// Names a version of a job, or takes the name away.
+    TagJobVersion {
+        key: JobKey,
+        name: String,
+        tag: Option<VersionTag>,
+    },
+    SetNodeDrain(Box<NodeDrain>),
+    /// Of whatever status.
+    DeleteEvals {
+        ids: Vec<EvalId>,
+    },
+}
+
+/// A child of a periodic or parameterized job; all or nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LaunchJob {
+    pub parent: JobKey,
+    /// The child, which names its parent. One that is there already is not launched again, nor is one with the idempotency token of a live
+    /// sibling: [`Outcome::Launched`] names that one.
+    pub register: RegisterJob,
+    /// For which point in time (unix nanoseconds) a periodic job is launched; `None`: somebody asked for it.
+    pub due: Option<i64>,
+}
+
+/// Which version a tag names.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VersionTag {
+    pub version: u64,
+    pub description: String,
+    /// Unix nanoseconds.
+    pub time: i64,
+}
+
+/// A drain begins, changes or ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NodeDrain {
+    pub id: NodeId,
+    /// `None`: it ends.
+    pub strategy: Option<DrainStrategy>,
+    /// It ends because all work has left; otherwise somebody ends it.
+    pub is_complete: bool,
+    /// Whether the node takes work again at the end.
+    pub mark_eligible: bool,
+    /// What somebody said about it.
+    pub meta: BTreeMap<String, String>,
+    pub event: Option<NodeEvent>,
+    pub evals: Vec<Evaluation>,
+    pub time: i64,
 }
 
 /// What a region that was restored had said last, oldest rollout first.
@@ -221,12 +291,26 @@ pub struct Plan {
     /// The evaluation itself in its final status, and what follows: a blocked evaluation, delayed follow-ups.
     pub evals: Vec<Evaluation>,
     pub time: i64,
+    /// Allocations of other jobs that make room.
+    #[serde(with = "model::json::since_2")]
+    pub preemptions: Vec<Preemption>,
+}
+
+/// An allocation is pushed aside by one of the plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Preemption {
+    pub id: AllocId,
+    pub by: AllocId,
 }
 
 impl Plan {
     /// Nothing would change but evaluations.
     pub fn is_noop(&self) -> bool {
-        self.placements.is_empty() && self.stops.is_empty() && self.deployment.is_none() && self.deployment_updates.is_empty()
+        self.placements.is_empty()
+            && self.stops.is_empty()
+            && self.deployment.is_none()
+            && self.deployment_updates.is_empty()
+            && self.preemptions.is_empty()
     }
 }
 
@@ -328,6 +412,11 @@ pub enum Outcome {
         job_modify_index: u64,
         changed: bool,
     },
+    /// The child is there, made by this command or by an earlier one.
+    Launched {
+        id: JobId,
+        is_new: bool,
+    },
     /// Another proposal of the same job is staged here.
     Busy {
         winner: RolloutId,
@@ -345,8 +434,9 @@ impl Command {
         codec::to_body(self)
     }
 
-    pub fn decode(body: &[u8]) -> Result<Self, codec::Error> {
-        codec::from_body(body)
+    /// `version`: of the nouns' shapes in the bytes, at most [`COMMAND_VERSION`].
+    pub fn decode(version: u16, body: &[u8]) -> Result<Self, codec::Error> {
+        codec::from_body_of(version, body)
     }
 
     /// For logs.
@@ -384,6 +474,15 @@ impl Command {
             Self::LiftFence(_) => "lift fence",
             Self::SetAutopilot { .. } => "set autopilot",
             Self::ApplyPackedPlan(_) => "apply packed plan",
+            Self::UpsertNamespaces { .. } => "upsert namespaces",
+            Self::DeleteNamespaces { .. } => "delete namespaces",
+            Self::UpsertNodePools { .. } => "upsert node pools",
+            Self::DeleteNodePools { .. } => "delete node pools",
+            Self::SetScheduler { .. } => "set scheduler",
+            Self::LaunchJob(_) => "launch job",
+            Self::TagJobVersion { .. } => "tag job version",
+            Self::SetNodeDrain(_) => "set node drain",
+            Self::DeleteEvals { .. } => "delete evaluations",
         }
     }
 }

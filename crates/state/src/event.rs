@@ -1,5 +1,7 @@
 //! What a command changed, for those who follow it.
 
+use std::sync::Arc;
+
 use model::{Event, EventSubject, EventType, Phase};
 
 use crate::command::{Applied, Command};
@@ -25,6 +27,7 @@ impl Store {
             Watch::Eval(id) => (kind, EventSubject::Evaluation(self.eval(*id)?.clone())),
             Watch::Deployment(id) => (kind, EventSubject::Deployment(self.deployment(*id)?.clone())),
             Watch::Node(id) => (kind, EventSubject::Node(self.node(*id)?.clone())),
+            Watch::NodePool(name) => (EventType::NodePoolUpserted, EventSubject::NodePool(Arc::clone(self.node_pools.get(name)?))),
             Watch::Table(_)
             | Watch::JobVersions(_)
             | Watch::JobSummary(_)
@@ -37,7 +40,8 @@ impl Store {
             | Watch::Rollout(_)
             | Watch::JobScaling(_)
             | Watch::NodeWork(_)
-            | Watch::NodeLosses(_) => return None,
+            | Watch::NodeLosses(_)
+            | Watch::Namespace(_) => return None,
         };
         Some(Event { kind, subject, deleted: false })
     }
@@ -46,6 +50,7 @@ impl Store {
 fn noted_event(kind: EventType, subject: EventSubject) -> Event {
     let (kind, deleted) = match &subject {
         EventSubject::Node(_) => (EventType::NodeDeregistration, true),
+        EventSubject::NodePool(_) => (EventType::NodePoolDeleted, true),
         EventSubject::Job(_) if kind == EventType::JobBatchDeregistered => (kind, true),
         EventSubject::Job(_) => (EventType::JobDeregistered, true),
         // One command may change two of a job, and others change them, too: a job is stopped here.
@@ -82,6 +87,10 @@ fn kind_of(command: &Command) -> Option<EventType> {
         Command::SetRolloutPhase(_) | Command::LiftFence(_) => EventType::RolloutPhase,
         Command::OverrideRollout { .. } => EventType::RolloutOverride,
         Command::Reap(_) => EventType::JobBatchDeregistered,
+        Command::LaunchJob(_) => EventType::JobRegistered,
+        Command::SetNodeDrain(_) => EventType::NodeDrain,
+        Command::UpsertNodePools { .. } => EventType::NodePoolUpserted,
+        Command::DeleteNodePools { .. } => EventType::NodePoolDeleted,
         Command::Noop
         | Command::Bootstrap { .. }
         | Command::SetJobStability { .. }
@@ -91,6 +100,11 @@ fn kind_of(command: &Command) -> Option<EventType> {
         | Command::FinishRestore { .. }
         | Command::CancelRestore { .. }
         | Command::HeedRegion { .. }
-        | Command::SetAutopilot { .. } => return None,
+        | Command::SetAutopilot { .. }
+        | Command::UpsertNamespaces { .. }
+        | Command::DeleteNamespaces { .. }
+        | Command::SetScheduler { .. }
+        | Command::TagJobVersion { .. }
+        | Command::DeleteEvals { .. } => return None,
     })
 }

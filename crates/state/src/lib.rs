@@ -15,7 +15,7 @@ pub mod snapshot;
 mod store;
 mod watch;
 
-pub use apply::{AUTOPILOT_CHANGED, FENCED};
+pub use apply::{AUTOPILOT_CHANGED, FENCED, SCHEDULER_CHANGED};
 pub use command::*;
 pub use packed::PackedPlan;
 pub use query::in_namespace;

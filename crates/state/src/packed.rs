@@ -78,6 +78,7 @@ fn pack(plan: &Plan) -> PlanBytes {
         deployment_updates: plan.deployment_updates.clone(),
         evals: plan.evals.clone(),
         time: plan.time,
+        preemptions: plan.preemptions.clone(),
     };
     PlanBytes { plan, pieces }
 }

@@ -1,14 +1,45 @@
 //! What readers ask of a view.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use model::{
-    AllocId, Allocation, AutopilotConfig, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace,
-    Node, NodeId, RegionName, Rollout, RolloutId, RolloutKind, ScalingEvents, Uuid,
+    ALL_NODE_POOL, AllocId, Allocation, AutopilotConfig, DEFAULT_NAMESPACE, DEFAULT_NODE_POOL, Deployment, DeploymentId, EvalId,
+    Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace, NamespaceSpec, Node, NodeId, NodePool, RegionName, Rollout, RolloutId,
+    RolloutKind, ScalingEvents, SchedulerConfiguration, Uuid,
 };
 
 use crate::store::{Identity, NodeLoad, Store};
 use crate::watch::{Table, Watch};
+
+/// What is always there.
+struct BuiltIn {
+    namespace: Arc<NamespaceSpec>,
+    node_pools: [Arc<NodePool>; 2],
+    scheduler: SchedulerConfiguration,
+}
+
+static BUILT_IN: LazyLock<BuiltIn> = LazyLock::new(|| {
+    let pool = |name: &str, description: &str| {
+        Arc::new(NodePool {
+            name: name.into(),
+            description: description.to_owned(),
+            create_index: 1,
+            modify_index: 1,
+            ..NodePool::default()
+        })
+    };
+    BuiltIn {
+        namespace: Arc::new(NamespaceSpec {
+            name: DEFAULT_NAMESPACE.into(),
+            description: "Default shared namespace".to_owned(),
+            create_index: 1,
+            modify_index: 1,
+            ..NamespaceSpec::default()
+        }),
+        node_pools: [pool(ALL_NODE_POOL, "Node pool with all nodes in the cluster."), pool(DEFAULT_NODE_POOL, "Default node pool.")],
+        scheduler: SchedulerConfiguration::default(),
+    }
+});
 
 impl Store {
     /// Index of the last applied log entry.
@@ -62,6 +93,8 @@ impl Store {
             Watch::JobEvals(_) => (self.group_indexes.get(watch).copied(), Table::Evals),
             Watch::JobDeployments(_) => (self.group_indexes.get(watch).copied(), Table::Deployments),
             Watch::Rollout(_) => (self.group_indexes.get(watch).copied(), Table::Rollouts),
+            Watch::Namespace(name) => (self.namespaces.get(name).map(|namespace| namespace.modify_index), Table::Namespaces),
+            Watch::NodePool(name) => (self.node_pools.get(name).map(|pool| pool.modify_index), Table::NodePools),
         };
         own.unwrap_or_else(|| self.table_index(table)).max(1)
     }
@@ -69,6 +102,57 @@ impl Store {
     /// As a person set it; none as long as the agents' configuration counts.
     pub fn autopilot(&self) -> Option<&Arc<AutopilotConfig>> {
         self.autopilot.as_ref()
+    }
+
+    // ---- what jobs and nodes are sorted into, and how they are scheduled
+
+    pub fn namespace(&self, name: &Namespace) -> Option<Arc<NamespaceSpec>> {
+        let known = self.namespaces.get(name).cloned();
+        known.or_else(|| (*name == DEFAULT_NAMESPACE).then(|| Arc::clone(&BUILT_IN.namespace)))
+    }
+
+    /// In order of their names.
+    pub fn namespaces(&self) -> Vec<Arc<NamespaceSpec>> {
+        let built_in = std::iter::once(&BUILT_IN.namespace).filter(|built_in| !self.namespaces.contains_key(&built_in.name));
+        let mut all: Vec<_> = self.namespaces.values().chain(built_in).cloned().collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
+    }
+
+    pub fn node_pool(&self, name: &str) -> Option<Arc<NodePool>> {
+        let known = self.node_pools.get(name).cloned();
+        known.or_else(|| BUILT_IN.node_pools.iter().find(|pool| pool.name == name).cloned())
+    }
+
+    /// In order of their names.
+    pub fn node_pools(&self) -> Vec<Arc<NodePool>> {
+        let built_in = BUILT_IN.node_pools.iter().filter(|built_in| !self.node_pools.contains_key(&built_in.name));
+        let mut all: Vec<_> = self.node_pools.values().chain(built_in).cloned().collect();
+        all.sort_by(|one, other| one.name.cmp(&other.name));
+        all
+    }
+
+    /// As a person set it, or the defaults.
+    pub fn scheduler(&self) -> &SchedulerConfiguration {
+        self.scheduler.as_deref().unwrap_or(&BUILT_IN.scheduler)
+    }
+
+    /// Up to which point in time (unix nanoseconds) the launches of a periodic job are done.
+    pub fn launched_until(&self, key: &JobKey) -> Option<i64> {
+        self.launches.get(key).copied()
+    }
+
+    /// The jobs that were launched for a periodic or parameterized one, in order of their ids.
+    pub fn children<'a>(&'a self, parent: &JobKey) -> impl Iterator<Item = &'a Arc<Job>> + use<'a> {
+        let parent = parent.clone();
+        let first = JobKey { namespace: parent.namespace.clone(), id: format!("{}/", parent.id).into() };
+        let range = self.jobs.range(first..).take_while({
+            let parent = parent.clone();
+            move |(key, _)| {
+                key.namespace == parent.namespace && key.id.strip_prefix(parent.id.as_str()).is_some_and(|rest| rest.starts_with('/'))
+            }
+        });
+        range.map(|(_, job)| job).filter(move |job| job.parent_id == parent.id)
     }
 
     // ---- jobs

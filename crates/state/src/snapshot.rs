@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use imbl::{OrdSet, Vector};
 use model::{
-    AllocId, Allocation, AutopilotConfig, Deployment, DeploymentId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node, NodeId,
-    RegionName, Rollout, RolloutId, ScalingEvents, Uuid, codec,
+    AllocId, Allocation, AutopilotConfig, Deployment, DeploymentId, Evaluation, Job, JobKey, JobSubmission, JobSummary, NamespaceSpec,
+    Node, NodeId, NodePool, RegionName, Rollout, RolloutId, ScalingEvents, SchedulerConfiguration, Uuid, codec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::store::{Identity, Restoration, Store};
 use crate::watch::{Table, Watch};
 
 /// Version of the bytes of a record.
-pub const RECORD_VERSION: u16 = 1;
+pub const RECORD_VERSION: u16 = codec::SHAPES;
 
 /// Append-only.
 #[derive(Serialize, Deserialize)]
@@ -53,6 +53,10 @@ enum Record {
     Fenced,
     Heeded(RegionName, u64),
     Autopilot(Arc<AutopilotConfig>),
+    Namespace(Arc<NamespaceSpec>),
+    NodePool(Arc<NodePool>),
+    Scheduler(Arc<SchedulerConfiguration>),
+    Launch(JobKey, i64),
 }
 
 impl Record {
@@ -80,13 +84,17 @@ impl Record {
             Self::Fenced => "Fence",
             Self::Heeded(..) => "HeededIncarnation",
             Self::Autopilot(_) => "Autopilot",
+            Self::Namespace(_) => "Namespace",
+            Self::NodePool(_) => "NodePool",
+            Self::Scheduler(_) => "SchedulerConfiguration",
+            Self::Launch(..) => "PeriodicLaunch",
         }
     }
 }
 
 /// What kind of thing a record holds, for people. An error when it cannot be read.
 pub fn kind_of(bytes: &[u8]) -> Result<&'static str, codec::Error> {
-    Ok(codec::decode::<Record>(codec::Kind::SnapshotRecord, RECORD_VERSION, bytes)?.kind())
+    Ok(codec::decode_shapes::<Record>(codec::Kind::SnapshotRecord, bytes)?.kind())
 }
 
 impl Store {
@@ -132,6 +140,10 @@ impl Store {
             .chain(fenced)
             .chain(heeded)
             .chain(self.autopilot.iter().map(|config| Record::Autopilot(Arc::clone(config))))
+            .chain(self.namespaces.values().map(|namespace| Record::Namespace(Arc::clone(namespace))))
+            .chain(self.node_pools.values().map(|pool| Record::NodePool(Arc::clone(pool))))
+            .chain(self.scheduler.iter().map(|config| Record::Scheduler(Arc::clone(config))))
+            .chain(self.launches.iter().map(|(key, time)| Record::Launch(key.clone(), *time)))
             .map(|record| codec::encode(codec::Kind::SnapshotRecord, RECORD_VERSION, &record))
     }
 
@@ -181,7 +193,7 @@ fn in_order<K: Ord + Clone>(mut keys: Vec<K>) -> OrdSet<K> {
 impl Restoring {
     pub fn add(&mut self, bytes: &[u8]) -> Result<(), codec::Error> {
         let store = &mut self.store;
-        match codec::decode::<Record>(codec::Kind::SnapshotRecord, RECORD_VERSION, bytes)? {
+        match codec::decode_shapes::<Record>(codec::Kind::SnapshotRecord, bytes)? {
             Record::Head { index, identity } => {
                 store.index = index;
                 store.identity = identity;
@@ -262,6 +274,16 @@ impl Restoring {
             }
             Record::Fenced => store.is_fenced = true,
             Record::Autopilot(config) => store.autopilot = Some(config),
+            Record::Namespace(namespace) => {
+                store.namespaces.insert(namespace.name.clone(), namespace);
+            }
+            Record::NodePool(pool) => {
+                store.node_pools.insert(pool.name.clone(), pool);
+            }
+            Record::Scheduler(config) => store.scheduler = Some(config),
+            Record::Launch(key, time) => {
+                store.launches.insert(key, time);
+            }
             Record::Heeded(region, incarnation) => {
                 store.heeded.insert(region, incarnation);
             }

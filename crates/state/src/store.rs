@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap, OrdSet};
 use model::{
-    AllocId, Allocation, AutopilotConfig, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Node,
-    NodeId, RegionName, Rollout, RolloutId, ScalingEvents, Usage, Uuid,
+    AllocId, Allocation, AutopilotConfig, Deployment, DeploymentId, EvalId, Evaluation, Job, JobKey, JobSubmission, JobSummary, Namespace,
+    NamespaceSpec, Node, NodeId, NodePool, RegionName, Rollout, RolloutId, ScalingEvents, SchedulerConfiguration, Text, Usage, Uuid,
 };
 
 use crate::command::Plan;
@@ -62,6 +62,14 @@ pub struct Store {
     pub(crate) heeded: OrdMap<RegionName, u64>,
     /// As a person set it; none as long as the agents' configuration counts.
     pub(crate) autopilot: Option<Arc<AutopilotConfig>>,
+    /// Without those that are always there.
+    pub(crate) namespaces: OrdMap<Namespace, Arc<NamespaceSpec>>,
+    /// Without those that are always there.
+    pub(crate) node_pools: OrdMap<Text, Arc<NodePool>>,
+    /// As a person set it; none: the defaults.
+    pub(crate) scheduler: Option<Arc<SchedulerConfiguration>>,
+    /// Up to which point in time (unix nanoseconds) the launches of a periodic job are done.
+    pub(crate) launches: OrdMap<JobKey, i64>,
     /// Index of the last change of groups of things (allocations of a job or node, …); single things carry their own.
     pub(crate) group_indexes: HashMap<Watch, u64>,
 }

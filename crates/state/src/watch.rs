@@ -1,6 +1,6 @@
 //! What a reader can wait for.
 
-use model::{AllocId, DeploymentId, EvalId, JobKey, NodeId};
+use model::{AllocId, DeploymentId, EvalId, JobKey, Namespace, NodeId, Text};
 use serde::{Deserialize, Serialize};
 
 /// The tables whose lists can be watched. Append-only, as [`Watch`].
@@ -14,11 +14,25 @@ pub enum Table {
     Nodes,
     Deployments,
     Rollouts,
+    Namespaces,
+    NodePools,
+    Scheduler,
 }
 
 impl Table {
-    pub const ALL: [Self; 8] =
-        [Self::Jobs, Self::JobVersions, Self::JobSummaries, Self::Evals, Self::Allocs, Self::Nodes, Self::Deployments, Self::Rollouts];
+    pub const ALL: [Self; 11] = [
+        Self::Jobs,
+        Self::JobVersions,
+        Self::JobSummaries,
+        Self::Evals,
+        Self::Allocs,
+        Self::Nodes,
+        Self::Deployments,
+        Self::Rollouts,
+        Self::Namespaces,
+        Self::NodePools,
+        Self::Scheduler,
+    ];
 }
 
 /// One thing that can change. Append-only: snapshots store a variant's position.
@@ -46,6 +60,8 @@ pub enum Watch {
     NodeWork(NodeId),
     /// Which allocations of a node are no longer known.
     NodeLosses(NodeId),
+    Namespace(Namespace),
+    NodePool(Text),
 }
 
 /// So many of the last things are compared before another one is noted.

@@ -59,16 +59,38 @@ fn commands() {
     let commands: Vec<Command> = (0..).map_while(full::<Command>).collect();
     let wanted: Vec<(String, Vec<u8>)> =
         commands.iter().map(|command| (command.name().to_owned(), command.encode().expect("bytes"))).collect();
-    let lines = golden("command.v1.tsv", &wanted);
-    assert_eq!(state::COMMAND_VERSION, 1, "a new version has a file of its own, beside this one");
+    let lines = golden("command.v2.tsv", &wanted);
+    assert_eq!(state::COMMAND_VERSION, 2, "a new version has a file of its own, beside this one");
     for (position, (name, bytes)) in lines.iter().enumerate() {
-        let command = Command::decode(bytes).unwrap_or_else(|error| panic!("{name} is not read any more: {error}"));
+        let command = Command::decode(2, bytes).unwrap_or_else(|error| panic!("{name} is not read any more: {error}"));
         assert_eq!(command.name(), name, "commands keep their positions");
         assert_eq!(bytes.first(), Some(&(position as u8)), "{name} is command number {position}");
         assert_eq!(hex(&command.encode().expect("bytes")), hex(bytes), "{name} is written differently");
         assert_eq!(Some(&command), commands.get(position), "{name} is read as something else");
     }
     assert_eq!(lines.len(), commands.len());
+}
+
+/// Logs of the first version are read to their last byte, and what they say is said again in the present one.
+#[test]
+fn commands_of_version_1() {
+    for (name, bytes) in golden("command.v1.tsv", &[]) {
+        let command = Command::decode(1, &bytes).unwrap_or_else(|error| panic!("{name} is not read any more: {error}"));
+        assert_eq!(command.name(), name);
+        let again = command.encode().expect("bytes");
+        assert_eq!(Command::decode(state::COMMAND_VERSION, &again).expect("a command"), command, "{name}");
+    }
+}
+
+/// Snapshots of the first version are read, too, and become ones of the present version.
+#[test]
+fn snapshots_of_version_1() {
+    let lines = golden("snapshot.v1.tsv", &[]);
+    assert!(!lines.is_empty());
+    let restored = Store::restore(lines.iter().map(|(_, bytes)| bytes.as_slice())).expect("the snapshot is still read");
+    let records: Vec<Vec<u8>> = restored.snapshot_records().map(|record| record.expect("bytes")).collect();
+    assert_eq!(records.len(), lines.len());
+    assert_eq!(Store::restore(records.iter().map(Vec::as_slice)).expect("the present version"), restored);
 }
 
 /// A snapshot that is on some disk restores, and is written again as it was.
@@ -81,8 +103,8 @@ fn snapshots() {
     assert_eq!(kinds, (0..kinds.len() as u8).collect(), "there is a record of every kind");
     records[1..].sort_by_key(|record| record[codec::HEADER]);
     let wanted: Vec<(String, Vec<u8>)> = records.into_iter().enumerate().map(|(n, record)| (format!("record {n}"), record)).collect();
-    let lines = golden("snapshot.v1.tsv", if path("snapshot.v1.tsv").exists() { &[] } else { &wanted });
-    assert_eq!(state::snapshot::RECORD_VERSION, 1, "a new version has a file of its own, beside this one");
+    let lines = golden("snapshot.v2.tsv", if path("snapshot.v2.tsv").exists() { &[] } else { &wanted });
+    assert_eq!(state::snapshot::RECORD_VERSION, 2, "a new version has a file of its own, beside this one");
     let restored = Store::restore(lines.iter().map(|(_, bytes)| bytes.as_slice())).expect("the snapshot is still read");
     let sorted = |records: &mut dyn Iterator<Item = Vec<u8>>| -> BTreeSet<String> { records.map(|record| hex(&record)).collect() };
     let again = sorted(&mut restored.snapshot_records().map(|record| record.expect("bytes")));
@@ -112,8 +134,8 @@ fn any_command_round_trips() {
     for seed in 0..2_000 {
         let command: Command = any(seed);
         let bytes = command.encode().expect("bytes");
-        assert_eq!(Command::decode(&bytes).expect("a command"), command);
-        assert!(Command::decode(&bytes[..bytes.len() - 1]).is_err() || bytes.len() == 1);
+        assert_eq!(Command::decode(state::COMMAND_VERSION, &bytes).expect("a command"), command);
+        assert!(Command::decode(state::COMMAND_VERSION, &bytes[..bytes.len() - 1]).is_err() || bytes.len() == 1);
     }
 }
 
@@ -194,6 +216,15 @@ fn everything() -> Store {
         create_index: 0,
     };
     world.apply(&Command::ScaleJob(Box::new(state::ScaleJob { key, group: "app".to_owned(), register: None, event })));
+    world.apply(&Command::UpsertNamespaces {
+        namespaces: vec![model::NamespaceSpec { name: "team".into(), description: "a team".to_owned(), ..Default::default() }],
+    });
+    world.apply(&Command::UpsertNodePools { pools: vec![model::NodePool { name: "gpu".into(), ..Default::default() }] });
+    world.apply(&Command::SetScheduler { config: model::SchedulerConfiguration { node_limit: 7, ..Default::default() }, cas: None });
+    let mut clock = testkit::job("clock").build();
+    clock.periodic = Some(model::PeriodicConfig { enabled: true, spec: "@daily".to_owned(), ..Default::default() });
+    let register = state::RegisterJob { job: clock.into(), submission: None, enforce_index: None, eval: None, time: 5 };
+    world.apply(&Command::RegisterJob(Box::new(register)));
     world.apply(&Command::SetAutopilot { config: model::AutopilotConfig { min_quorum: 3, ..Default::default() }, cas: Some(0) });
     // Restored from itself, and restored again, which has not ended.
     let id = model::Uuid::from_u128(3);

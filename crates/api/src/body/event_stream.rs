@@ -105,6 +105,7 @@ fn event_line(event: &Event, index: u64) -> Result<EventLine, serde_json::Error>
         EventSubject::Deployment(deployment) => serde_json::to_value(deployment)?,
         EventSubject::Node(node) => serde_json::to_value(ShownNode::new(node))?,
         EventSubject::Rollout(rollout) => serde_json::to_value(RolloutEvent::new(rollout))?,
+        EventSubject::NodePool(pool) => serde_json::to_value(pool)?,
     };
     let topic = event.topic();
     let deleted = event.deleted.then(|| ("Deleted".to_owned(), true.into()));

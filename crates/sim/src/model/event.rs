@@ -375,7 +375,7 @@ fn vote(protocol: &Protocol, world: &mut World, at: usize, by: usize) -> Vote {
         Outcome::Busy { winner } => Vote::Busy(winner),
         Outcome::MovedOn { winner } => Vote::MovedOn(winner),
         Outcome::Refused(reason) => Vote::No(reason),
-        Outcome::Done | Outcome::Registered { .. } => Vote::Yes,
+        Outcome::Done | Outcome::Registered { .. } | Outcome::Launched { .. } => Vote::Yes,
     }
 }
 

@@ -352,7 +352,7 @@ impl World {
             let entry = Arc::clone(&server.raft.log[index - 1]);
             let outcome = match &entry.command {
                 Some(_) if through_bytes => {
-                    let command = Command::decode(&entry.bytes).expect("commands can be read");
+                    let command = Command::decode(state::COMMAND_VERSION, &entry.bytes).expect("commands can be read");
                     Some(server.store.apply(index as u64, &command).outcome)
                 }
                 Some(command) => Some(server.store.apply(index as u64, command).outcome),

@@ -26,7 +26,7 @@ pub fn as_vote(outcome: Outcome) -> Vote {
         Outcome::Busy { winner } => Vote::Busy(winner),
         Outcome::MovedOn { winner } => Vote::MovedOn(winner),
         Outcome::Refused(reason) => Vote::No(reason),
-        Outcome::Done | Outcome::Registered { .. } => Vote::Yes,
+        Outcome::Done | Outcome::Registered { .. } | Outcome::Launched { .. } => Vote::Yes,
     }
 }
 
@@ -133,7 +133,7 @@ impl Sim {
         let (own, time) = self.with(|world| (world.group_of(at).name.clone(), world.unix()));
         let stage = Command::StageRollout { header: Arc::clone(header), source: Some(Arc::clone(job)), submission: None, time };
         match self.propose(at, stage).await? {
-            Outcome::Done | Outcome::Registered { .. } => {}
+            Outcome::Done | Outcome::Registered { .. } | Outcome::Launched { .. } => {}
             other => return Err(format!("{other:?}")),
         }
         let peers: Vec<RegionName> = header.participants().filter(|region| **region != own).cloned().collect();

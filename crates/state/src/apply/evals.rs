@@ -52,12 +52,20 @@ impl Change<'_> {
         self.store.evals.insert(eval.id, Arc::new(eval));
     }
 
+    pub(super) fn delete_evals(&mut self, ids: &[EvalId]) -> Outcome {
+        for id in ids {
+            self.remove_eval(*id);
+        }
+        Outcome::Done
+    }
+
     pub(super) fn remove_eval(&mut self, id: EvalId) {
         let Some(eval) = self.store.evals.remove(&id) else { return };
         let key = eval.job_key();
         self.store.open_evals.remove(&id);
         self.store.evals_by_job.remove(&(key.clone(), id));
         self.touch(Watch::EvalAllocs(id));
+        self.jobs.insert(key.clone());
         self.tally(&key, 0, -i64::from(!eval.is_terminal()));
         self.touch(Watch::Table(Table::Evals));
         self.touch(Watch::Eval(id));

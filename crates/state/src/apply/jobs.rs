@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::{
-    Allocation, Evaluation, EventSubject, Job, JobKey, JobStatus, JobSubmission, JobSummary, ScalingEvent, ScalingEvents, TaskGroupSummary,
+    Allocation, Evaluation, EventSubject, Job, JobKey, JobStatus, JobSubmission, JobSummary, JobVersionTag, ScalingEvent, ScalingEvents,
+    TaskGroupSummary,
 };
 
 use super::Change;
-use crate::command::{Outcome, RegisterJob, ScaleJob};
+use crate::command::{Outcome, RegisterJob, ScaleJob, VersionTag};
 use crate::store::{KEPT_SCALING_EVENTS, TRACKED_VERSIONS};
 use crate::watch::{Table, Watch};
 
@@ -125,6 +126,14 @@ impl Change<'_> {
         job.submit_time = time;
         job.status = old.map_or(JobStatus::Pending, |old| old.status);
         job.status_description = String::new();
+        job.version_tag = None;
+        if old.is_none() {
+            self.count_child(&job, None, Some(job.status));
+        }
+        if job.is_periodic() && !self.store.launches.contains_key(&key) {
+            // What was due before it was there is not missed.
+            self.store.launches.insert(key.clone(), time);
+        }
         self.ensure_summary(&job);
         let job = Arc::new(job);
         self.store.job_versions.insert((key.clone(), version), Arc::clone(&job));
@@ -171,10 +180,15 @@ impl Change<'_> {
         self.put_eval(&eval, time);
     }
 
-    /// Keeps the newest versions, the newest stable one, and those that allocations still use.
+    /// Keeps the newest versions, the newest stable one, those that have a name, and those that allocations still use.
     fn prune_versions(&mut self, key: &JobKey) {
-        let versions: Vec<u64> =
-            self.store.job_versions.range((key.clone(), 0)..=(key.clone(), u64::MAX)).map(|((_, version), _)| *version).collect();
+        let versions: Vec<u64> = self
+            .store
+            .job_versions
+            .range((key.clone(), 0)..=(key.clone(), u64::MAX))
+            .filter(|(_, job)| job.version_tag.is_none())
+            .map(|((_, version), _)| *version)
+            .collect();
         if versions.len() <= TRACKED_VERSIONS {
             return;
         }
@@ -202,6 +216,8 @@ impl Change<'_> {
 
     pub(super) fn remove_job(&mut self, key: &JobKey) {
         let Some(job) = self.store.jobs.get(key).cloned() else { return };
+        self.count_child(&job, Some(job.status), None);
+        self.store.launches.remove(key);
         self.noted.push(EventSubject::Job(job));
         if self.store.rollout_heads.contains_key(key)
             && let Some(newest) = self.store.newest_version(key)
@@ -230,7 +246,63 @@ impl Change<'_> {
         self.touch(Watch::JobScaling(key.clone()));
     }
 
+    /// Names a version, or takes the name away.
+    pub(super) fn tag_job_version(&mut self, key: &JobKey, name: &str, tag: Option<&VersionTag>) -> Outcome {
+        if !self.store.jobs.contains_key(key) {
+            return Outcome::Refused("job not found".to_owned());
+        }
+        let has_name = |job: &Arc<Job>| job.version_tag.as_ref().is_some_and(|tag| tag.name == name);
+        let named = self.store.job_versions(key).into_iter().find(has_name).map(|job| job.version);
+        let (version, tag) = match (tag, named) {
+            (Some(tag), Some(version)) if version != tag.version => {
+                return Outcome::Refused(format!("tag {name:?} already exists on a different version of job {:?}", key.id.as_str()));
+            }
+            (Some(tag), _) => {
+                let description = tag.description.clone();
+                (tag.version, Some(JobVersionTag { name: name.to_owned(), description, tagged_time: tag.time }))
+            }
+            (None, Some(version)) => (version, None),
+            (None, None) => return Outcome::Refused(format!("tag {name:?} not found on job {:?}", key.id.as_str())),
+        };
+        let Some(job) = self.store.job_versions.get(&(key.clone(), version)) else {
+            return Outcome::Refused(format!("job {:?} version {version} not found", key.id.as_str()));
+        };
+        let job = Arc::new(Job { version_tag: tag, modify_index: self.index, ..(**job).clone() });
+        self.store.job_versions.insert((key.clone(), version), Arc::clone(&job));
+        if self.store.jobs.get(key).is_some_and(|present| present.version == version) {
+            self.store.jobs.insert(key.clone(), job);
+            self.touch(Watch::Table(Table::Jobs));
+            self.touch(Watch::Job(key.clone()));
+        }
+        self.touch(Watch::Table(Table::JobVersions));
+        self.touch(Watch::JobVersions(key.clone()));
+        // One that lost its name may be one too many now.
+        self.prune_versions(key);
+        Outcome::Done
+    }
+
     // ---- summaries
+
+    /// A child of a job came, changed its status, or went.
+    pub(super) fn count_child(&mut self, child: &Job, old: Option<JobStatus>, new: Option<JobStatus>) {
+        if child.parent_id.is_empty() {
+            return;
+        }
+        let parent = JobKey { namespace: child.namespace.clone(), id: child.parent_id.clone() };
+        let Some(summary) = self.store.job_summaries.get(&parent) else { return };
+        let mut summary = (**summary).clone();
+        let children = summary.children.get_or_insert_default();
+        let mut add = |status: Option<JobStatus>, n: i64| match status {
+            Some(JobStatus::Pending) => children.pending += n,
+            Some(JobStatus::Running) => children.running += n,
+            Some(JobStatus::Dead) => children.dead += n,
+            None => {}
+        };
+        add(old, -1);
+        add(new, 1);
+        summary.modify_index = self.index;
+        self.put_summary(parent, summary);
+    }
 
     fn ensure_summary(&mut self, job: &Job) {
         let key = job.key();

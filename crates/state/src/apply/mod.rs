@@ -5,14 +5,18 @@ mod autopilot;
 mod deployments;
 mod evals;
 mod jobs;
+mod launch;
 mod nodes;
+mod places;
 mod plan;
 mod reap;
 mod restore;
 mod rollouts;
+mod scheduling;
 
 pub use autopilot::AUTOPILOT_CHANGED;
 pub use restore::FENCED;
+pub use scheduling::SCHEDULER_CHANGED;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -72,7 +76,9 @@ impl Store {
             | Watch::Node(_)
             | Watch::Eval(_)
             | Watch::Deployment(_)
-            | Watch::NodeWork(_) => None,
+            | Watch::NodeWork(_)
+            | Watch::Namespace(_)
+            | Watch::NodePool(_) => None,
         }
     }
 }
@@ -132,6 +138,15 @@ impl Change<'_> {
             Command::HeedRegion { region, incarnation } => self.heed_region(region, *incarnation),
             Command::LiftFence(lift) => self.lift_fence(lift),
             Command::SetAutopilot { config, cas } => self.set_autopilot(config, *cas),
+            Command::UpsertNamespaces { namespaces } => self.upsert_namespaces(namespaces),
+            Command::DeleteNamespaces { names } => self.delete_namespaces(names),
+            Command::UpsertNodePools { pools } => self.upsert_node_pools(pools),
+            Command::DeleteNodePools { names } => self.delete_node_pools(names),
+            Command::SetScheduler { config, cas } => self.set_scheduler(config, *cas),
+            Command::LaunchJob(launch) => self.launch_job(launch),
+            Command::TagJobVersion { key, name, tag } => self.tag_job_version(key, name, tag.as_ref()),
+            Command::SetNodeDrain(drain) => self.set_node_drain(drain),
+            Command::DeleteEvals { ids } => self.delete_evals(ids),
         }
     }
 
@@ -168,7 +183,7 @@ impl Change<'_> {
         for key in std::mem::take(&mut self.jobs) {
             let Some(job) = self.store.jobs.get(&key) else { continue };
             let tally = self.store.job_tallies.get(&key).copied().unwrap_or_default();
-            let status = if tally.live_allocs > 0 {
+            let status = if tally.live_allocs > 0 || job.is_parent() && !job.stop {
                 JobStatus::Running
             } else if !job.stop && (tally.open_evals > 0 || self.has_active_deployment(&key)) {
                 // Also while it waits for its turn among regions, or is paused before anything started.
@@ -180,6 +195,7 @@ impl Change<'_> {
                 continue;
             }
             let mut job = Arc::clone(job);
+            self.count_child(&job, Some(job.status), Some(status));
             let changed = Arc::make_mut(&mut job);
             changed.status = status;
             changed.modify_index = self.index;

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use model::{Eligibility, Evaluation, EventSubject, Node, NodeEvent, NodeId, NodeStatus};
+use model::{DrainMetadata, DrainStatus, DrainStrategy, Eligibility, Evaluation, EventSubject, Node, NodeEvent, NodeId, NodeStatus, Time};
 
 use super::Change;
-use crate::command::Outcome;
+use crate::command::{NodeDrain, Outcome};
 use crate::watch::{Table, Watch};
 
 /// Node events kept.
@@ -32,6 +32,7 @@ impl Change<'_> {
         }
         node.computed_class = node.class_hash();
         node.status_updated_at = time / 1_000_000_000;
+        self.ensure_node_pool(&node.node_pool);
         self.put_node(node, event);
         self.upsert_evals(evals, time)
     }
@@ -67,6 +68,36 @@ impl Change<'_> {
         node.scheduling_eligibility = eligibility;
         self.put_node(node, event);
         self.upsert_evals(evals, time)
+    }
+
+    /// A draining node takes no work; whether it does afterwards is said by whoever ends the drain.
+    pub(super) fn set_node_drain(&mut self, drain: &NodeDrain) -> Outcome {
+        let NodeDrain { id, strategy, is_complete, mark_eligible, meta, event, evals, time } = drain;
+        let Some(old) = self.store.nodes.get(id) else { return Outcome::Refused("node not found".to_owned()) };
+        let mut node = (**old).clone();
+        if strategy.is_none() && node.drain_strategy.is_none() && *is_complete {
+            return Outcome::Refused(format!("node {id} is not draining any more"));
+        }
+        let now = Time(*time);
+        let started_at = node.drain_strategy.as_ref().map_or(now, |present| present.started_at);
+        let status = match (strategy, is_complete) {
+            (Some(_), _) => DrainStatus::Draining,
+            (None, true) => DrainStatus::Complete,
+            (None, false) => DrainStatus::Canceled,
+        };
+        if strategy.is_some() || node.drain_strategy.is_some() {
+            let kept = node.last_drain.take().filter(|last| last.status == DrainStatus::Draining).unwrap_or_default();
+            let meta = if meta.is_empty() { kept.meta } else { meta.clone() };
+            node.last_drain = Some(DrainMetadata { started_at, updated_at: now, status, accessor_id: kept.accessor_id, meta });
+        }
+        node.drain_strategy = strategy.as_ref().map(|strategy| DrainStrategy { started_at, ..strategy.clone() });
+        if strategy.is_some() {
+            node.scheduling_eligibility = Eligibility::Ineligible;
+        } else if *mark_eligible {
+            node.scheduling_eligibility = Eligibility::Eligible;
+        }
+        self.put_node(node, event.as_ref());
+        self.upsert_evals(evals, *time)
     }
 
     pub(super) fn add_node_events(&mut self, id: NodeId, events: &[NodeEvent]) -> Outcome {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{AllocDeploymentStatus, Allocation, DeploymentStatus, DesiredStatus, Time};
 
 use super::Change;
-use crate::command::{AllocStop, DeploymentUpdate, Outcome, Placement, Plan};
+use crate::command::{AllocStop, DeploymentUpdate, Outcome, Placement, Plan, Preemption};
 
 impl Change<'_> {
     pub(super) fn apply_plan(&mut self, plan: &Plan) -> Outcome {
@@ -47,6 +47,9 @@ impl Change<'_> {
         }
         for stop in &plan.stops {
             self.stop_alloc(stop, plan.time);
+        }
+        for preemption in &plan.preemptions {
+            self.preempt_alloc(preemption, plan.time);
         }
         for placement in &plan.placements {
             self.place(placement, plan.time);
@@ -105,6 +108,18 @@ impl Change<'_> {
         if let Some(status) = stop.client_status {
             alloc.client_status = status;
         }
+        alloc.modify_index = self.index;
+        alloc.alloc_modify_index = self.index;
+        alloc.modify_time = time;
+        self.put_alloc(alloc);
+    }
+
+    fn preempt_alloc(&mut self, preemption: &Preemption, time: i64) {
+        let Some(old) = self.store.allocs.get(&preemption.id).filter(|old| !old.server_terminal()) else { return };
+        let mut alloc = (**old).clone();
+        alloc.desired_status = DesiredStatus::Evict;
+        alloc.desired_description = format!("Preempted by alloc ID {}", preemption.by).into();
+        alloc.preempted_by_allocation = preemption.by;
         alloc.modify_index = self.index;
         alloc.alloc_modify_index = self.index;
         alloc.modify_time = time;

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use imbl::{OrdMap, Vector};
-use model::{AutopilotConfig, Job, Phase, RegionName, Rollout, RolloutId, Uuid};
+use model::{AutopilotConfig, Job, Phase, RegionName, Rollout, RolloutId, SchedulerConfiguration, Uuid};
 
 use super::Change;
 use crate::command::{LiftFence, Outcome, PhaseChange, Recovery};
@@ -216,6 +216,18 @@ fn restamp(store: &mut Store, index: u64) {
     store.autopilot = store.autopilot.take().map(|config| {
         let create_index = config.create_index.min(index);
         Arc::new(AutopilotConfig { create_index, modify_index: index, ..(*config).clone() })
+    });
+    store.scheduler = store.scheduler.take().map(|config| {
+        let create_index = config.create_index.min(index);
+        Arc::new(SchedulerConfiguration { create_index, modify_index: index, ..(*config).clone() })
+    });
+    change_all(&mut store.namespaces, |namespace| {
+        at_most(&mut namespace.create_index);
+        namespace.modify_index = index;
+    });
+    change_all(&mut store.node_pools, |pool| {
+        at_most(&mut pool.create_index);
+        pool.modify_index = index;
     });
     store.table_indexes = Table::ALL.into_iter().map(|table| (table, index)).collect();
     // All of them have the index of their table.
