@@ -8,6 +8,11 @@ const SECOND: i64 = 1_000_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
+/// Of affinities and spreads.
+const WEIGHT_DEFAULT: i64 = 50;
+/// The largest count of a scaling policy has no default: the validation asks for it.
+const UNSET_MAX: i64 = -1;
+
 /// Fields of an update strategy that the job itself does not keep: they live in its groups.
 const GROUP_UPDATE_FIELDS: &[&str] =
     &["HealthCheck", "MinHealthyTime", "HealthyDeadline", "ProgressDeadline", "AutoRevert", "AutoPromote", "Canary"];
@@ -26,25 +31,67 @@ pub(crate) fn canonicalize(job: &mut Fields) {
         job.insert("Datacenters".to_owned(), Node::leaf(json!(["*"]), None));
     }
     constraints(job);
-    let is_service = job.get("Type").and_then(Node::as_text) == Some("service");
-    multiregion(job, is_service);
+    launching(job);
+    let kind = Kind::of(job);
+    multiregion(job, kind.is_service());
 
     let inherited = Inherited {
-        is_service,
-        update: job_update(job, is_service),
+        kind,
+        update: job_update(job, kind),
         reschedule: take_fields(job, "Reschedule").unwrap_or_default(),
         migrate: take_fields(job, "Migrate"),
     };
     for group in items_of(job, "TaskGroups") {
         inherited.give_to(group);
-        task_group(group, is_service);
+        task_group(group, kind);
+    }
+}
+
+/// What the defaults depend on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Service,
+    System,
+    Batch,
+    Sysbatch,
+}
+
+impl Kind {
+    fn of(job: &Fields) -> Self {
+        match job.get("Type").and_then(Node::as_text) {
+            Some("batch") => Self::Batch,
+            Some("sysbatch") => Self::Sysbatch,
+            Some("system") => Self::System,
+            _ => Self::Service,
+        }
+    }
+
+    fn is_service(self) -> bool {
+        self == Self::Service
+    }
+
+    /// Runs until somebody stops it.
+    fn runs_on(self) -> bool {
+        matches!(self, Self::Service | Self::System)
+    }
+}
+
+/// Jobs that the clock or somebody launches.
+fn launching(job: &mut Fields) {
+    if let Some(periodic) = job.get_mut("Periodic").and_then(Node::as_fields_mut) {
+        fill(periodic, "Enabled", true);
+        fill(periodic, "SpecType", "cron");
+        fill(periodic, "TimeZone", "UTC");
+    }
+    if let Some(parameterized) = job.get_mut("ParameterizedJob").and_then(Node::as_fields_mut) {
+        fill(parameterized, "Payload", "optional");
     }
 }
 
 /// What groups take over from their job.
 struct Inherited {
-    is_service: bool,
-    update: Fields,
+    kind: Kind,
+    update: Option<Fields>,
     reschedule: Fields,
     migrate: Option<Fields>,
 }
@@ -53,10 +100,12 @@ impl Inherited {
     fn give_to(&self, group: &mut Fields) {
         let mut update = take_fields(group, "Update");
         let mut migrate = take_fields(group, "Migrate");
-        if self.is_service {
-            let mut whole = merged(&self.update, update.unwrap_or_default());
+        if self.kind.runs_on() && (self.update.is_some() || update.is_some()) {
+            let mut whole = merged(self.update.as_ref().unwrap_or(&Fields::new()), update.unwrap_or_default());
             fill_update(&mut whole);
             update = Some(whole);
+        }
+        if self.kind.is_service() {
             let mut whole = merged(self.migrate.as_ref().unwrap_or(&Fields::new()), migrate.unwrap_or_default());
             fill(&mut whole, "MaxParallel", 1);
             fill(&mut whole, "HealthCheck", "checks");
@@ -73,21 +122,29 @@ impl Inherited {
         if let Some(migrate) = migrate {
             group.insert("Migrate".to_owned(), Node::fields(migrate, None));
         }
-        let own = take_fields(group, "ReschedulePolicy").unwrap_or_default();
-        let mut reschedule = merged(&self.reschedule, own);
-        fill_reschedule(&mut reschedule, self.is_service);
+        let own = take_fields(group, "ReschedulePolicy");
+        if matches!(self.kind, Kind::System | Kind::Sysbatch) {
+            // They may not have one; it is kept for the validation to say so.
+            let policy = own.or_else(|| Some(self.reschedule.clone()).filter(|policy| !policy.is_empty()));
+            if let Some(policy) = policy {
+                group.insert("ReschedulePolicy".to_owned(), Node::fields(policy, None));
+            }
+            return;
+        }
+        let mut reschedule = merged(&self.reschedule, own.unwrap_or_default());
+        fill_reschedule(&mut reschedule, self.kind.is_service());
         group.insert("ReschedulePolicy".to_owned(), Node::fields(reschedule, None));
     }
 }
 
 /// The job's own update strategy: it keeps two fields of it, and hands all of it to its groups.
-fn job_update(job: &mut Fields, is_service: bool) -> Fields {
+fn job_update(job: &mut Fields, kind: Kind) -> Option<Fields> {
     let mut update = take_fields(job, "Update").unwrap_or_default();
-    if !is_service {
+    if !kind.runs_on() {
         if !update.is_empty() {
             job.insert("Update".to_owned(), Node::fields(update, None));
         }
-        return Fields::new();
+        return None;
     }
     // The stored form has zeros for what its groups keep; they are nobody's wish.
     let is_zero = |node: &Node| matches!(&node.data, Data::Leaf(value) if model::json::means_nothing(value));
@@ -95,13 +152,20 @@ fn job_update(job: &mut Fields, is_service: bool) -> Fields {
         && GROUP_UPDATE_FIELDS.iter().skip(1).all(|name| update.contains_key(*name))
     {
         update.retain(|name, _| !GROUP_UPDATE_FIELDS.contains(&name.as_str()));
+        if kind == Kind::System && update.values().all(is_zero) {
+            return None;
+        }
+    }
+    // Changes of system jobs roll only where that is asked for.
+    if kind == Kind::System && update.is_empty() {
+        return None;
     }
     let mut kept: Fields = update.clone();
     kept.retain(|name, _| !GROUP_UPDATE_FIELDS.contains(&name.as_str()));
     fill(&mut kept, "Stagger", 30 * SECOND);
     fill(&mut kept, "MaxParallel", 1);
     job.insert("Update".to_owned(), Node::fields(kept, None));
-    update
+    Some(update)
 }
 
 fn fill_update(update: &mut Fields) {
@@ -153,12 +217,25 @@ fn multiregion(job: &mut Fields, is_service: bool) {
     }
 }
 
-fn task_group(group: &mut Fields, is_service: bool) {
-    fill(group, "Count", 1);
+fn task_group(group: &mut Fields, kind: Kind) {
+    let least = group.get("Scaling").and_then(Node::as_fields).and_then(|scaling| scaling.get("Min")).and_then(Node::as_integer);
+    fill(group, "Count", least.unwrap_or(1));
+    let count = group.get("Count").and_then(Node::as_integer).unwrap_or(1);
+    if let Some(scaling) = group.get_mut("Scaling").and_then(Node::as_fields_mut) {
+        fill(scaling, "Type", "horizontal");
+        fill(scaling, "Enabled", true);
+        fill(scaling, "Min", count);
+        fill(scaling, "Max", UNSET_MAX);
+    }
+    if let Some(disconnect) = group.get_mut("Disconnect").and_then(Node::as_fields_mut) {
+        fill(disconnect, "LostAfter", 0);
+        fill(disconnect, "Replace", true);
+        fill(disconnect, "Reconcile", "best_score");
+    }
     constraints(group);
     let mut restart = take_fields(group, "RestartPolicy").unwrap_or_default();
-    fill(&mut restart, "Attempts", if is_service { 2 } else { 3 });
-    fill(&mut restart, "Interval", if is_service { 30 * MINUTE } else { 24 * HOUR });
+    fill(&mut restart, "Attempts", if kind.runs_on() { 2 } else { 3 });
+    fill(&mut restart, "Interval", if kind.runs_on() { 30 * MINUTE } else { 24 * HOUR });
     fill(&mut restart, "Delay", 15 * SECOND);
     fill(&mut restart, "Mode", "fail");
     group.insert("RestartPolicy".to_owned(), Node::fields(restart.clone(), None));
@@ -173,7 +250,16 @@ fn task_group(group: &mut Fields, is_service: bool) {
             let has_cores = resources.get("Cores").and_then(Node::as_integer).is_some_and(|cores| cores > 0);
             fill(resources, "CPU", if has_cores { 0 } else { 100 });
             fill(resources, "MemoryMB", 300);
+            for device in items_of(resources, "Devices") {
+                fill(device, "Count", 1);
+                constraints(device);
+            }
         });
+        for policy in items_of(task, "ScalingPolicies") {
+            fill(policy, "Enabled", true);
+            fill(policy, "Min", 0);
+            fill(policy, "Max", UNSET_MAX);
+        }
         edit(task, "LogConfig", |logs| {
             fill(logs, "MaxFiles", 10);
             fill(logs, "MaxFileSizeMB", 10);
@@ -184,6 +270,13 @@ fn task_group(group: &mut Fields, is_service: bool) {
 fn constraints(owner: &mut Fields) {
     for constraint in items_of(owner, "Constraints") {
         fill(constraint, "Operand", "=");
+    }
+    for affinity in items_of(owner, "Affinities") {
+        fill(affinity, "Operand", "=");
+        fill(affinity, "Weight", WEIGHT_DEFAULT);
+    }
+    for spread in items_of(owner, "Spreads") {
+        fill(spread, "Weight", WEIGHT_DEFAULT);
     }
 }
 

@@ -12,6 +12,10 @@ pub(crate) fn file_block(finish: Finish, fields: &mut Fields, report: Report<'_>
     match finish {
         Finish::Nothing => {}
         Finish::Constraint => constraint(fields, report),
+        Finish::Affinity => {
+            shorthands(&["version", "semver", "regexp", "set_contains", "set_contains_all", "set_contains_any"], fields, report)
+        }
+        Finish::TaskScaling => task_scaling(fields, report),
         Finish::Logs => logs(fields, report),
         Finish::Network => network(fields),
         Finish::Job => tasks_without_group(fields),
@@ -36,7 +40,34 @@ pub(crate) fn advice(word: &str) -> &'static str {
 
 /// `regexp = "^a"` is operator and value; `distinct_hosts = true` is a constraint by itself.
 fn constraint(fields: &mut Fields, report: Report<'_>) {
-    for operator in ["version", "semver", "regexp", "set_contains"] {
+    shorthands(&["version", "semver", "regexp", "set_contains"], fields, report);
+    if let Some(flag) = fields.remove("@distinct_hosts") {
+        let text = flag.as_bool().unwrap_or(false).to_string();
+        set_operator(fields, "distinct_hosts", flag.span.clone(), report);
+        fields.insert("RTarget".to_owned(), Node::leaf(text, flag.span));
+    }
+    if let Some(attribute) = fields.remove("@distinct_property") {
+        set_operator(fields, "distinct_property", attribute.span.clone(), report);
+        fields.insert("LTarget".to_owned(), attribute);
+    }
+}
+
+/// `scaling "cpu"` moves the share of the processor, `scaling "mem"` the memory.
+fn task_scaling(fields: &mut Fields, report: Report<'_>) {
+    let Some(label) = fields.get("Type") else { return };
+    let span = label.span.clone();
+    match label.as_text() {
+        Some("cpu") => _ = fields.insert("Type".to_owned(), Node::leaf("vertical_cpu", span)),
+        Some("mem") => _ = fields.insert("Type".to_owned(), Node::leaf("vertical_mem", span)),
+        other => {
+            let summary = format!("the scaling block of a task is named \"cpu\" or \"mem\", not {:?}", other.unwrap_or_default());
+            report(Diagnostic::error(Kind::Malformed, summary), span);
+        }
+    }
+}
+
+fn shorthands(operators: &[&str], fields: &mut Fields, report: Report<'_>) {
+    for &operator in operators {
         let Some(value) = fields.remove(&format!("@{operator}")) else { continue };
         let span = value.span.clone();
         if fields.contains_key("RTarget") {
@@ -48,11 +79,6 @@ fn constraint(fields: &mut Fields, report: Report<'_>) {
         }
         set_operator(fields, operator, span, report);
         fields.insert("RTarget".to_owned(), value);
-    }
-    if let Some(flag) = fields.remove("@distinct_hosts") {
-        let text = flag.as_bool().unwrap_or(false).to_string();
-        set_operator(fields, "distinct_hosts", flag.span.clone(), report);
-        fields.insert("RTarget".to_owned(), Node::leaf(text, flag.span));
     }
 }
 

@@ -9,6 +9,7 @@
 mod alloc;
 mod autopilot;
 pub mod codec;
+mod cron;
 mod deployment;
 mod duration;
 #[macro_use]
@@ -31,6 +32,7 @@ mod usage;
 
 pub use alloc::*;
 pub use autopilot::*;
+pub use cron::{Schedule, ScheduleError};
 pub use deployment::*;
 pub use duration::*;
 pub use enums::*;

@@ -66,6 +66,10 @@ pub(crate) enum Finish {
     Nothing,
     /// `distinct_hosts = true` and its like become operator, attribute and value.
     Constraint,
+    /// `regexp = "…"` and its like become operator and value.
+    Affinity,
+    /// The label becomes a type.
+    TaskScaling,
     /// `enabled = false` becomes `disabled = true`.
     Logs,
     /// `port` blocks become reserved or dynamic ports.

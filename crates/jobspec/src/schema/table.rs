@@ -73,31 +73,31 @@ pub(crate) static JOB: Block = Block {
         text("namespace", "Namespace"),
         text("id", "ID"),
         text("name", "Name"),
-        field("type", "Type", Shape::Word(&["service", "batch"], &["system", "sysbatch"])),
+        word("type", "Type", &["service", "batch", "system", "sysbatch"]),
         integer("priority", "Priority"),
-        later("all_at_once", "AllAtOnce", &[]),
+        boolean("all_at_once", "AllAtOnce"),
         field("datacenters", "Datacenters", Shape::TextList),
         text("node_pool", "NodePool"),
         many("Constraints", &CONSTRAINT),
-        later_block("affinity", "Affinities"),
+        many("Affinities", &AFFINITY),
         many("TaskGroups", &GROUP),
         one("Update", &UPDATE),
         one("Multiregion", &MULTIREGION),
-        later_block("spread", "Spreads"),
-        later_block("periodic", "Periodic"),
-        later_block("parameterized", "ParameterizedJob"),
+        many("Spreads", &SPREAD),
+        one("Periodic", &PERIODIC),
+        one("ParameterizedJob", &PARAMETERIZED),
         one("Reschedule", &RESCHEDULE),
         one("Migrate", &MIGRATE),
         field("meta", "Meta", Shape::TextMap),
-        later_block("ui", "UI"),
+        one("UI", &UI),
         later_block("vault", ""),
         later_block("secret", ""),
         sugar("task", Shape::Many(&TASK)),
         boolean("", "Stop"),
-        later("", "ParentID", &[]),
-        later("", "Dispatched", &[]),
-        later("", "DispatchIdempotencyToken", &[]),
-        later("", "Payload", &[]),
+        text("", "ParentID"),
+        boolean("", "Dispatched"),
+        text("", "DispatchIdempotencyToken"),
+        text("", "Payload"),
         later("", "ConsulNamespace", &[]),
         later("", "ConsulToken", &[]),
         later("", "VaultNamespace", &[]),
@@ -132,12 +132,117 @@ pub(crate) static CONSTRAINT: Block = Block {
         sugar("regexp", Shape::Text),
         sugar("set_contains", Shape::Text),
         sugar("distinct_hosts", Shape::Bool),
-        sugar_later("distinct_property"),
+        sugar("distinct_property", Shape::Text),
         // Existing job files may have them, and they never did anything there.
         sugar_later("set_contains_all"),
         sugar_later("set_contains_any"),
         sugar_later("is_set"),
         sugar_later("is_not_set"),
+    ],
+};
+
+pub(crate) static AFFINITY: Block = Block {
+    name: "affinity",
+    label: None,
+    finish: Finish::Affinity,
+    fields: &[
+        plain(text("attribute", "LTarget")),
+        plain(text("value", "RTarget")),
+        plain(text("operator", "Operand")),
+        integer("weight", "Weight"),
+        sugar("version", Shape::Text),
+        sugar("semver", Shape::Text),
+        sugar("regexp", Shape::Text),
+        sugar("set_contains", Shape::Text),
+        sugar("set_contains_all", Shape::Text),
+        sugar("set_contains_any", Shape::Text),
+    ],
+};
+
+pub(crate) static SPREAD: Block = Block {
+    name: "spread",
+    label: None,
+    finish: Finish::Nothing,
+    fields: &[plain(text("attribute", "Attribute")), integer("weight", "Weight"), many("SpreadTarget", &SPREAD_TARGET)],
+};
+
+pub(crate) static SPREAD_TARGET: Block =
+    Block { name: "target", label: Some("Value"), finish: Finish::Nothing, fields: &[plain(integer("percent", "Percent"))] };
+
+pub(crate) static PERIODIC: Block = Block {
+    name: "periodic",
+    label: None,
+    finish: Finish::Nothing,
+    fields: &[
+        boolean("enabled", "Enabled"),
+        text("cron", "Spec"),
+        field("crons", "Specs", Shape::TextList),
+        word("", "SpecType", &["cron"]),
+        boolean("prohibit_overlap", "ProhibitOverlap"),
+        text("time_zone", "TimeZone"),
+    ],
+};
+
+pub(crate) static PARAMETERIZED: Block = Block {
+    name: "parameterized",
+    label: None,
+    finish: Finish::Nothing,
+    fields: &[
+        plain(word("payload", "Payload", &["optional", "required", "forbidden"])),
+        field("meta_required", "MetaRequired", Shape::TextList),
+        field("meta_optional", "MetaOptional", Shape::TextList),
+    ],
+};
+
+pub(crate) static UI: Block = Block {
+    name: "ui",
+    label: None,
+    finish: Finish::Nothing,
+    fields: &[plain(text("description", "Description")), many("Links", &UI_LINK)],
+};
+
+pub(crate) static UI_LINK: Block =
+    Block { name: "link", label: None, finish: Finish::Nothing, fields: &[plain(text("label", "Label")), plain(text("url", "Url"))] };
+
+pub(crate) static SCALING: Block = Block {
+    name: "scaling",
+    label: None,
+    finish: Finish::Nothing,
+    fields: &[
+        integer("min", "Min"),
+        integer("max", "Max"),
+        field("policy", "Policy", Shape::Free),
+        boolean("enabled", "Enabled"),
+        word("type", "Type", &["horizontal"]),
+        text("", "ID"),
+        field("", "Target", Shape::TextMap),
+    ],
+};
+
+/// The label is `cpu` or `mem`.
+pub(crate) static TASK_SCALING: Block = Block {
+    name: "scaling",
+    label: Some("Type"),
+    finish: Finish::TaskScaling,
+    fields: &[
+        integer("min", "Min"),
+        integer("max", "Max"),
+        field("policy", "Policy", Shape::Free),
+        boolean("enabled", "Enabled"),
+        text("", "ID"),
+        field("", "Target", Shape::TextMap),
+    ],
+};
+
+pub(crate) static DISCONNECT: Block = Block {
+    name: "disconnect",
+    label: None,
+    finish: Finish::Nothing,
+    fields: &[
+        duration("lost_after", "LostAfter"),
+        duration("stop_on_client_after", "StopOnClientAfter"),
+        boolean("replace", "Replace"),
+        word("reconcile", "Reconcile", &["best_score", "keep_original", "keep_replacement", "longest_running"]),
     ],
 };
 
@@ -148,12 +253,12 @@ pub(crate) static GROUP: Block = Block {
     fields: &[
         integer("count", "Count"),
         many("Constraints", &CONSTRAINT),
-        later_block("affinity", "Affinities"),
+        many("Affinities", &AFFINITY),
         many("Tasks", &TASK),
-        later_block("spread", "Spreads"),
+        many("Spreads", &SPREAD),
         later_block("volume", "Volumes"),
         one("RestartPolicy", &RESTART),
-        later_block("disconnect", "Disconnect"),
+        one("Disconnect", &DISCONNECT),
         one("ReschedulePolicy", &RESCHEDULE),
         one("EphemeralDisk", &EPHEMERAL_DISK),
         one("Update", &UPDATE),
@@ -162,12 +267,12 @@ pub(crate) static GROUP: Block = Block {
         field("meta", "Meta", Shape::TextMap),
         later_block("service", "Services"),
         duration("shutdown_delay", "ShutdownDelay"),
-        later("max_run_duration", "MaxRunDuration", &[]),
-        later("stop_after_client_disconnect", "StopAfterClientDisconnect", &[]),
-        later("max_client_disconnect", "MaxClientDisconnect", &[]),
-        later_block("scaling", "Scaling"),
+        duration("max_run_duration", "MaxRunDuration"),
+        duration("stop_after_client_disconnect", "StopAfterClientDisconnect"),
+        duration("max_client_disconnect", "MaxClientDisconnect"),
+        one("Scaling", &SCALING),
         later_block_unless("consul", "Consul", &["default"]),
-        later("prevent_reschedule_on_lost", "PreventRescheduleOnLost", &[]),
+        plain(boolean("prevent_reschedule_on_lost", "PreventRescheduleOnLost")),
         later_block("vault", ""),
         later_block("secret", ""),
     ],
@@ -183,7 +288,7 @@ pub(crate) static TASK: Block = Block {
         one("Lifecycle", &LIFECYCLE),
         field("config", "Config", Shape::Free),
         many("Constraints", &CONSTRAINT),
-        later_block("affinity", "Affinities"),
+        many("Affinities", &AFFINITY),
         field("env", "Env", Shape::TextMap),
         later_block("service", "Services"),
         one("Resources", &RESOURCES),
@@ -195,14 +300,14 @@ pub(crate) static TASK: Block = Block {
         later_block("vault", "Vault"),
         later_block_unless("consul", "Consul", &["default"]),
         later_block("template", "Templates"),
-        later_block("dispatch_payload", "DispatchPayload"),
+        one("DispatchPayload", &DISPATCH_PAYLOAD),
         later_block("volume_mount", "VolumeMounts"),
         later_block("csi_plugin", "CSIPluginConfig"),
         plain(boolean("leader", "Leader")),
         plain(duration("shutdown_delay", "ShutdownDelay")),
         plain(text("kill_signal", "KillSignal")),
         later("kind", "Kind", &[]),
-        later_block("scaling", "ScalingPolicies"),
+        many("ScalingPolicies", &TASK_SCALING),
         later_block("secret", "Secrets"),
         later_block_unless("identity", "Identities", &["default", "nomadproject.io"]),
         later_block_unless("", "Identity", &["default", "nomadproject.io"]),
@@ -210,6 +315,9 @@ pub(crate) static TASK: Block = Block {
         later_block("schedule", "Schedule"),
     ],
 };
+
+pub(crate) static DISPATCH_PAYLOAD: Block =
+    Block { name: "dispatch_payload", label: None, finish: Finish::Nothing, fields: &[plain(text("file", "File"))] };
 
 pub(crate) static LIFECYCLE: Block = Block {
     name: "lifecycle",
@@ -224,16 +332,23 @@ pub(crate) static RESOURCES: Block = Block {
     finish: Finish::Nothing,
     fields: &[
         integer("cpu", "CPU"),
-        later("cores", "Cores", &[]),
+        integer("cores", "Cores"),
         integer("memory", "MemoryMB"),
         integer("memory_max", "MemoryMaxMB"),
         integer("disk", "DiskMB"),
         later_block("network", "Networks"),
-        later_block("device", "Devices"),
+        many("Devices", &DEVICE),
         later_block_unless("numa", "NUMA", &["none"]),
         later("secrets", "SecretsMB", &[]),
         later("iops", "IOPS", &[]),
     ],
+};
+
+pub(crate) static DEVICE: Block = Block {
+    name: "device",
+    label: Some("Name"),
+    finish: Finish::Nothing,
+    fields: &[integer("count", "Count"), many("Constraints", &CONSTRAINT), many("Affinities", &AFFINITY)],
 };
 
 pub(crate) static RESTART: Block = Block {
@@ -326,8 +441,8 @@ pub(crate) static PORT: Block = Block {
     fields: &[
         plain(integer("static", "Value")),
         plain(integer("to", "To")),
-        later("host_network", "HostNetwork", &["default"]),
-        later("ignore_collision", "IgnoreCollision", &[]),
+        plain(text("host_network", "HostNetwork")),
+        plain(boolean("ignore_collision", "IgnoreCollision")),
     ],
 };
 

@@ -10,6 +10,7 @@ pub(super) enum Owner {
     Job,
     Group,
     Task,
+    Device,
 }
 
 /// Operators that compare `LTarget` with `RTarget`.
@@ -39,10 +40,11 @@ pub(super) fn check(constraints: &[Constraint], owner: Owner, report: &mut Repor
 
 fn check_one(constraint: &Constraint, owner: Owner, report: &mut Report<'_>) {
     let Constraint { l_target, r_target, operand } = constraint;
+    let only_for_groups = owner == Owner::Task || owner == Owner::Device;
     match operand.as_str() {
         "distinct_hosts" => {
-            if owner == Owner::Task {
-                report.error("Operand", "distinct_hosts is for jobs and groups, not for tasks");
+            if only_for_groups {
+                report.error("Operand", "distinct_hosts is for jobs and groups");
             }
             if !matches!(r_target.as_str(), "" | "true" | "false") {
                 report.error("RTarget", format!("distinct_hosts is true or false, not {r_target:?}"));
@@ -50,8 +52,12 @@ fn check_one(constraint: &Constraint, owner: Owner, report: &mut Report<'_>) {
             return;
         }
         "distinct_property" => {
-            report.error("Operand", "distinct_property is not supported yet");
-            return;
+            if only_for_groups {
+                report.error("Operand", "distinct_property is for jobs and groups");
+            }
+            if !r_target.is_empty() && !r_target.parse::<u64>().is_ok_and(|most| most > 0) {
+                report.error("RTarget", format!("distinct_property takes how many may share a value, a number above 0, not {r_target:?}"));
+            }
         }
         "is_set" | "is_not_set" => {
             if !r_target.is_empty() {
@@ -59,22 +65,33 @@ fn check_one(constraint: &Constraint, owner: Owner, report: &mut Report<'_>) {
             }
         }
         operand if COMPARING.contains(&operand) => {
-            if r_target.is_empty() {
-                report.error("RTarget", format!("the operator {operand:?} needs a value"));
-            }
+            comparison(l_target, r_target, operand, report);
+            return;
         }
         other => {
-            let detail = crate::diagnostic::nearest(other, COMPARING.iter().copied().chain(["is_set", "is_not_set", "distinct_hosts"]));
-            let hint = detail.map(|near| format!(": did you mean {near:?}?")).unwrap_or_default();
-            report.error("Operand", format!("unknown operator {other:?}{hint}"));
+            let known = ["is_set", "is_not_set", "distinct_hosts", "distinct_property"];
+            unknown_operator(other, COMPARING.iter().copied().chain(known), report);
         }
     }
-    if l_target.is_empty() {
-        report.error("LTarget", "an attribute is needed, such as ${attr.kernel.name}");
-    } else if l_target.starts_with('$') && !is_node_target(l_target) {
-        report.error("LTarget", format!("{l_target:?} is nothing that nodes have: use ${{attr.…}}, ${{meta.…}} or ${{node.…}}"));
+    target(l_target, report);
+}
+
+fn unknown_operator(other: &str, known: impl Iterator<Item = &'static str>, report: &mut Report<'_>) {
+    let hint = crate::diagnostic::nearest(other, known).map(|near| format!(": did you mean {near:?}?")).unwrap_or_default();
+    report.error("Operand", format!("unknown operator {other:?}{hint}"));
+}
+
+/// An attribute and a value that are compared.
+pub(super) fn comparison(l_target: &str, r_target: &str, operand: &str, report: &mut Report<'_>) {
+    if !COMPARING.contains(&operand) {
+        unknown_operator(operand, COMPARING.iter().copied(), report);
+        return;
     }
-    match operand.as_str() {
+    if r_target.is_empty() {
+        report.error("RTarget", format!("the operator {operand:?} needs a value"));
+    }
+    target(l_target, report);
+    match operand {
         // A pattern that the node fills in cannot be read yet.
         "regexp" if !r_target.contains("${") => {
             if let Err(reason) = super::regex(r_target) {
@@ -88,11 +105,20 @@ fn check_one(constraint: &Constraint, owner: Owner, report: &mut Report<'_>) {
     }
 }
 
-fn is_node_target(target: &str) -> bool {
+fn target(l_target: &str, report: &mut Report<'_>) {
+    if l_target.is_empty() {
+        report.error("LTarget", "an attribute is needed, such as ${attr.kernel.name}");
+    } else if l_target.starts_with('$') && !is_node_target(l_target) {
+        report.error("LTarget", format!("{l_target:?} is nothing that nodes have: use ${{attr.…}}, ${{meta.…}} or ${{node.…}}"));
+    }
+}
+
+/// Whether nodes, or their devices, have something of this name.
+pub(super) fn is_node_target(target: &str) -> bool {
     let Some(name) = target.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) else { return false };
     const NODE: &[&str] = &["node.unique.id", "node.unique.name", "node.datacenter", "node.region", "node.class", "node.pool"];
     let has_name = |prefix| name.strip_prefix(prefix).is_some_and(|rest: &str| !rest.is_empty());
-    has_name("attr.") || has_name("meta.") || NODE.contains(&name)
+    has_name("attr.") || has_name("meta.") || has_name("device.") || NODE.contains(&name)
 }
 
 /// `>= 1.2, < 2.0`: comparisons with versions, all of which must hold.

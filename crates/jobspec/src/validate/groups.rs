@@ -1,8 +1,8 @@
 //! Task groups.
 
-use model::{Job, JobType, TaskGroup};
+use model::{Job, JobType, ScalingPolicy, ScalingType, TaskGroup};
 
-use super::{Report, constraints, policies, shown, tasks};
+use super::{Report, constraints, policies, shown, tasks, wishes};
 
 /// Where nodes take dynamic ports from unless they are told otherwise.
 const DYNAMIC_PORTS: std::ops::RangeInclusive<i64> = 20_000..=32_000;
@@ -19,9 +19,17 @@ pub(super) fn check(job: &Job, group: &TaskGroup, report: &mut Report<'_>) {
     if group.count < 0 {
         report.error("Count", format!("count must not be negative: {}", group.count));
     }
+    if job.kind == JobType::System && group.count > 1 {
+        report.error("Count", format!("a system job runs once on every node: count must be 1, not {}", group.count));
+    }
     super::meta(&group.meta, report);
     constraints::check(&group.constraints, constraints::Owner::Group, report);
+    wishes::check(&group.affinities, &group.spreads, job.kind, report);
     check_policies(job, group, report);
+    if let Some(scaling) = &group.scaling {
+        check_scaling(scaling, group.count, &mut report.part("Scaling", "scaling"));
+    }
+    check_absence(job, group, report);
     if let Some(delay) = group.shutdown_delay.filter(|delay| *delay < 0) {
         report.error("ShutdownDelay", format!("shutdown_delay must not be negative: {}", shown(delay)));
     }
@@ -35,11 +43,16 @@ fn check_policies(job: &Job, group: &TaskGroup, report: &mut Report<'_>) {
         (Some(policy), _) => policies::restart(policy, &mut report.part("RestartPolicy", "restart")),
         (None, _) => report.error("RestartPolicy", "a restart policy is missing"),
     }
-    if let Some(policy) = &group.reschedule_policy {
+    let is_everywhere = matches!(job.kind, JobType::System | JobType::Sysbatch);
+    if is_everywhere && group.reschedule_policy.is_some() {
+        report.error("ReschedulePolicy", format!("reschedule is for service and batch jobs only: a {} job is on every node", job.kind));
+    } else if let Some(policy) = &group.reschedule_policy {
         policies::reschedule(policy, &mut report.part("ReschedulePolicy", "reschedule"));
     }
     match &group.update {
-        Some(_) if job.kind == JobType::Batch => report.error("Update", "update is for service jobs only"),
+        Some(_) if matches!(job.kind, JobType::Batch | JobType::Sysbatch) => {
+            report.error("Update", "update is for service and system jobs only");
+        }
         Some(update) => policies::update(update, group.count, &mut report.part("Update", "update")),
         None => {}
     }
@@ -47,6 +60,63 @@ fn check_policies(job: &Job, group: &TaskGroup, report: &mut Report<'_>) {
         Some(_) if job.kind != JobType::Service => report.error("Migrate", "migrate is for service jobs only"),
         Some(migrate) => policies::migrate(migrate, &mut report.part("Migrate", "migrate")),
         None => {}
+    }
+}
+
+/// The bounds of a scaling policy around the present count.
+pub(super) fn check_scaling(scaling: &ScalingPolicy, count: i64, report: &mut Report<'_>) {
+    let (least, most) = (scaling.min, scaling.max);
+    if least < 0 {
+        report.error("Min", format!("min must not be negative: {least}"));
+    }
+    if most < 0 {
+        report.error("Max", "max is needed: the largest count");
+        return;
+    }
+    if most < least {
+        report.error("Max", format!("max ({most}) must not be less than min ({least})"));
+    }
+    // The policy of a task is about its resources.
+    if scaling.kind == ScalingType::Horizontal && !(least..=most.max(least)).contains(&count) {
+        report.error("Max", format!("count ({count}) must be between min ({least}) and max ({most})"));
+    }
+}
+
+/// What happens when the node is not heard of, and after how long work ends by itself.
+fn check_absence(job: &Job, group: &TaskGroup, report: &mut Report<'_>) {
+    if let Some(disconnect) = &group.disconnect {
+        let mut report = report.part("Disconnect", "disconnect");
+        if disconnect.lost_after < 0 {
+            report.error("LostAfter", format!("lost_after must not be negative: {}", shown(disconnect.lost_after)));
+        }
+        if let Some(after) = disconnect.stop_on_client_after {
+            if after < 0 {
+                report.error("StopOnClientAfter", format!("stop_on_client_after must not be negative: {}", shown(after)));
+            }
+            if disconnect.lost_after > 0 {
+                report.error("StopOnClientAfter", "stop_on_client_after and lost_after exclude each other");
+            }
+            if !matches!(job.kind, JobType::Service | JobType::Batch) {
+                report.error("StopOnClientAfter", "stop_on_client_after is for service and batch jobs only");
+            }
+        }
+    }
+    if let Some(limit) = group.max_run_duration {
+        if !matches!(job.kind, JobType::Batch | JobType::Sysbatch) {
+            report.error("MaxRunDuration", "max_run_duration is for batch and sysbatch jobs only");
+        }
+        if limit <= 0 {
+            report.error("MaxRunDuration", format!("max_run_duration must be more than 0, not {}", shown(limit)));
+        }
+    }
+    for (field, name, is_set, instead) in [
+        ("StopAfterClientDisconnect", "stop_after_client_disconnect", group.stop_after_client_disconnect.is_some(), "stop_on_client_after"),
+        ("MaxClientDisconnect", "max_client_disconnect", group.max_client_disconnect.is_some(), "lost_after"),
+        ("PreventRescheduleOnLost", "prevent_reschedule_on_lost", group.prevent_reschedule_on_lost, "replace"),
+    ] {
+        if is_set {
+            report.warning(field, format!("{name} is no longer heeded: set {instead} in the block disconnect"));
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod constraints;
 mod groups;
+mod launching;
 mod multiregion;
 mod policies;
 mod tasks;
+mod wishes;
 
 use std::collections::BTreeSet;
 
@@ -124,21 +126,17 @@ fn check_job(job: &Job, report: &mut Report<'_>) {
     if !is_word_of(&job.node_pool, "-_") {
         report.error("NodePool", format!("invalid node pool {:?}: it has 1 to 128 letters, digits, - and _", job.node_pool));
     }
-    if matches!(job.kind, JobType::System | JobType::Sysbatch) {
-        report.error("Type", format!("job type {:?} is not supported yet", job.kind.as_str()));
-    }
     if !(1..=PRIORITY_MAX).contains(&job.priority) {
         report.error("Priority", format!("Job priority must be between 1 and {PRIORITY_MAX}, not {}", job.priority));
-    }
-    if job.all_at_once {
-        report.error("AllAtOnce", "all_at_once is not supported yet");
     }
     if job.datacenters.is_empty() || job.datacenters.iter().any(|datacenter| datacenter.is_empty()) {
         report.error("Datacenters", "datacenters must be names or patterns, none of them empty");
     }
-    if job.kind == JobType::Batch && job.update != model::UpdateStrategy::default() {
-        report.error("Update", "update is for service jobs only");
+    if matches!(job.kind, JobType::Batch | JobType::Sysbatch) && job.update != model::UpdateStrategy::default() {
+        report.error("Update", "update is for service and system jobs only");
     }
+    wishes::check(&job.affinities, &job.spreads, job.kind, report);
+    launching::check(job, report);
     meta(&job.meta, report);
     constraints::check(&job.constraints, constraints::Owner::Job, report);
     if let Some(multiregion) = &job.multiregion {

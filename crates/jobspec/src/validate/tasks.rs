@@ -1,11 +1,11 @@
 //! Tasks.
 
-use model::{Job, JobType, LifecycleHook, Task, TaskGroup};
+use model::{Job, JobType, LifecycleHook, Resources, Task, TaskGroup};
 use serde_json::Value as Json;
 
 use crate::diagnostic::nearest;
 
-use super::{Report, constraints, policies, shown};
+use super::{Report, constraints, groups, policies, shown, wishes};
 
 /// MiB below which no process starts.
 const MEMORY_MIN: i64 = 10;
@@ -59,6 +59,10 @@ pub(super) fn check(job: &Job, group: &TaskGroup, task: &Task, report: &mut Repo
         report.error("Env", "names in env must not be empty nor have = or null characters in them");
     }
     constraints::check(&task.constraints, constraints::Owner::Task, report);
+    wishes::check(&task.affinities, &[], job.kind, report);
+    for (index, policy) in task.scaling_policies.iter().enumerate() {
+        groups::check_scaling(policy, 0, &mut report.part(&format!("ScalingPolicies[{index}]"), "scaling"));
+    }
     // What a task took over from its group is the group's mistake.
     if let Some(policy) = task.restart_policy.as_ref().filter(|policy| Some(*policy) != group.restart_policy.as_ref()) {
         policies::restart(policy, &mut report.part("RestartPolicy", "restart"));
@@ -126,9 +130,14 @@ fn check_resources(task: &Task, report: &mut Report<'_>) {
         return;
     };
     let mut report = report.part("Resources", "");
-    if resources.cpu < 1 {
+    if resources.cores < 0 {
+        report.error("Cores", format!("cores must not be negative: {}", resources.cores));
+    } else if resources.cores > 0 && resources.cpu > 0 {
+        report.error("Cores", "cores and cpu exclude each other: a task has whole cores or a share");
+    } else if resources.cores == 0 && resources.cpu < 1 {
         report.error("CPU", format!("cpu must be at least 1 MHz, not {}", resources.cpu));
     }
+    check_devices(resources, &mut report);
     if resources.memory_mb < MEMORY_MIN {
         report.error("MemoryMB", format!("memory must be at least {MEMORY_MIN} MB, not {}", resources.memory_mb));
     }
@@ -141,6 +150,21 @@ fn check_resources(task: &Task, report: &mut Report<'_>) {
     }
     if resources.disk_mb != 0 {
         report.error("DiskMB", "disk of a task must be 0: use ephemeral_disk of the group");
+    }
+}
+
+fn check_devices(resources: &Resources, report: &mut Report<'_>) {
+    for (index, device) in resources.devices.iter().enumerate() {
+        let mut report = report.part(&format!("Devices[{index}]"), &format!("device {:?}", device.name));
+        let parts: Vec<&str> = device.name.splitn(3, '/').collect();
+        if parts.iter().any(|part| part.is_empty()) {
+            report.error("Name", "a device is named by its type, vendor/type, or vendor/type/model");
+        }
+        if device.count == 0 {
+            report.error("Count", "count must be at least 1");
+        }
+        constraints::check(&device.constraints, constraints::Owner::Device, &mut report);
+        wishes::affinities(&device.affinities, &mut report);
     }
 }
 
