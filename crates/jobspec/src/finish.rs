@@ -52,8 +52,12 @@ fn constraint(fields: &mut Fields, report: Report<'_>) {
     }
 }
 
-/// `scaling "cpu"` moves the share of the processor, `scaling "mem"` the memory.
+/// `scaling "cpu"` moves the share of the processor, `scaling "mem"` the memory; a type that is written out says more than the label.
 fn task_scaling(fields: &mut Fields, report: Report<'_>) {
+    if let Some(kind) = fields.remove("@type") {
+        fields.insert("Type".to_owned(), kind);
+        return;
+    }
     let Some(label) = fields.get("Type") else { return };
     let span = label.span.clone();
     match label.as_text() {

@@ -38,14 +38,13 @@ fn unknown_names() {
 #[test]
 fn not_supported() {
     check(
-        "job \"web\" {\n  type = \"system\"\n  periodic {\n    crons = []\n  }\n  group \"a\" {\n    service {\n      name = \"x\"\n    }\n    ephemeral_disk {\n      sticky = true\n    }\n    network {\n      mode = \"cni/mine\"\n    }\n    x = 1\n  }\n}\n",
+        "job \"web\" {\n  vault {\n  }\n  group \"a\" {\n    service {\n      name = \"x\"\n    }\n    ephemeral_disk {\n      sticky = true\n    }\n    network {\n      mode = \"cni/mine\"\n    }\n    x = 1\n  }\n}\n",
         &[
-            "web.nomad.hcl:2,10: type: \"system\" is not supported yet",
-            "web.nomad.hcl:3,3: block \"periodic\" in \"job\" is not supported yet",
-            "web.nomad.hcl:7,5: block \"service\" in \"group\" is not supported yet",
-            "web.nomad.hcl:11,7: argument \"sticky\" in \"ephemeral_disk\" is not supported yet",
-            "web.nomad.hcl:14,14: mode: \"cni/mine\" is not supported yet",
-            "web.nomad.hcl:16,5: unsupported argument \"x\"",
+            "web.nomad.hcl:2,3: block \"vault\" in \"job\" is not supported yet",
+            "web.nomad.hcl:5,5: block \"service\" in \"group\" is not supported yet",
+            "web.nomad.hcl:9,7: argument \"sticky\" in \"ephemeral_disk\" is not supported yet",
+            "web.nomad.hcl:12,14: mode: \"cni/mine\" is not supported yet",
+            "web.nomad.hcl:14,5: unsupported argument \"x\"",
         ],
     );
 }

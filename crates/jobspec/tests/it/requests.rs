@@ -57,7 +57,7 @@ fn wrong_types() {
             json!({"HealthCheck": "good"}),
             "Update.HealthCheck: unknown word \"good\": known are: \"checks\", \"task_states\", \"manual\"",
         ),
-        ("/Type", json!("sysbatch"), "Type: \"sysbatch\" is not supported yet"),
+        ("/Type", json!("cron"), "Type: unknown word \"cron\": known are: \"service\", \"batch\", \"system\", \"sysbatch\""),
         (
             "/Multiregion",
             json!({"Strategy": {"OnFailure": "fail_al"}}),
@@ -78,18 +78,8 @@ fn wrong_types() {
 #[test]
 fn not_supported() {
     let refused = [
-        ("/AllAtOnce", json!(true)),
-        ("/Affinities", json!([{"LTarget": "${node.class}", "RTarget": "x", "Operand": "=", "Weight": 50}])),
-        ("/Spreads", json!([{"Attribute": "${node.datacenter}", "Weight": 50}])),
-        ("/Periodic", json!({"Enabled": true})),
-        ("/ParameterizedJob", json!({"Payload": "optional"})),
-        ("/Payload", json!("aGVsbG8=")),
-        ("/UI", json!({"Description": "x"})),
         ("/TaskGroups/0/Services", json!([{"Name": "x"}])),
         ("/TaskGroups/0/Volumes", json!({"x": {"Type": "host"}})),
-        ("/TaskGroups/0/Scaling", json!({"Enabled": true})),
-        ("/TaskGroups/0/Disconnect", json!({"LostAfter": 5})),
-        ("/TaskGroups/0/MaxClientDisconnect", json!(5)),
         ("/TaskGroups/0/Consul", json!({"Namespace": "x"})),
         ("/TaskGroups/0/Tasks/0/Templates", json!([{"EmbeddedTmpl": "x"}])),
         ("/TaskGroups/0/Tasks/0/Artifacts", json!([{"GetterSource": "x"}])),

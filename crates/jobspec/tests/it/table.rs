@@ -38,6 +38,15 @@ fn word_of(name: &str) -> &str {
     name.split(' ').next().unwrap_or(name)
 }
 
+/// A label that the block may have.
+fn label_of(path: &str, labelled: &BTreeSet<String>) -> &'static str {
+    match path {
+        "job.group.task.scaling" => " \"cpu\"",
+        path if path == "job" || labelled.contains(path) => " \"x\"",
+        _ => "",
+    }
+}
+
 /// A job with `line` in the block at `path`, and the line on which it stands.
 fn job_with(path: &str, line: &str, labelled: &BTreeSet<String>) -> (String, usize) {
     let mut text = String::new();
@@ -45,7 +54,7 @@ fn job_with(path: &str, line: &str, labelled: &BTreeSet<String>) -> (String, usi
     let parts: Vec<&str> = path.split('.').filter(|part| !part.is_empty()).collect();
     for part in &parts {
         so_far = if so_far.is_empty() { (*part).to_owned() } else { format!("{so_far}.{part}") };
-        let label = if so_far == "job" || labelled.contains(&so_far) { " \"x\"" } else { "" };
+        let label = label_of(&so_far, labelled);
         text.push_str(&format!("{part}{label} {{\n"));
     }
     text.push_str(line);
@@ -105,7 +114,7 @@ fn every_row_is_in_effect_or_refused() {
         let word = word_of(row.name);
         let here = format!("{}.{word}", row.path).trim_start_matches('.').to_owned();
         if row.kind == "block" {
-            let label = if here == "job" || labelled.contains(&here) { " \"x\"" } else { "" };
+            let label = label_of(&here, &labelled);
             let (text, line) = job_with(row.path, &format!("{word}{label} {{\n}}"), &labelled);
             match outcome(&text) {
                 Outcome::InEffect(_) => {
@@ -160,8 +169,8 @@ fn labels_are_needed() {
         assert!(is_refused || is_named, "{path}: {all:?}");
         n_needed += usize::from(is_named);
     }
-    // group, task under group, task under job, port, region
-    assert_eq!(n_needed, 5);
+    // group, task under group, task under job, port, region, two targets of spreads, device, scaling of a task
+    assert_eq!(n_needed, 9);
 }
 
 /// The shorthands of constraints are operator and value.
@@ -177,6 +186,8 @@ fn constraint_shorthands() {
         ("distinct_hosts = false", "|distinct_hosts|false"),
         ("operator = \"distinct_hosts\"\nvalue = \"true\"", "|distinct_hosts|true"),
         ("attribute = \"a\"\noperator = \"is_set\"", "a|is_set|"),
+        ("distinct_property = \"${meta.rack}\"", "${meta.rack}|distinct_property|"),
+        ("distinct_property = \"${meta.rack}\"\nvalue = \"2\"", "${meta.rack}|distinct_property|2"),
     ];
     for (lines, expected) in rows {
         let (text, _) = job_with("job.group.constraint", lines, &["job.group".to_owned()].into());
@@ -186,7 +197,6 @@ fn constraint_shorthands() {
         assert_eq!(format!("{}|{operand}|{}", word("LTarget"), word("RTarget")), expected, "{lines}");
     }
     for (lines, expected) in [
-        ("distinct_property = \"${meta.rack}\"", "argument \"distinct_property\" in \"constraint\" is not supported yet"),
         ("is_set = \"x\"", "argument \"is_set\" in \"constraint\" is not supported yet: write it as operator"),
         ("regexp = \"x\"\nvalue = \"y\"", "\"regexp\" and \"value\" exclude each other"),
         ("regexp = \"x\"\noperator = \"=\"", "\"regexp\" and the operator \"=\" exclude each other"),
@@ -195,6 +205,28 @@ fn constraint_shorthands() {
         let errors = crate::bad(&text);
         assert!(errors[0].contains(expected), "{errors:?}");
     }
+}
+
+/// The shorthands of affinities, all six of them; what a task's scaling block moves; a spread with targets.
+#[test]
+fn other_shorthands() {
+    for operator in ["version", "semver", "regexp", "set_contains", "set_contains_all", "set_contains_any"] {
+        let (text, _) = job_with("job.affinity", &format!("attribute = \"a\"\n{operator} = \"1\""), &BTreeSet::new());
+        let job = good(&text).job;
+        let affinity = &job.affinities[0];
+        assert_eq!((affinity.operand.as_str(), affinity.r_target.as_str(), affinity.weight), (operator, "1", 50));
+    }
+    let labelled = ["job.group".to_owned(), "job.group.task".to_owned()].into();
+    for (label, expected) in [("cpu", "vertical_cpu"), ("mem", "vertical_mem")] {
+        let (text, _) = job_with("job.group.task", &format!("scaling \"{label}\" {{\n max = 5\n}}"), &labelled);
+        assert_eq!(good(&text).job.task_groups[0].tasks[0].scaling_policies[0].kind.as_str(), expected);
+    }
+    let (text, _) = job_with("job.group.task", "scaling \"disk\" {\n}", &labelled);
+    assert!(crate::bad(&text)[0].contains("is named \"cpu\" or \"mem\", not \"disk\""));
+    let (text, _) =
+        job_with("job", "spread {\n attribute = \"${node.datacenter}\"\n target \"a\" {\n percent = 70\n}\n}", &BTreeSet::new());
+    let spread = &good(&text).job.spreads[0];
+    assert_eq!((spread.weight, spread.targets[0].value.as_str(), spread.targets[0].percent), (50, "a", 70));
 }
 
 /// What asks for nothing may be written out, also where asking for more is refused.

@@ -35,8 +35,8 @@ fn jobs() {
     check("node_pool = \"a/b\"", "", "", &["2,13: invalid node pool"]);
     check("datacenters = [\"\"]", "", "", &["2,15: datacenters must be names"]);
     check("meta = { \"a=b\" = \"x\" }", "", "", &["2,8: names in meta"]);
-    check("type = \"batch\"\nupdate {\n max_parallel = 1\n}", "", "", &["3,1: update is for service jobs only"]);
-    check("type = \"batch\"", "update {\n max_parallel = 1\n}", "", &["4,1: group \"app\": update is for service jobs only"]);
+    check("type = \"batch\"\nupdate {\n max_parallel = 1\n}", "", "", &["3,1: update is for service and system jobs only"]);
+    check("type = \"batch\"", "update {\n max_parallel = 1\n}", "", &["4,1: group \"app\": update is for service and system jobs only"]);
     check("type = \"batch\"", "migrate {\n}", "", &["4,1: group \"app\": migrate is for service jobs only"]);
     let none = good("job \"web\" {\n}\n");
     assert_eq!(none.validate().0.to_string(), "web.nomad.hcl:1,1: Missing job task groups");
@@ -259,7 +259,7 @@ fn constraints() {
         ("operator = \"is_set\"\n}", None),
         ("operator = \"~=\"\n value = \"1\"\n}", Some("4,12: constraint: unknown operator \"~=\"")),
         ("operator = \"regex\"\n value = \"1\"\n}", Some("4,12: constraint: unknown operator \"regex\": did you mean \"regexp\"?")),
-        ("operator = \"distinct_property\"\n}", Some("4,12: constraint: distinct_property is not supported yet")),
+        ("operator = \"distinct_property\"\n}", None),
         ("operator = \">=\"\n}", Some("2,1: constraint: the operator \">=\" needs a value")),
         ("regexp = \"(\"\n}", Some("4,10: constraint: \"(\": not a pattern: unclosed group")),
         ("regexp = \"${meta.pattern}(\"\n}", None),
@@ -285,6 +285,107 @@ fn constraints() {
         "constraint {\n distinct_hosts = true\n}",
         &["8,19: group \"app\": task \"server\": constraint: distinct_hosts is for jobs and groups"],
     );
+}
+
+#[test]
+fn kinds() {
+    // What each type of job may not have.
+    let system = "type = \"system\"";
+    check(system, "", "", &[]);
+    check(system, "count = 2", "", &["4,9: group \"app\": a system job runs once on every node: count must be 1, not 2"]);
+    check(system, "reschedule {\n attempts = 1\n}", "", &["4,1: group \"app\": reschedule is for service and batch jobs only"]);
+    check(system, "update {\n max_parallel = 1\n}", "", &[]);
+    check(system, "spread {\n attribute = \"a\"\n}", "", &["4,1: group \"app\": system jobs have no spreads"]);
+    check(
+        "type = \"sysbatch\"\naffinity {\n attribute = \"a\"\n value = \"b\"\n}",
+        "update {\n max_parallel = 1\n}",
+        "",
+        &["3,1: sysbatch jobs have no affinities", "8,1: group \"app\": update is for service and system jobs only"],
+    );
+    check("all_at_once = true", "", "", &[]);
+    check("", "max_run_duration = \"1h\"", "", &["4,20: group \"app\": max_run_duration is for batch and sysbatch jobs only"]);
+    check("type = \"batch\"", "max_run_duration = \"0s\"", "", &["4,20: group \"app\": max_run_duration must be more than 0"]);
+}
+
+#[test]
+fn launching() {
+    // Jobs that the clock or somebody launches.
+    let periodic = |lines: &str| format!("type = \"batch\"\nperiodic {{\n{lines}\n}}");
+    check(&periodic("crons = [\"*/15 * * * *\", \"@daily\"]\ntime_zone = \"Europe/Berlin\""), "", "", &[]);
+    check(&periodic("cron = \"@daily\""), "", "", &["~4,8: periodic: cron is deprecated: write crons = [\"…\"]"]);
+    check(&periodic("cron = \"@daily\"\ncrons = [\"@daily\"]"), "", "", &["4,8: periodic: cron and crons exclude each other"]);
+    check(&periodic("crons = [\"61 * * * *\"]"), "", "", &["4,9: periodic: \"61 * * * *\" is no cron expression"]);
+    check(&periodic(""), "", "", &["3,1: periodic: a cron expression is needed"]);
+    check(&periodic("crons = [\"@daily\"]\ntime_zone = \"Mars\""), "", "", &["4,9: periodic: \"Mars\" is no time zone"]);
+    check("periodic {\n crons = [\"@daily\"]\n}", "", "", &["2,1: periodic is for batch and sysbatch jobs, not for service jobs"]);
+    check("parameterized {\n}", "", "", &["2,1: parameterized is for batch and sysbatch jobs, not for service jobs"]);
+    let parameterized = |lines: &str| format!("type = \"batch\"\nparameterized {{\n{lines}\n}}");
+    check(
+        &parameterized("meta_required = [\"a\", \"b\"]\nmeta_optional = [\"b\"]"),
+        "",
+        "",
+        &["5,17: parameterized: meta is either required or optional, not both: b"],
+    );
+    let file = |file: &str| format!("dispatch_payload {{\n file = \"{file}\"\n}}");
+    check(&parameterized(""), "", &file("in/put.json"), &[]);
+    check(
+        &parameterized("payload = \"forbidden\""),
+        "",
+        &file("x"),
+        &["11,9: task \"server\": dispatch_payload: the job forbids a payload"],
+    );
+    check(&parameterized(""), "", &file("../x"), &["11,9: task \"server\": dispatch_payload: \"../x\" leaves the task's local"]);
+    check(&parameterized(""), "", &file("/x"), &["11,9: task \"server\": dispatch_payload: \"/x\" leaves the task's local"]);
+    check("", "", &file("x"), &["8,9: task \"server\": dispatch_payload: only parameterized jobs have a payload"]);
+}
+
+#[test]
+fn wishes() {
+    // Affinities, spreads, scaling, absence, cores and devices.
+    let affinity = |lines: &str| format!("affinity {{\n attribute = \"${{node.class}}\"\n{lines}\n}}");
+    check(&affinity("value = \"a\"\nweight = -100"), "", "", &[]);
+    check(&affinity("value = \"a\"\nweight = 0"), "", "", &["5,10: affinity: weight must be between -100 and 100 and not 0, not 0"]);
+    check(&affinity("value = \"a\"\nweight = 101"), "", "", &["5,10: affinity: weight must be between"]);
+    check(&affinity("operator = \"is_set\""), "", "", &["4,12: affinity: unknown operator \"is_set\""]);
+    let spread = |lines: &str| format!("spread {{\n attribute = \"${{node.datacenter}}\"\n{lines}\n}}");
+    let target = |name: &str, percent: i64| format!("target \"{name}\" {{\n percent = {percent}\n}}\n");
+    check(&spread(&(target("a", 60) + &target("b", 40))), "", "", &[]);
+    check(&spread(&(target("a", 60) + &target("b", 50))), "", "", &["4,1: spread: the percentages of the targets are 110 together"]);
+    check(&spread(&(target("a", 60) + &target("a", 20))), "", "", &["7,1: spread: the target \"a\" is there twice"]);
+    check(
+        &spread(&target("a", 101)),
+        "",
+        "",
+        &["4,1: spread: target \"a\": percent must be between 0 and 100", "4,1: spread: the percent"],
+    );
+    check(&spread("weight = 0"), "", "", &["4,10: spread: weight must be between 1 and 100, not 0"]);
+    let scaling = |lines: &str| format!("scaling {{\n{lines}\n}}");
+    check("", &scaling("min = 1\nmax = 5"), "", &[]);
+    check("", &scaling("min = 1"), "", &["4,1: group \"app\": scaling: max is needed"]);
+    check("", &scaling("min = 6\nmax = 5"), "", &["6,7: group \"app\": scaling: max (5) must not be less than min (6)"]);
+    check("", &format!("count = 9\n{}", scaling("min = 1\nmax = 5")), "", &["7,7: group \"app\": scaling: count (9) must be between"]);
+    let disconnect = |lines: &str| format!("disconnect {{\n{lines}\n}}");
+    check("", &disconnect("lost_after = \"6h\"\nreplace = false\nreconcile = \"keep_original\""), "", &[]);
+    check("", &disconnect("lost_after = \"6h\"\nstop_on_client_after = \"1h\""), "", &["6,24: group \"app\": disconnect: stop_on_client"]);
+    check("", &disconnect("lost_after = \"-6h\""), "", &["5,14: group \"app\": disconnect: lost_after must not be negative"]);
+    check(
+        "type = \"system\"",
+        &disconnect("stop_on_client_after = \"1h\""),
+        "",
+        &["5,24: group \"app\": disconnect: stop_on_client_after is for service and batch jobs only"],
+    );
+    check("", "max_client_disconnect = \"1h\"", "", &["~4,25: group \"app\": max_client_disconnect is no longer heeded: set lost_after"]);
+    let resources = |lines: &str| format!("resources {{\n{lines}\n}}");
+    check("", "", &resources("cores = 2"), &[]);
+    check("", "", &resources("cores = 2\ncpu = 100"), &["8,9: group \"app\": task \"server\": cores and cpu exclude each other"]);
+    check("", "", &resources("device \"nvidia/gpu\" {\n count = 2\n}"), &[]);
+    check(
+        "",
+        "",
+        &resources("device \"nvidia//x\" {\n}"),
+        &["8,8: group \"app\": task \"server\": device \"nvidia//x\": a device is named"],
+    );
+    check("", "", &resources("device \"gpu\" {\n count = 0\n}"), &["9,10: group \"app\": task \"server\": device \"gpu\": count must be"]);
 }
 
 #[test]
