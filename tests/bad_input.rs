@@ -54,9 +54,7 @@ fn what_is_not_supported_yet_is_refused_with_its_place() {
                 .text()
                 .replace("  group \"g\" {\n", "  group \"g\" {\n    volume \"v\" {\n      type = \"host\"\n      source = \"s\"\n    }\n"),
         ),
-        (&["periodic"][..], JobFile::batch("later", "true").job("periodic {\n  crons = [\"* * * * *\"]\n}").text()),
         (&["template"][..], JobFile::service("later").task("template {\n  data = \"x\"\n  destination = \"local/x\"\n}").text()),
-        (&["system"][..], JobFile::service("later").text().replace("type = \"service\"", "type = \"system\"")),
     ] {
         let words: Vec<&str> = words.iter().copied().filter(|word| *word != "4,").collect();
         refused(&cluster, "later", &text, &[&words[..], &["not supported yet"]].concat());

@@ -273,7 +273,7 @@ pub(crate) static GROUP: Block = Block {
         duration("max_client_disconnect", "MaxClientDisconnect"),
         one("Scaling", &SCALING),
         later_block_unless("consul", "Consul", &["default"]),
-        plain(boolean("prevent_reschedule_on_lost", "PreventRescheduleOnLost")),
+        boolean("prevent_reschedule_on_lost", "PreventRescheduleOnLost"),
         later_block("vault", ""),
         later_block("secret", ""),
     ],
