@@ -90,6 +90,15 @@ impl<'a> Wishes<'a> {
         self.freed.push(alloc);
     }
 
+    /// The job wants everything or nothing, and there is no room for everything: what is not needed any more stays until there is, and nothing
+    /// is updated. What is lost is lost.
+    pub(crate) fn give_up_changes(&mut self) {
+        self.in_place.clear();
+        self.stops.retain(|stop| stop.description != description::NOT_NEEDED);
+        let stops = &self.stops;
+        self.freed.retain(|alloc| stops.iter().any(|stop| stop.id == alloc.id));
+    }
+
     fn stop_lost(&mut self, alloc: &'a Arc<Allocation>) {
         self.stop(alloc, description::LOST, Some(ClientStatus::Lost));
     }
