@@ -32,6 +32,16 @@ impl Node {
         for (name, driver) in &self.drivers {
             text.push_str(&format!("driver.{name}={}\n", driver.detected && driver.healthy));
         }
+        for device in self.node_resources.iter().flat_map(|resources| &resources.devices) {
+            let n_healthy = device.instances.iter().filter(|instance| instance.healthy).count();
+            text.push_str(&format!("device.{}/{}/{}={n_healthy}\n", device.vendor, device.kind, device.name));
+            for (key, attribute) in device.attributes.iter().filter(|(key, _)| !key.starts_with("unique.")) {
+                let DeviceAttribute { float, int, string, bool, unit } = attribute;
+                let number = float.map(|float| float.to_string()).or_else(|| int.map(|int| int.to_string()));
+                let other = string.clone().or_else(|| bool.map(|bool| bool.to_string()));
+                text.push_str(&format!("{key}={} {unit}\n", number.or(other).unwrap_or_default()));
+            }
+        }
         text
     }
 

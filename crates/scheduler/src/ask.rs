@@ -1,5 +1,6 @@
 //! What one allocation of a group asks of a node, and what it is given.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use model::{
@@ -7,6 +8,7 @@ use model::{
     AllocatedTaskResources, NetworkResource, Node, Phases, Port, TaskGroup, Usage,
 };
 
+use crate::device::DeviceAsks;
 use crate::dice::Dice;
 use crate::fleet::Room;
 
@@ -22,6 +24,7 @@ pub(crate) enum Lack {
     Cores,
     /// As many allocations as the node takes are there.
     Allocs,
+    Devices,
     DynamicPorts,
     /// Of `Ask::static_ports`.
     StaticPort(u16),
@@ -40,6 +43,7 @@ pub(crate) struct Ask {
     given: Arc<AllocatedResources>,
     /// Cores asked for by task.
     cores: Vec<(String, usize)>,
+    pub devices: DeviceAsks,
 }
 
 #[derive(Clone, Debug)]
@@ -56,7 +60,8 @@ pub(crate) struct Address<'a> {
 }
 
 impl Ask {
-    pub(crate) fn new(group: &TaskGroup) -> Self {
+    /// `oversubscribes`: tasks may use more memory than they are counted with.
+    pub(crate) fn new(group: &TaskGroup, oversubscribes: bool) -> Self {
         let mut phases = Phases::default();
         let mut given = AllocatedResources::default();
         let mut networks: Vec<NetworkAsk> =
@@ -75,7 +80,7 @@ impl Ask {
             networks.extend(wants.networks.iter().map(|network| NetworkAsk { task: Some(task.name.clone()), network: network.clone() }));
             let resources = AllocatedTaskResources {
                 cpu: AllocatedCpuResources { cpu_shares, reserved_cores: Vec::new() },
-                memory: AllocatedMemoryResources { memory_mb, memory_max_mb: wants.memory_max_mb },
+                memory: AllocatedMemoryResources { memory_mb, memory_max_mb: if oversubscribes { wants.memory_max_mb } else { 0 } },
                 ..Default::default()
             };
             given.tasks.insert(task.name.clone(), resources);
@@ -92,6 +97,7 @@ impl Ask {
             networks,
             given: Arc::new(given),
             cores,
+            devices: DeviceAsks::new(group),
         }
     }
 
@@ -105,6 +111,13 @@ impl Ask {
         self.static_ports.len()
     }
 
+    /// Address and port on the node of one of `static_ports`.
+    pub(crate) fn static_port_on<'a>(&self, node: &'a Node, number: u16) -> Option<(&'a str, u16)> {
+        let mut ports = self.networks.iter().flat_map(|ask| &ask.network.reserved_ports);
+        let port = ports.nth(usize::from(number))?;
+        Some((host_address(node, &port.host_network)?.ip, u16::try_from(port.value).ok()?))
+    }
+
     /// As shown in metrics.
     pub(crate) fn dimension(&self, lack: Lack) -> String {
         match lack {
@@ -113,6 +126,7 @@ impl Ask {
             Lack::Disk => "disk".to_owned(),
             Lack::Cores => "cores".to_owned(),
             Lack::Allocs => "max allocations".to_owned(),
+            Lack::Devices => "devices: no devices match request".to_owned(),
             Lack::DynamicPorts => "network: dynamic port selection failed".to_owned(),
             Lack::StaticPort(position) => match self.static_ports.get(usize::from(position)) {
                 Some((label, port)) => format!("network: reserved port collision {label}={port}"),
@@ -127,7 +141,7 @@ impl Ask {
         if node.node_max_allocs > 0 && room.n_allocs >= node.node_max_allocs {
             return Some(Lack::Allocs);
         }
-        if room.cores_free.len() < self.n_cores {
+        if self.n_cores > 0 && room.cores_free().count() < self.n_cores {
             return Some(Lack::Cores);
         }
         if after.cpu > room.total.cpu {
@@ -138,6 +152,9 @@ impl Ask {
         }
         if after.disk > room.total.disk {
             return Some(Lack::Disk);
+        }
+        if !self.devices.can_be_met(node, &room.devices) {
+            return Some(Lack::Devices);
         }
         self.lacks_ports(node, room)
     }
@@ -173,11 +190,16 @@ impl Ask {
 
     /// What an allocation gets on a node that lacks nothing. `None` when ports ran out after all.
     pub(crate) fn grant(&self, node: &Node, room: &Room, dice: &mut Dice) -> Option<Arc<AllocatedResources>> {
-        if self.cores.is_empty() && self.networks.is_empty() {
+        if self.cores.is_empty() && self.networks.is_empty() && self.devices.is_empty() {
             return Some(Arc::clone(&self.given));
         }
         let mut given = (*self.given).clone();
-        let mut cores = room.cores_free.iter().copied();
+        for (task, devices) in self.devices.grant(node, &room.devices)? {
+            if let Some(resources) = given.tasks.get_mut(&task) {
+                resources.devices.push(devices);
+            }
+        }
+        let mut cores = room.cores_free();
         for (task, n) in &self.cores {
             if let Some(resources) = given.tasks.get_mut(task) {
                 resources.cpu.reserved_cores = cores.by_ref().take(*n).collect();
@@ -247,8 +269,11 @@ pub(crate) fn host_address<'a>(node: &'a Node, host_network: &str) -> Option<Add
         let address = network.addresses.iter().find(|address| address.alias == wanted)?;
         Some(Address { device: &network.device, ip: &address.address })
     });
-    if aliased.is_some() || wanted != DEFAULT_HOST_NETWORK {
-        return aliased;
+    if let Some(address) = aliased.or_else(|| configured_address(node, wanted)) {
+        return Some(address);
+    }
+    if wanted != DEFAULT_HOST_NETWORK {
+        return None;
     }
     // Nodes that name no addresses: the first network, or what they found out about themselves.
     let of_network = resources.networks.iter().find(|network| !network.ip.is_empty());
@@ -256,4 +281,59 @@ pub(crate) fn host_address<'a>(node: &'a Node, host_network: &str) -> Option<Add
         let ip = node.attributes.get("unique.network.ip-address")?;
         Some(Address { device: "", ip })
     })
+}
+
+/// Of a host network that the node's configuration describes by an interface, a range of addresses, or both.
+fn configured_address<'a>(node: &'a Node, name: &str) -> Option<Address<'a>> {
+    let network = node.host_networks.get(name)?;
+    let resources = node.node_resources.as_ref()?;
+    let devices = resources.node_networks.iter().filter(|device| network.interface.is_empty() || network.interface == device.device);
+    let addresses = devices.flat_map(|device| device.addresses.iter().map(move |address| (device, address)));
+    let (device, address) = addresses
+        .filter(|(_, address)| !address.address.is_empty())
+        .find(|(_, address)| network.cidr.is_empty() || is_within(&address.address, &network.cidr))?;
+    Some(Address { device: &device.device, ip: &address.address })
+}
+
+/// Whether the address is in a range such as `10.0.0.0/8`.
+fn is_within(address: &str, cidr: &str) -> bool {
+    let (base, bits) = cidr.split_once('/').unwrap_or((cidr, ""));
+    let (Ok(address), Ok(base)) = (address.parse::<IpAddr>(), base.parse::<IpAddr>()) else { return false };
+    let (address, base, length) = match (address, base) {
+        (IpAddr::V4(address), IpAddr::V4(base)) => (u128::from(u32::from(address)), u128::from(u32::from(base)), 32),
+        (IpAddr::V6(address), IpAddr::V6(base)) => (u128::from(address), u128::from(base), 128),
+        _ => return false,
+    };
+    let bits: u32 = if bits.is_empty() { length } else { bits.parse().unwrap_or(u32::MAX) };
+    let Some(rest) = length.checked_sub(bits) else { return false };
+    // A shift by all bits leaves nothing to compare.
+    address.checked_shr(rest).unwrap_or(0) == base.checked_shr(rest).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Addresses in ranges of both families; what cannot be read holds nothing.
+    #[test]
+    fn ranges_of_addresses() {
+        let rows = [
+            ("10.1.2.3", "10.0.0.0/8", true),
+            ("11.1.2.3", "10.0.0.0/8", false),
+            ("10.1.2.3", "0.0.0.0/0", true),
+            ("10.1.2.3", "10.1.2.3", true),
+            ("10.1.2.3", "10.1.2.3/32", true),
+            ("10.1.2.4", "10.1.2.3/32", false),
+            ("fd00::1", "fd00::/8", true),
+            ("fe80::1", "fd00::/8", false),
+            ("fe80::1", "::/0", true),
+            ("10.1.2.3", "fd00::/8", false),
+            ("10.1.2.3", "10.0.0.0/33", false),
+            ("10.1.2.3", "ten/8", false),
+            ("", "10.0.0.0/8", false),
+        ];
+        for (address, cidr, expected) in rows {
+            assert_eq!(is_within(address, cidr), expected, "{address} {cidr}");
+        }
+    }
 }

@@ -6,10 +6,12 @@ use model::{ALL_NODE_POOL, Constraint, DEFAULT_NODE_POOL, Job, Node, TaskGroup};
 
 use crate::ask::host_address;
 use crate::constraint::{Condition, Target, glob_matches};
+use crate::device::DeviceAsks;
 
 /// Shown in metrics.
 pub(crate) const MISSING_DRIVERS: &str = "missing drivers";
 const MISSING_NETWORK: &str = "missing network";
+const MISSING_DEVICES: &str = "missing devices";
 const DISTINCT_HOSTS: &str = "distinct_hosts";
 const DISTINCT_PROPERTY: &str = "distinct_property";
 
@@ -48,6 +50,7 @@ enum Check {
     Drivers(BTreeSet<String>),
     NetworkMode(String),
     HostNetwork { name: String, label: String },
+    Devices(DeviceAsks),
 }
 
 impl Check {
@@ -57,6 +60,7 @@ impl Check {
             Self::Drivers(_) => MISSING_DRIVERS,
             Self::NetworkMode(_) => MISSING_NETWORK,
             Self::HostNetwork { label, .. } => label,
+            Self::Devices(_) => MISSING_DEVICES,
         }
     }
 
@@ -66,6 +70,7 @@ impl Check {
             Self::Drivers(drivers) => drivers.iter().all(|driver| has_driver(node, driver)),
             Self::NetworkMode(mode) => has_network_mode(node, mode),
             Self::HostNetwork { name, .. } => host_address(node, name).is_some(),
+            Self::Devices(asks) => asks.could_be_met(node),
         }
     }
 }
@@ -91,6 +96,10 @@ impl Checks {
         }
         let drivers: BTreeSet<String> = group.tasks.iter().map(|task| task.driver.clone()).collect();
         this.checks.push(Check::Drivers(drivers));
+        let devices = DeviceAsks::new(group);
+        if !devices.is_empty() {
+            this.checks.push(Check::Devices(devices));
+        }
         this.add_networks(group);
         this
     }
@@ -98,7 +107,8 @@ impl Checks {
     fn add_constraint(&mut self, constraint: &Constraint, scope: Scope) {
         match constraint.operand.as_str() {
             DISTINCT_HOSTS => {
-                if !constraint.r_target.eq_ignore_ascii_case("false") && self.distinct_hosts != Some(Scope::Job) {
+                let is_off = matches!(constraint.r_target.trim().to_ascii_lowercase().as_str(), "false" | "f" | "0");
+                if !is_off && self.distinct_hosts != Some(Scope::Job) {
                     self.distinct_hosts = Some(scope);
                 }
             }
@@ -141,6 +151,11 @@ impl Checks {
     pub(crate) fn in_pool(&self, node: &Node) -> bool {
         let pool = if node.node_pool.is_empty() { DEFAULT_NODE_POOL } else { &node.node_pool };
         self.node_pool == ALL_NODE_POOL || self.node_pool == pool
+    }
+
+    /// Those that the job names outright.
+    pub(crate) fn named_datacenters(&self) -> impl Iterator<Item = &String> {
+        self.datacenters.iter().filter(|pattern| !pattern.contains('*'))
     }
 
     fn in_datacenters(&self, node: &Node) -> bool {

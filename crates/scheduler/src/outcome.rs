@@ -6,7 +6,7 @@ use model::{
     AllocDeploymentStatus, AllocId, Allocation, ClientStatus, DeploymentId, DesiredStatus, DesiredTransition, EvalId, EvalStatus,
     EvalTrigger, Evaluation, Job, JobKey, PlanAnnotations, Text, Time,
 };
-use state::{AllocStop, Placement, Plan, Store};
+use state::{AllocStop, Placement, Plan, Preemption, Store};
 
 use crate::Decision;
 use crate::dice::Dice;
@@ -43,6 +43,7 @@ impl Assembly<'_> {
         for in_place in &wishes.in_place {
             plan.placements.push(self.update_in_place(in_place, deployment_id));
         }
+        let mut pushed_aside: Vec<&Arc<Allocation>> = Vec::new();
         let Filling { filled, failed, queued, class_eligibility, escaped_computed_class } = filling;
         for filled in filled {
             if let (Some(previous), Some(description)) = (filled.slot.previous, filled.slot.stops_previous) {
@@ -53,10 +54,19 @@ impl Assembly<'_> {
                     followup_eval_id: EvalId::NIL,
                 });
             }
+            let preempted = filled.preempted.clone();
+            let group = filled.slot.group.clone();
             let placement = self.place(filled, fleet, deployment_id);
+            if !preempted.is_empty() {
+                let counts = wishes.desired.entry(group.as_str().to_owned()).or_default();
+                counts.preemptions = counts.preemptions.saturating_add(preempted.len() as u64);
+            }
+            plan.preemptions.extend(preempted.iter().map(|alloc| Preemption { id: alloc.id, by: placement.alloc.id }));
+            pushed_aside.extend(preempted);
             plan.placements.push(placement);
         }
         self.follow_up(&mut wishes, &mut plan);
+        self.look_after(&pushed_aside, &mut plan);
 
         let job = self.view.job(&self.key).cloned();
         let mut notes = std::mem::take(&mut wishes.notes);
@@ -107,7 +117,7 @@ impl Assembly<'_> {
     }
 
     fn place(&mut self, filled: Filled, fleet: &Fleet, deployment_id: DeploymentId) -> Placement {
-        let Filled { slot, node, resources, metric } = filled;
+        let Filled { slot, node, resources, metric, preempted } = filled;
         let node = fleet.nodes[node as usize];
         let deployment_id = if slot.in_deployment { deployment_id } else { DeploymentId::NIL };
         let alloc = Allocation {
@@ -127,6 +137,7 @@ impl Assembly<'_> {
             deployment_id,
             deployment_status: slot.is_canary.then(|| AllocDeploymentStatus { canary: true, ..AllocDeploymentStatus::default() }),
             reschedule_tracker: slot.tracker,
+            preempted_allocations: preempted.iter().map(|alloc| alloc.id).collect(),
             ..Allocation::default()
         };
         Placement { alloc, job_version: slot.job.version }
@@ -143,6 +154,26 @@ impl Assembly<'_> {
         };
         let job_version = self.view.job(&self.key).map_or(0, |job| job.version);
         Placement { alloc, job_version }
+    }
+
+    /// An evaluation for each job of which something was pushed aside.
+    fn look_after(&mut self, pushed_aside: &[&Arc<Allocation>], plan: &mut Plan) {
+        let mut keys: Vec<JobKey> = pushed_aside.iter().map(|alloc| alloc.job_key()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        for job in keys.iter().filter_map(|key| self.view.job(key)).filter(|job| !job.is_parent()) {
+            plan.evals.push(Evaluation {
+                id: EvalId(self.dice.uuid()),
+                namespace: job.namespace.clone(),
+                priority: job.priority,
+                kind: job.kind,
+                triggered_by: EvalTrigger::Preemption,
+                job_id: job.id.clone(),
+                job_modify_index: job.job_modify_index,
+                status: EvalStatus::Pending,
+                ..Evaluation::default()
+            });
+        }
     }
 
     /// Evaluations for failed allocations whose next attempt is due later.

@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use model::{AllocMetric, AllocatedResources, TaskGroup, Text};
+use model::{AllocMetric, AllocatedResources, Allocation, TaskGroup, Text};
 use state::Store;
 
-use crate::board::Board;
+use crate::board::{Board, Choice};
 use crate::dice::Dice;
 use crate::fleet::Fleet;
+use crate::preempt::{self, Evicted, Eviction, Memory};
 use crate::reconcile::{Slot, Urgency, Wishes};
+use crate::setting::Setting;
 
 /// A slot that found its node.
 pub(crate) struct Filled<'a> {
@@ -18,6 +20,8 @@ pub(crate) struct Filled<'a> {
     pub node: u32,
     pub resources: Arc<AllocatedResources>,
     pub metric: Arc<AllocMetric>,
+    /// Allocations of other jobs that make room.
+    pub preempted: Vec<&'a Arc<Allocation>>,
 }
 
 /// What became of the slots.
@@ -34,36 +38,38 @@ pub(crate) struct Filling<'a> {
     pub escaped_computed_class: bool,
 }
 
-pub(crate) fn fill<'a>(view: &Store, fleet: &mut Fleet, wishes: &mut Wishes<'a>, all_at_once: bool, dice: &mut Dice) -> Filling<'a> {
-    for alloc in &wishes.freed {
-        fleet.free(alloc);
-    }
-    let region = view.identity().region.to_string();
-    let mut boards: HashMap<(u64, Text), Board> = HashMap::new();
+pub(crate) fn fill<'a>(view: &Store, fleet: &mut Fleet<'a>, wishes: &mut Wishes<'a>, all_at_once: bool, dice: &mut Dice) -> Filling<'a> {
     let mut filling = Filling::default();
-    for slot in std::mem::take(&mut wishes.slots) {
-        let job = Arc::clone(&slot.job);
-        let Some(group) = job.group(&slot.group) else { continue };
-        let board = boards.entry((job.version, slot.group.clone())).or_insert_with(|| Board::new(fleet, &job, group, &region));
-        match find_place(fleet, board, group, &slot, dice) {
-            Some(Place { node, resources, metric }) => filling.filled.push(Filled { slot, node, resources, metric }),
-            None => filling.fail(fleet, board, &slot),
-        }
-    }
+    let slots = std::mem::take(&mut wishes.slots);
+    filling.fill(view, fleet, &wishes.freed, slots, dice);
     if all_at_once && !filling.failed.is_empty() {
         filling.give_up_partial();
+        wishes.give_up_changes();
+        // What is kept alive must do without the room of what stays after all.
+        let slots = std::mem::take(&mut filling.filled).into_iter().map(|filled| filled.slot).collect();
+        *fleet = fleet.untouched(dice);
+        filling.fill(view, fleet, &wishes.freed, slots, dice);
     }
     filling
 }
 
-struct Place {
+struct Place<'a> {
     node: u32,
     resources: Arc<AllocatedResources>,
     metric: Arc<AllocMetric>,
+    preempted: Vec<&'a Arc<Allocation>>,
 }
 
 /// Takes a place for the slot, into which the room of whom it replaces goes.
-fn find_place(fleet: &mut Fleet, board: &mut Board, group: &TaskGroup, slot: &Slot, dice: &mut Dice) -> Option<Place> {
+fn find_place<'a>(
+    fleet: &mut Fleet<'a>,
+    board: &mut Board,
+    memory: &mut Memory<'a>,
+    evicted: &mut Evicted,
+    group: &TaskGroup,
+    slot: &Slot,
+    dice: &mut Dice,
+) -> Option<Place<'a>> {
     let makes_room = slot.previous.filter(|_| slot.stops_previous.is_some());
     if let Some(previous) = makes_room {
         fleet.free(previous);
@@ -72,23 +78,76 @@ fn find_place(fleet: &mut Fleet, board: &mut Board, group: &TaskGroup, slot: &Sl
     let penalised: Vec<u32> = slot.penalised.iter().filter_map(|node| fleet.position(*node)).collect();
     let is_sticky = group.ephemeral_disk.as_ref().is_some_and(|disk| disk.sticky);
     let home = slot.previous.filter(|_| is_sticky).and_then(|previous| fleet.position(previous.node_id));
-    let granted = board.choose(fleet, &penalised, home).and_then(|choice| {
-        let node = fleet.nodes[choice.node as usize];
-        let resources = board.ask.grant(node, fleet.room(choice.node), dice)?;
-        Some((choice, resources))
-    });
-    let Some((choice, resources)) = granted else {
-        if let Some(previous) = makes_room {
-            fleet.take_back(previous);
-        }
-        return None;
+    let choice = match slot.pinned {
+        Some(node) => fleet.position(node).and_then(|node| board.choose_pinned(fleet, node)),
+        None => board.choose(fleet, &penalised, home),
     };
-    fleet.occupy(choice.node, &slot.group, &resources);
-    let metric = board.explain(fleet, choice.best);
-    Some(Place { node: choice.node, resources, metric })
+    let place = match choice {
+        Some(choice) => take(fleet, board, slot, choice, dice),
+        None => push_aside(fleet, board, memory, evicted, &penalised, slot, dice),
+    };
+    if place.is_none()
+        && let Some(previous) = makes_room
+    {
+        fleet.take_back(previous);
+    }
+    place
 }
 
-impl Filling<'_> {
+fn take<'a>(fleet: &mut Fleet<'a>, board: &mut Board, slot: &Slot, choice: Choice, dice: &mut Dice) -> Option<Place<'a>> {
+    let node = fleet.nodes[choice.node as usize];
+    let resources = board.ask.grant(node, fleet.room(choice.node), dice)?;
+    fleet.occupy(choice.node, &slot.group, &resources);
+    let metric = board.explain(fleet, choice.best);
+    Some(Place { node: choice.node, resources, metric, preempted: Vec::new() })
+}
+
+/// No node has room: others make some.
+fn push_aside<'a>(
+    fleet: &mut Fleet<'a>,
+    board: &Board,
+    memory: &mut Memory<'a>,
+    evicted: &mut Evicted,
+    penalised: &[u32],
+    slot: &Slot,
+    dice: &mut Dice,
+) -> Option<Place<'a>> {
+    let Eviction { choice, victims } = preempt::find(fleet, board, memory, evicted, penalised, slot.pinned)?;
+    let metric = Arc::new(board.metric(fleet, &choice.best));
+    let preempted: Vec<&Arc<Allocation>> = victims.iter().map(|victim| victim.alloc).collect();
+    preempted.iter().for_each(|alloc| fleet.free(alloc));
+    let node = fleet.nodes[choice.node as usize];
+    let Some(resources) = board.ask.grant(node, fleet.room(choice.node), dice) else {
+        preempted.iter().for_each(|alloc| fleet.take_back(alloc));
+        return None;
+    };
+    preempted.iter().for_each(|alloc| evicted.add(alloc));
+    fleet.occupy(choice.node, &slot.group, &resources);
+    Some(Place { node: choice.node, resources, metric, preempted })
+}
+
+impl<'a> Filling<'a> {
+    fn fill(&mut self, view: &Store, fleet: &mut Fleet<'a>, freed: &[&'a Arc<Allocation>], slots: Vec<Slot<'a>>, dice: &mut Dice) {
+        for alloc in freed {
+            fleet.free(alloc);
+        }
+        let mut boards: HashMap<(u64, Text), (Board, Memory)> = HashMap::new();
+        let mut evicted = Evicted::default();
+        for slot in slots {
+            let job = Arc::clone(&slot.job);
+            let Some(group) = job.group(&slot.group) else { continue };
+            let (board, memory) = boards
+                .entry((job.version, slot.group.clone()))
+                .or_insert_with(|| (Board::new(fleet, &job, group, Setting::of(view, &job)), Memory::default()));
+            match find_place(fleet, board, memory, &mut evicted, group, &slot, dice) {
+                Some(Place { node, resources, metric, preempted }) => {
+                    self.filled.push(Filled { slot, node, resources, metric, preempted });
+                }
+                None => self.fail(fleet, board, &slot),
+            }
+        }
+    }
+
     fn fail(&mut self, fleet: &Fleet, board: &Board, slot: &Slot) {
         *self.queued.entry(slot.group.as_str().to_owned()).or_default() += 1;
         if let Some(metric) = self.failed.get_mut(slot.group.as_str()) {

@@ -31,9 +31,7 @@ impl Tournament {
         for (leaf, score) in scores.enumerate().take(self.n_leaves) {
             self.scores[leaf] = score.unwrap_or(NOBODY);
         }
-        for place in (1..self.n_leaves).rev() {
-            self.winners[place] = self.better(self.winners[2 * place], self.winners[2 * place + 1]);
-        }
+        self.settle();
     }
 
     pub(crate) fn set(&mut self, leaf: u32, score: Option<f64>) {
@@ -42,6 +40,17 @@ impl Tournament {
         while place > 0 {
             self.winners[place] = self.better(self.winners[2 * place], self.winners[2 * place + 1]);
             place /= 2;
+        }
+    }
+
+    /// As [`Tournament::set`], for many: they count after [`Tournament::settle`].
+    pub(crate) fn put(&mut self, leaf: u32, score: Option<f64>) {
+        self.scores[leaf as usize] = score.unwrap_or(NOBODY);
+    }
+
+    pub(crate) fn settle(&mut self) {
+        for place in (1..self.n_leaves).rev() {
+            self.winners[place] = self.better(self.winners[2 * place], self.winners[2 * place + 1]);
         }
     }
 

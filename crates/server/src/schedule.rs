@@ -181,7 +181,7 @@ async fn process(core: &Core, view: &Arc<Store>, batch: Vec<Work>, queue: &mut Q
     for (eval, planned) in evals.into_iter().zip(planned) {
         match planned {
             Planned::Plan(plan) => {
-                frees_room |= !plan.stops.is_empty();
+                frees_room |= !plan.stops.is_empty() || !plan.preemptions.is_empty();
                 blocks |= plan.evals.iter().any(|eval| eval.status == EvalStatus::Blocked);
                 commands.push(Command::ApplyPackedPlan(Box::new(PackedPlan(*plan))));
                 offered.push(eval);
@@ -270,7 +270,7 @@ fn plan_in_a_row(view: &Arc<Store>, batch: Vec<Work>, seed: u64, measured: &Inst
         let mut plan = decision.plan;
         plan.time = time;
         plan.evals.extend(superseded);
-        others_stop_something |= !plan.stops.is_empty();
+        others_stop_something |= !plan.stops.is_empty() || !plan.preemptions.is_empty();
         // What it places is taken; the room that it frees is not free before it is committed.
         ahead.reserve(&plan);
         planned.push(Planned::Plan(Box::new(plan)));

@@ -91,7 +91,7 @@ pub struct Identity {
 pub struct NodeLoad {
     pub used: Usage,
     pub n_allocs: i64,
-    /// Those among them that have ports or cores of their own.
+    /// Those among them that have ports, cores or devices of their own.
     pub n_special: i64,
 }
 
@@ -100,8 +100,9 @@ impl NodeLoad {
     pub fn of(alloc: &Allocation) -> Self {
         let Some(resources) = &alloc.allocated_resources else { return Self { n_allocs: 1, ..Self::default() } };
         let has_cores = || resources.tasks.values().any(|task| !task.cpu.reserved_cores.is_empty());
+        let has_devices = || resources.tasks.values().any(|task| !task.devices.is_empty());
         let has_ports = !resources.shared.networks.is_empty() || !resources.shared.ports.is_empty();
-        let is_special = has_ports || resources.tasks.values().any(|task| !task.networks.is_empty()) || has_cores();
+        let is_special = has_ports || resources.tasks.values().any(|task| !task.networks.is_empty()) || has_cores() || has_devices();
         Self { used: Usage::of_alloc(resources), n_allocs: 1, n_special: i64::from(is_special) }
     }
 
@@ -124,7 +125,7 @@ impl Store {
                 continue;
             }
             if self.load_node(alloc, true).n_special > 0 {
-                // Whoever wants ports or cores of the node looks at this one's.
+                // Whoever wants ports, cores or devices of the node looks at this one's.
                 self.allocs_by_node.insert((alloc.node_id, alloc.alloc_modify_index, alloc.id));
                 self.allocs.insert(alloc.id, Arc::new(alloc.clone()));
             }

@@ -73,8 +73,8 @@ impl Target {
     }
 }
 
-#[derive(Clone, Debug)]
-enum Operator {
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Operator {
     Equal,
     NotEqual,
     Less,
@@ -92,7 +92,7 @@ enum Operator {
 }
 
 impl Operator {
-    fn parse(word: &str) -> Self {
+    pub(crate) fn parse(word: &str) -> Self {
         match word {
             "=" | "==" | "is" | "" => Self::Equal,
             "!=" | "not" => Self::NotEqual,
@@ -108,6 +108,30 @@ impl Operator {
             "is_set" => Self::IsSet,
             "is_not_set" => Self::IsNotSet,
             _ => Self::Unknown,
+        }
+    }
+}
+
+impl Operator {
+    /// Of two texts that are there.
+    pub(crate) fn holds_for(&self, left: impl AsRef<str>, right: impl AsRef<str>) -> bool {
+        let (left, right) = (left.as_ref(), right.as_ref());
+        match self {
+            Self::Equal => left == right,
+            Self::NotEqual => left != right,
+            Self::Less => compare(left, right).is_lt(),
+            Self::LessOrEqual => compare(left, right).is_le(),
+            Self::Greater => compare(left, right).is_gt(),
+            Self::GreaterOrEqual => compare(left, right).is_ge(),
+            Self::Regexp => compile(right).is_some_and(|regex| regex.is_match(left)),
+            Self::Version(rules) => {
+                let version = Version::parse(left);
+                version.is_some_and(|version| Conditions::parse(right, *rules).is_some_and(|conditions| conditions.hold(&version)))
+            }
+            Self::SetContainsAll => set(right).all(|wanted| set(left).any(|there| there == wanted)),
+            Self::SetContainsAny => set(right).any(|wanted| set(left).any(|there| there == wanted)),
+            Self::IsSet => true,
+            Self::IsNotSet | Self::Unknown => false,
         }
     }
 }
@@ -173,27 +197,13 @@ impl Condition {
             _ => {}
         }
         let (Some(left), Some(right)) = (left, right) else { return false };
-        let (left, right) = (left.as_ref(), right.as_ref());
-        match &self.operator {
-            Operator::Equal => left == right,
-            Operator::Less => compare(left, right).is_lt(),
-            Operator::LessOrEqual => compare(left, right).is_le(),
-            Operator::Greater => compare(left, right).is_gt(),
-            Operator::GreaterOrEqual => compare(left, right).is_ge(),
-            Operator::Regexp => match &self.ready {
-                Ready::Regex(regex) => regex.as_ref().is_some_and(|regex| regex.is_match(left)),
-                _ => compile(right).is_some_and(|regex| regex.is_match(left)),
-            },
-            Operator::Version(rules) => {
-                let Some(version) = Version::parse(left) else { return false };
-                match &self.ready {
-                    Ready::Version(conditions) => conditions.as_ref().is_some_and(|conditions| conditions.hold(&version)),
-                    _ => Conditions::parse(right, *rules).is_some_and(|conditions| conditions.hold(&version)),
-                }
+        match &self.ready {
+            Ready::Nothing => self.operator.holds_for(left, right),
+            Ready::Regex(regex) => regex.as_ref().is_some_and(|regex| regex.is_match(&left)),
+            Ready::Version(conditions) => {
+                let version = Version::parse(&left);
+                version.is_some_and(|version| conditions.as_ref().is_some_and(|conditions| conditions.hold(&version)))
             }
-            Operator::SetContainsAll => set(right).all(|wanted| set(left).any(|there| there == wanted)),
-            Operator::SetContainsAny => set(right).any(|wanted| set(left).any(|there| there == wanted)),
-            Operator::IsSet | Operator::IsNotSet | Operator::NotEqual | Operator::Unknown => false,
         }
     }
 }

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use model::{AllocId, AllocatedResources, Allocation, JobKey, Node, NodeId, Text, Usage};
 use state::{NodeLoad, Store};
 
-pub(crate) use ports::Ports;
+pub(crate) use ports::{Ports, host_ports};
 
+use crate::device::{self, DeviceRoom};
 use crate::dice::Dice;
 
 /// What is left on a node.
@@ -21,43 +22,64 @@ pub(crate) struct Room {
     pub n_allocs: i64,
     /// What one reserved core is worth.
     pub mhz_per_core: i64,
-    /// Cores that may be reserved and are not, in order.
-    pub cores_free: Vec<u16>,
+    /// Cores that may be reserved, in order, and how many allocations have each: more than one only while a plan is on its way.
+    cores: Vec<(u16, u32)>,
     pub ports: Ports,
+    pub devices: Vec<DeviceRoom>,
 }
 
 impl Room {
     fn new(node: &Node) -> Self {
         let cpu = node.node_resources.as_ref().map(|resources| &resources.cpu);
         let kept_back = node.reserved_resources.as_ref().map(|back| back.cpu.reserved_cpu_cores.as_slice()).unwrap_or_default();
-        let mut cores_free: Vec<u16> =
-            cpu.map(|cpu| cpu.reservable_cpu_cores.iter().copied().filter(|core| !kept_back.contains(core)).collect()).unwrap_or_default();
-        cores_free.sort_unstable();
+        let reservable = cpu.map(|cpu| cpu.reservable_cpu_cores.as_slice()).unwrap_or_default();
+        let mut cores: Vec<(u16, u32)> =
+            reservable.iter().copied().filter(|core| !kept_back.contains(core)).map(|core| (core, 0)).collect();
+        cores.sort_unstable();
+        cores.dedup();
         let mhz_per_core = cpu.map_or(0, |cpu| cpu.cpu_shares / i64::from(cpu.total_cpu_cores.max(1)));
-        Self { total: Usage::of_node(node), used: Usage::default(), n_allocs: 0, mhz_per_core, cores_free, ports: Ports::of_node(node) }
+        Self {
+            total: Usage::of_node(node),
+            used: Usage::default(),
+            n_allocs: 0,
+            mhz_per_core,
+            cores,
+            ports: Ports::of_node(node),
+            devices: DeviceRoom::of_node(node),
+        }
     }
 
-    fn take(&mut self, resources: &AllocatedResources) {
+    /// Cores that may be reserved and are not, in order.
+    pub(crate) fn cores_free(&self) -> impl Iterator<Item = u16> {
+        self.cores.iter().filter(|(_, n_uses)| *n_uses == 0).map(|(core, _)| *core)
+    }
+
+    pub(crate) fn take(&mut self, resources: &AllocatedResources) {
         self.used = self.used.plus(Usage::of_alloc(resources));
         self.n_allocs += 1;
         self.take_special(resources);
     }
 
-    /// Ports and cores.
+    /// Ports, cores and devices.
     fn take_special(&mut self, resources: &AllocatedResources) {
         self.ports.take(resources);
-        for core in resources.tasks.values().flat_map(|task| &task.cpu.reserved_cores) {
-            self.cores_free.retain(|free| free != core);
-        }
+        self.count_cores(resources, true);
+        device::count(&mut self.devices, resources, true);
     }
 
-    fn give_back(&mut self, resources: &AllocatedResources) {
+    pub(crate) fn give_back(&mut self, resources: &AllocatedResources) {
         self.used = self.used.minus(Usage::of_alloc(resources));
         self.n_allocs -= 1;
         self.ports.give_back(resources);
+        self.count_cores(resources, false);
+        device::count(&mut self.devices, resources, false);
+    }
+
+    fn count_cores(&mut self, resources: &AllocatedResources, comes: bool) {
         for core in resources.tasks.values().flat_map(|task| &task.cpu.reserved_cores) {
-            if let Err(at) = self.cores_free.binary_search(core) {
-                self.cores_free.insert(at, *core);
+            if let Ok(at) = self.cores.binary_search_by_key(core, |(core, _)| *core) {
+                let n_uses = &mut self.cores[at].1;
+                *n_uses = if comes { n_uses.saturating_add(1) } else { n_uses.saturating_sub(1) };
             }
         }
     }
@@ -89,10 +111,14 @@ pub(crate) struct Fleet<'a> {
     job_counts: Vec<u32>,
     group_counts: HashMap<String, Vec<u32>>,
     outsiders: Vec<Outsider>,
+    /// Grows with every change among them.
+    pub outsider_changes: u64,
     /// Live in the view, but stopped by this plan.
     gone: HashSet<AllocId>,
     /// What those take, by node.
     freed: HashMap<NodeId, NodeLoad>,
+    /// By node: how often it changed.
+    n_changes: Vec<u32>,
     /// Every change of a node since the beginning, for those who remember what they made of it.
     pub changes: Vec<u32>,
 }
@@ -116,8 +142,10 @@ impl<'a> Fleet<'a> {
             job_counts: vec![0; n],
             group_counts: HashMap::new(),
             outsiders: Vec::new(),
+            outsider_changes: 0,
             gone: HashSet::new(),
             freed: HashMap::new(),
+            n_changes: vec![0; n],
             changes: Vec::new(),
             nodes,
         };
@@ -126,6 +154,11 @@ impl<'a> Fleet<'a> {
             fleet.count(alloc, true);
         }
         fleet
+    }
+
+    /// As it was before anybody looked for room.
+    pub(crate) fn untouched(&self, dice: &mut Dice) -> Self {
+        Self::new(self.view, &self.job, true, dice)
     }
 
     fn sort_into_classes(&mut self) {
@@ -159,7 +192,7 @@ impl<'a> Fleet<'a> {
             let load = view.node_load(node.id).minus(freed.get(&node.id).copied().unwrap_or_default());
             (room.used, room.n_allocs) = (load.used, load.n_allocs);
             if load.n_special > 0 {
-                // Only their ports and cores have to be looked at one by one.
+                // Only their ports, cores and devices have to be looked at one by one.
                 for alloc in view.node_allocs(node.id).filter(|alloc| !alloc.is_terminal() && !gone.contains(&alloc.id)) {
                     if let Some(resources) = &alloc.allocated_resources {
                         room.take_special(resources);
@@ -167,6 +200,14 @@ impl<'a> Fleet<'a> {
                 }
             }
             room
+        })
+    }
+
+    /// Live allocations of other jobs on the node that this plan leaves alone.
+    pub(crate) fn others_on(&self, position: u32) -> impl Iterator<Item = &'a Arc<Allocation>> {
+        let allocs = self.view.node_allocs(self.nodes[position as usize].id);
+        allocs.filter(|alloc| {
+            !alloc.is_terminal() && !self.gone.contains(&alloc.id) && (alloc.job_id != self.job.id || alloc.namespace != self.job.namespace)
         })
     }
 
@@ -197,7 +238,16 @@ impl<'a> Fleet<'a> {
         if let (Some(room), Some(resources)) = (&mut self.rooms[position as usize], &alloc.allocated_resources) {
             how(room, resources);
         }
+        self.changed(position);
+    }
+
+    fn changed(&mut self, position: u32) {
         self.changes.push(position);
+        self.n_changes[position as usize] += 1;
+    }
+
+    pub(crate) fn n_changes(&self, position: u32) -> u32 {
+        self.n_changes[position as usize]
     }
 
     /// This plan places an allocation of `group` on the node.
@@ -208,7 +258,7 @@ impl<'a> Fleet<'a> {
         }
         self.job_counts[position as usize] += 1;
         self.group_count_mut(group)[position as usize] += 1;
-        self.changes.push(position);
+        self.changed(position);
     }
 
     fn count(&mut self, alloc: &Allocation, comes: bool) {
@@ -227,9 +277,13 @@ impl<'a> Fleet<'a> {
                 *group_count = group_count.saturating_sub(1);
             }
             (None, true) => {
+                self.outsider_changes += 1;
                 self.outsiders.push(Outsider { id: alloc.id, node: alloc.node_id, group: alloc.task_group.clone() });
             }
-            (None, false) => self.outsiders.retain(|outsider| outsider.id != alloc.id),
+            (None, false) => {
+                self.outsider_changes += 1;
+                self.outsiders.retain(|outsider| outsider.id != alloc.id);
+            }
         }
     }
 

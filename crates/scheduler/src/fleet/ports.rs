@@ -2,6 +2,7 @@
 
 use model::{AllocatedResources, Node};
 
+use crate::ask::host_address;
 use crate::dice::Dice;
 
 /// Dynamic ports of nodes that do not say.
@@ -15,6 +16,8 @@ pub(crate) struct Ports {
     dynamic: (u16, u16),
     /// Never given away; merged and in order.
     reserved: Vec<(u16, u16)>,
+    /// The same for single addresses.
+    reserved_at: Vec<(String, Vec<(u16, u16)>)>,
     /// By address, in order.
     used: Vec<(String, Vec<u16>)>,
 }
@@ -23,18 +26,28 @@ impl Ports {
     pub(crate) fn of_node(node: &Node) -> Self {
         let mut dynamic = DYNAMIC_PORTS_DEFAULT;
         let mut reserved = Vec::new();
+        let mut reserved_at: Vec<(String, Vec<(u16, u16)>)> = Vec::new();
         if let Some(resources) = &node.node_resources {
             let port = |value: i64| u16::try_from(value).ok().filter(|port| *port > 0);
             dynamic.0 = port(resources.min_dynamic_port).unwrap_or(dynamic.0);
             dynamic.1 = port(resources.max_dynamic_port).unwrap_or(dynamic.1);
             for address in resources.node_networks.iter().flat_map(|network| &network.addresses) {
-                parse_ranges(&address.reserved_ports, &mut reserved);
+                let mut ranges = Vec::new();
+                parse_ranges(&address.reserved_ports, &mut ranges);
+                reserved_at.push((address.address.clone(), merge(ranges)));
             }
+            for (name, network) in node.host_networks.iter().filter(|(_, network)| !network.reserved_ports.is_empty()) {
+                let Some(address) = host_address(node, name) else { continue };
+                let mut ranges = Vec::new();
+                parse_ranges(&network.reserved_ports, &mut ranges);
+                reserved_at.push((address.ip.to_owned(), merge(ranges)));
+            }
+            reserved_at.retain(|(_, ranges)| !ranges.is_empty());
         }
         if let Some(back) = &node.reserved_resources {
             parse_ranges(&back.networks.reserved_host_ports, &mut reserved);
         }
-        Self { dynamic, reserved: merge(reserved), used: Vec::new() }
+        Self { dynamic, reserved: merge(reserved), reserved_at, used: Vec::new() }
     }
 
     pub(crate) fn take(&mut self, resources: &AllocatedResources) {
@@ -63,12 +76,13 @@ impl Ports {
         }
     }
 
-    fn is_reserved(&self, port: u16) -> bool {
-        self.reserved.iter().any(|(low, high)| (*low..=*high).contains(&port))
+    fn is_reserved(&self, ip: &str, port: u16) -> bool {
+        let is_in = |ranges: &[(u16, u16)]| ranges.iter().any(|(low, high)| (*low..=*high).contains(&port));
+        is_in(&self.reserved) || self.reserved_at.iter().any(|(at, ranges)| at == ip && is_in(ranges))
     }
 
     pub(crate) fn is_free(&self, ip: &str, port: u16) -> bool {
-        !self.is_reserved(port) && !self.used.iter().any(|(known, used)| known == ip && used.binary_search(&port).is_ok())
+        !self.is_reserved(ip, port) && !self.used.iter().any(|(known, used)| known == ip && used.binary_search(&port).is_ok())
     }
 
     /// Whether `n` dynamic ports are left at the address.
@@ -81,7 +95,8 @@ impl Ports {
             return false;
         }
         let used = self.used.iter().find(|(known, _)| known == ip).map_or(0, |(_, used)| used.len());
-        let reserved: usize = self.reserved.iter().map(|(low, high)| usize::from(high - low) + 1).sum();
+        let at = self.reserved_at.iter().filter(|(at, _)| at == ip).flat_map(|(_, ranges)| ranges);
+        let reserved: usize = self.reserved.iter().chain(at).map(|(low, high)| usize::from(high - low) + 1).sum();
         let range = usize::from(high - low) + 1;
         // Nearly always there is plenty; only then the exact count is worth its time.
         range >= used + reserved + n || (low..=high).filter(|port| self.is_free(ip, *port)).count() >= n
@@ -107,7 +122,7 @@ impl Ports {
 }
 
 /// Every host port of an allocation with its address.
-fn host_ports(resources: &AllocatedResources) -> impl Iterator<Item = (&str, u16)> {
+pub(crate) fn host_ports(resources: &AllocatedResources) -> impl Iterator<Item = (&str, u16)> {
     let shared = resources.shared.ports.iter().map(|port| (port.host_ip.as_str(), port.value));
     // What older writers put into the networks only.
     let of_networks = if resources.shared.ports.is_empty() { resources.shared.networks.as_slice() } else { &[] };

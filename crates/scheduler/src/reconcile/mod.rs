@@ -47,6 +47,8 @@ pub(crate) struct Slot<'a> {
     pub tracker: Option<Arc<RescheduleTracker>>,
     /// Where earlier attempts failed.
     pub penalised: Vec<NodeId>,
+    /// There and nowhere else.
+    pub pinned: Option<NodeId>,
 }
 
 /// An allocation that becomes one of the present version while its tasks go on.
@@ -86,6 +88,15 @@ impl<'a> Wishes<'a> {
     fn stop(&mut self, alloc: &'a Arc<Allocation>, description: &str, client_status: Option<ClientStatus>) {
         self.stops.push(AllocStop { id: alloc.id, description: description.to_owned(), client_status, followup_eval_id: EvalId::NIL });
         self.freed.push(alloc);
+    }
+
+    /// The job wants everything or nothing, and there is no room for everything: what is not needed any more stays until there is, and nothing
+    /// is updated. What is lost is lost.
+    pub(crate) fn give_up_changes(&mut self) {
+        self.in_place.clear();
+        self.stops.retain(|stop| stop.description != description::NOT_NEEDED);
+        let stops = &self.stops;
+        self.freed.retain(|alloc| stops.iter().any(|stop| stop.id == alloc.id));
     }
 
     fn stop_lost(&mut self, alloc: &'a Arc<Allocation>) {
@@ -270,6 +281,7 @@ impl<'a> Reconciler<'a> {
             // It is the same attempt, only elsewhere.
             tracker: alloc.reschedule_tracker.clone(),
             penalised: Vec::new(),
+            pinned: None,
         };
         match item.lot {
             Lot::Lost => {

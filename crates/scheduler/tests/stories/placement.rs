@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use model::{Constraint, EvalStatus, EvalTrigger, Node, NodeStatus, Resources};
+use model::{
+    Constraint, EvalStatus, EvalTrigger, Node, NodePool, NodePoolSchedulerConfiguration, NodeStatus, Resources, SchedulerConfiguration,
+};
+use state::Command;
 use testkit::{JobBuilder, NodeBuilder, SECOND, job, node};
 
 use crate::region::{Region, failure};
@@ -155,7 +158,7 @@ fn allocated_resources() {
     let given = alloc.allocated_resources.as_ref().unwrap();
     assert_eq!((given.tasks["server"].cpu.cpu_shares, given.tasks["server"].memory.memory_mb, given.shared.disk_mb), (100, 300, 300));
     let side = &given.tasks["side"];
-    assert_eq!((side.cpu.cpu_shares, side.cpu.reserved_cores.clone(), side.memory.memory_max_mb), (2000, vec![0, 1], 70));
+    assert_eq!((side.cpu.cpu_shares, side.cpu.reserved_cores.clone(), side.memory.memory_max_mb), (2000, vec![0, 1], 0));
     assert!(given.task_lifecycles["server"].is_none() && given.task_lifecycles["side"].is_some());
     let ip = &node("n1").build().node_resources.unwrap().node_networks[0].addresses[0].address;
     let ports = &given.shared.ports;
@@ -168,6 +171,28 @@ fn allocated_resources() {
     assert_eq!((&network.ip, network.device.as_str(), network.mode.as_str()), (ip, "eth0", "host"));
     assert_eq!((network.reserved_ports[0].value, network.dynamic_ports[0].value), (5432, ports[1].value));
     assert_eq!((alloc.node_name.as_str(), alloc.task_group.as_str()), ("n1", "app"));
+}
+
+/// More memory than asked for is given only where operators let tasks use more than nodes have, in the region or in one pool.
+#[test]
+fn oversubscription() {
+    let most = |region: &Region| region.world.live("web")[0].allocated_resources.as_ref().unwrap().tasks["server"].memory.memory_max_mb;
+    let pool = |oversubscribes| NodePool {
+        name: "gpu".into(),
+        scheduler: Some(NodePoolSchedulerConfiguration { memory_oversubscription: oversubscribes, ..Default::default() }),
+        ..Default::default()
+    };
+    for (in_region, in_pool, asked, expected) in
+        [(false, None, 512, 0), (true, None, 512, 512), (true, None, -1, -1), (true, Some(false), 512, 0), (false, Some(true), 512, 512)]
+    {
+        let mut region = region(vec![node("n1").pool("gpu")]);
+        let config = SchedulerConfiguration { memory_oversubscription: in_region, ..SchedulerConfiguration::default() };
+        region.world.apply(&Command::SetScheduler { config, cas: None });
+        region.world.apply(&Command::UpsertNodePools { pools: vec![pool(in_pool)] });
+        let job = job("web").node_pool("gpu").edit_task(|task| task.resources.as_mut().unwrap().memory_max_mb = asked);
+        region.register(job.build());
+        assert_eq!(most(&region), expected, "{in_region} {in_pool:?} {asked}");
+    }
 }
 
 /// Full nodes are preferred to empty ones, but not one that runs the group already; the scores say so.
