@@ -278,6 +278,12 @@ impl Board {
         Some(Choice { node: chosen, best: scores })
     }
 
+    /// This node, if it has room.
+    pub(crate) fn choose_pinned(&self, fleet: &mut Fleet, node: u32) -> Option<Choice> {
+        self.tree.score(node)?;
+        Some(Choice { node, best: vec![(node, self.score(fleet, node, false))] })
+    }
+
     /// How it came to a placement. The first placements of a group have their own words; of many more, those that follow share them with the
     /// last one whose number is a power of two: they differ by hardly more than a node.
     pub(crate) fn explain(&mut self, fleet: &Fleet, best: Vec<(u32, Score)>) -> Arc<AllocMetric> {

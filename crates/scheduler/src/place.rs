@@ -72,7 +72,11 @@ fn find_place(fleet: &mut Fleet, board: &mut Board, group: &TaskGroup, slot: &Sl
     let penalised: Vec<u32> = slot.penalised.iter().filter_map(|node| fleet.position(*node)).collect();
     let is_sticky = group.ephemeral_disk.as_ref().is_some_and(|disk| disk.sticky);
     let home = slot.previous.filter(|_| is_sticky).and_then(|previous| fleet.position(previous.node_id));
-    let granted = board.choose(fleet, &penalised, home).and_then(|choice| {
+    let choice = match slot.pinned {
+        Some(node) => fleet.position(node).and_then(|node| board.choose_pinned(fleet, node)),
+        None => board.choose(fleet, &penalised, home),
+    };
+    let granted = choice.and_then(|choice| {
         let node = fleet.nodes[choice.node as usize];
         let resources = board.ask.grant(node, fleet.room(choice.node), dice)?;
         Some((choice, resources))

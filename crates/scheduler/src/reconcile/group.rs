@@ -109,6 +109,7 @@ impl<'a> Reconciler<'a> {
             stops_previous: None,
             tracker: previous.and_then(|previous| previous.reschedule_tracker.clone()),
             penalised: Vec::new(),
+            pinned: None,
         });
     }
 

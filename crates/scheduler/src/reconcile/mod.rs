@@ -47,6 +47,8 @@ pub(crate) struct Slot<'a> {
     pub tracker: Option<Arc<RescheduleTracker>>,
     /// Where earlier attempts failed.
     pub penalised: Vec<NodeId>,
+    /// There and nowhere else.
+    pub pinned: Option<NodeId>,
 }
 
 /// An allocation that becomes one of the present version while its tasks go on.
@@ -270,6 +272,7 @@ impl<'a> Reconciler<'a> {
             // It is the same attempt, only elsewhere.
             tracker: alloc.reschedule_tracker.clone(),
             penalised: Vec::new(),
+            pinned: None,
         };
         match item.lot {
             Lot::Lost => {

@@ -66,6 +66,7 @@ impl<'a> Reconciler<'a> {
                 stops_previous: None,
                 tracker: alloc.reschedule_tracker.clone(),
                 penalised: Vec::new(),
+                pinned: None,
             });
             self.out.counts(group).place += 1;
         }
