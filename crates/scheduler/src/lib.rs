@@ -31,7 +31,7 @@ mod tournament;
 
 use std::collections::BTreeMap;
 
-use model::{AllocMetric, DesiredUpdates, EvalStatus, Evaluation, JobType};
+use model::{AllocMetric, DesiredUpdates, Evaluation};
 use state::{Plan, Store};
 
 pub use explain::{reasons, unplaced};
@@ -56,24 +56,14 @@ pub struct Decision {
     pub notes: Vec<String>,
 }
 
-/// Decides about one evaluation of a service or batch job. `now` is in unix nanoseconds. Evaluations of other job types end as `failed`.
+/// Decides about one evaluation. `now` is in unix nanoseconds.
 pub fn schedule(view: &Store, eval: &Evaluation, now: i64, seed: u64) -> Decision {
     let key = eval.job_key();
     let job = view.job(&key);
-    if let Some(kind) = job.map(|job| job.kind).filter(|kind| !matches!(kind, JobType::Service | JobType::Batch)) {
-        return refuse(view, eval, now, format!("jobs of type {kind} are not scheduled yet"));
-    }
     let mut dice = Dice::new(seed, eval.id, view.index());
     let mut wishes = reconcile::reconcile(view, eval, now);
     let mut fleet = Fleet::new(view, &key, !wishes.slots.is_empty(), &mut dice);
     let all_at_once = job.is_some_and(|job| job.all_at_once);
     let filling = place::fill(view, &mut fleet, &mut wishes, all_at_once, &mut dice);
     Assembly { view, eval, key, now, dice }.decide(wishes, filling, &fleet)
-}
-
-fn refuse(view: &Store, eval: &Evaluation, now: i64, reason: String) -> Decision {
-    let failed =
-        Evaluation { status: EvalStatus::Failed, status_description: reason.clone(), snapshot_index: view.index(), ..eval.clone() };
-    let plan = Plan { eval_id: eval.id, evals: vec![failed], time: now, ..Plan::default() };
-    Decision { plan, notes: vec![reason], ..Decision::default() }
 }

@@ -13,10 +13,11 @@ use crate::dice::Dice;
 use crate::explain;
 use crate::fleet::Fleet;
 use crate::place::{Filled, Filling};
-use crate::reconcile::{InPlace, Wishes};
+use crate::reconcile::{InPlace, UNKNOWN, Wishes};
 
 const BLOCKED_DESCRIPTION: &str = "created to place remaining allocations";
 const FOLLOW_UP_DESCRIPTION: &str = "created for delayed rescheduling";
+const ABSENCE_DESCRIPTION: &str = "created for delayed disconnect timeout";
 const OBSOLETE_DESCRIPTION: &str = "a later evaluation of the job took over";
 /// Failed allocations that are due within this time share a follow-up evaluation.
 const FOLLOW_UP_WINDOW: i64 = 5_000_000_000;
@@ -176,30 +177,38 @@ impl Assembly<'_> {
         }
     }
 
-    /// Evaluations for failed allocations whose next attempt is due later.
+    /// Evaluations for failed allocations whose next attempt is due later, and for unknown ones that are given up then.
     fn follow_up(&mut self, wishes: &mut Wishes, plan: &mut Plan) {
-        wishes.later.sort_by_key(|(alloc, at)| (*at, alloc.id));
-        let mut open: Option<(EvalId, i64)> = None;
-        for (alloc, at) in &wishes.later {
-            let id = match open {
-                Some((id, begin)) if at.saturating_sub(begin) <= FOLLOW_UP_WINDOW => id,
-                _ => {
-                    let id = EvalId(self.dice.uuid());
-                    plan.evals.push(Evaluation {
-                        id,
-                        triggered_by: EvalTrigger::AllocFailure,
-                        status: EvalStatus::Pending,
-                        status_description: FOLLOW_UP_DESCRIPTION.to_owned(),
-                        wait_until: Time(*at),
-                        ..self.next_eval()
-                    });
-                    wishes.notes.push(format!("failed allocations are placed anew at {}", Time(*at)));
-                    open = Some((id, *at));
-                    id
-                }
-            };
-            plan.stops.push(AllocStop { id: alloc.id, description: String::new(), client_status: None, followup_eval_id: id });
+        for (time, allocs) in together(std::mem::take(&mut wishes.later)) {
+            let id = self.evaluate_at(time, EvalTrigger::AllocFailure, FOLLOW_UP_DESCRIPTION, plan);
+            wishes.notes.push(format!("failed allocations are placed anew at {}", Time(time)));
+            let stop = |alloc: AllocId| AllocStop { id: alloc, description: String::new(), client_status: None, followup_eval_id: id };
+            plan.stops.extend(allocs.into_iter().map(stop));
         }
+        for (time, allocs) in together(std::mem::take(&mut wishes.leaving)) {
+            let id = self.evaluate_at(time, EvalTrigger::MaxDisconnectTimeout, ABSENCE_DESCRIPTION, plan);
+            wishes.notes.push(format!("allocations whose node is not heard of are given up at {}", Time(time)));
+            let stop = |alloc: AllocId| AllocStop {
+                id: alloc,
+                description: UNKNOWN.to_owned(),
+                client_status: Some(ClientStatus::Unknown),
+                followup_eval_id: id,
+            };
+            plan.stops.extend(allocs.into_iter().map(stop));
+        }
+    }
+
+    fn evaluate_at(&mut self, time: i64, trigger: EvalTrigger, description: &str, plan: &mut Plan) -> EvalId {
+        let id = EvalId(self.dice.uuid());
+        plan.evals.push(Evaluation {
+            id,
+            triggered_by: trigger,
+            status: EvalStatus::Pending,
+            status_description: description.to_owned(),
+            wait_until: Time(time),
+            ..self.next_eval()
+        });
+        id
     }
 
     /// An evaluation of the same job that follows this one.
@@ -254,6 +263,19 @@ impl Assembly<'_> {
             .map(|eval| Evaluation { status: EvalStatus::Canceled, status_description: OBSOLETE_DESCRIPTION.to_owned(), ..eval.clone() })
             .collect()
     }
+}
+
+/// Those that are due within a short time share the time of the first.
+fn together(mut due: Vec<(&Arc<Allocation>, i64)>) -> Vec<(i64, Vec<AllocId>)> {
+    due.sort_by_key(|(alloc, at)| (*at, alloc.id));
+    let mut lots: Vec<(i64, Vec<AllocId>)> = Vec::new();
+    for (alloc, at) in due {
+        match lots.last_mut().filter(|(begin, _)| at.saturating_sub(*begin) <= FOLLOW_UP_WINDOW) {
+            Some((_, allocs)) => allocs.push(alloc.id),
+            None => lots.push((at, vec![alloc.id])),
+        }
+    }
+    lots
 }
 
 /// Made to wait for room, and running again because there may be some.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use model::{
-    Constraint, DEFAULT_NAMESPACE, DEFAULT_NODE_POOL, DelayFunction, EphemeralDisk, HealthCheck, Job, JobType, LogConfig, MigrateStrategy,
-    Multiregion, MultiregionRegion, MultiregionStrategy, NetworkResource, Port, ReschedulePolicy, Resources, RestartMode, RestartPolicy,
-    Task, TaskGroup, UpdateStrategy,
+    Constraint, DEFAULT_NAMESPACE, DEFAULT_NODE_POOL, DelayFunction, DisconnectStrategy, EphemeralDisk, HealthCheck, Job, JobType,
+    LogConfig, MigrateStrategy, Multiregion, MultiregionRegion, MultiregionStrategy, NetworkResource, Port, ReschedulePolicy, Resources,
+    RestartMode, RestartPolicy, Task, TaskGroup, UpdateStrategy,
 };
 
 const SECOND: i64 = 1_000_000_000;
@@ -129,6 +129,36 @@ impl JobBuilder {
                     Some(ReschedulePolicy { attempts: 1, interval: 24 * HOUR, delay: 5 * SECOND, ..ReschedulePolicy::default() });
             }
         })
+    }
+
+    /// A job that runs once on every node, with the defaults of its kind: changes do not roll.
+    pub fn system(self) -> Self {
+        self.everywhere(JobType::System)
+    }
+
+    /// A job that runs once on every node to its end.
+    pub fn sysbatch(self) -> Self {
+        self.everywhere(JobType::Sysbatch)
+    }
+
+    fn everywhere(self, kind: JobType) -> Self {
+        self.edit(|job| {
+            job.kind = kind;
+            for group in &mut job.task_groups {
+                group.update = None;
+                group.migrate = None;
+                group.reschedule_policy = None;
+            }
+        })
+    }
+
+    /// Allocations are unknown for so many seconds after their node was not heard of, and others take their place meanwhile.
+    pub fn lost_after(self, seconds: i64) -> Self {
+        self.edit_disconnect(|disconnect| disconnect.lost_after = seconds * SECOND)
+    }
+
+    pub fn edit_disconnect(self, change: impl FnOnce(&mut DisconnectStrategy)) -> Self {
+        self.edit_group(|group| change(group.disconnect.get_or_insert_default()))
     }
 
     pub fn count(self, count: i64) -> Self {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use model::{Allocation, ClientStatus, EvalId, Job, JobType, NodeStatus, ReschedulePolicy, TaskPhase};
 use state::Store;
 
+use super::absence::{Presence, has_successor, is_about_absence, is_replaced_when_away, presence};
 use crate::reschedule::{self, Verdict};
 
 /// Descriptions that the region writes into allocations.
@@ -13,6 +14,9 @@ pub(crate) mod description {
     pub const MIGRATING: &str = "alloc is being migrated";
     pub const UPDATING: &str = "alloc is being updated due to job update";
     pub const LOST: &str = "alloc is lost since its node is down";
+    pub const UNKNOWN: &str = "alloc is unknown since its node is disconnected";
+    pub const RECONNECTED: &str = "alloc not needed due to disconnected client reconnect";
+    pub const TAINTED: &str = "alloc not needed as node is tainted";
     pub const RESCHEDULED: &str = "alloc was rescheduled because it failed";
 }
 
@@ -31,6 +35,8 @@ pub(crate) enum Lot {
     Now { delay: i64 },
     /// Told to leave its node.
     Migrating,
+    /// Unknown, because its node is disconnected; nobody takes its place meanwhile.
+    Away,
     /// Its node is down or gone.
     Lost,
 }
@@ -49,6 +55,12 @@ pub(crate) struct Item<'a> {
     pub index: u64,
 }
 
+impl<'a> Item<'a> {
+    pub(crate) fn new(alloc: &'a Arc<Allocation>, lot: Lot) -> Self {
+        Self { alloc, lot, index: alloc.index().unwrap_or(u64::MAX) }
+    }
+}
+
 /// The allocations of one group.
 #[derive(Default)]
 pub(crate) struct Classified<'a> {
@@ -57,6 +69,19 @@ pub(crate) struct Classified<'a> {
     pub vacated: Vec<&'a Arc<Allocation>>,
     /// No longer wanted, but their node cannot say that they ended.
     pub silent: Vec<&'a Arc<Allocation>>,
+    /// Their node has just been disconnected: they become unknown until that time. They are among the others besides.
+    pub leaving: Vec<(&'a Arc<Allocation>, i64)>,
+    /// Unknown, and others may take their place.
+    pub away: Vec<&'a Arc<Allocation>>,
+    /// Lost after all, when others have already taken their place.
+    pub given_up: Vec<&'a Arc<Allocation>>,
+}
+
+impl Classified<'_> {
+    /// Nothing of the group is left to look after.
+    pub(crate) fn is_over(&self) -> bool {
+        self.items.is_empty() && self.silent.is_empty() && self.away.is_empty() && self.given_up.is_empty()
+    }
 }
 
 pub(crate) struct Circumstances<'a> {
@@ -78,10 +103,14 @@ pub(crate) fn classify<'a>(circumstances: &Circumstances<'a>, allocs: &[&'a Arc<
         }
         if alloc.server_terminal() {
             classify_stopped(circumstances, alloc, is_down, &mut classified);
-        } else if let Some(lot) = lot_of_wanted(circumstances, alloc, is_down) {
-            classified.items.push(Item { alloc, lot, index: alloc.index().unwrap_or(u64::MAX) });
-        } else if alloc.next_allocation.is_nil() {
-            classified.vacated.push(alloc);
+        } else if alloc.client_status.is_terminal() {
+            match lot_of_ended(circumstances, alloc) {
+                Some(lot) => classified.items.push(Item::new(alloc, lot)),
+                None if has_successor(circumstances.view, alloc) => {}
+                None => classified.vacated.push(alloc),
+            }
+        } else {
+            classify_live(circumstances, alloc, &mut classified);
         }
     }
     classified.items.sort_by_key(|item| (item.index, item.alloc.create_index, item.alloc.id));
@@ -92,45 +121,64 @@ fn classify_stopped<'a>(circumstances: &Circumstances, alloc: &'a Arc<Allocation
     if is_down && !alloc.client_status.is_terminal() {
         classified.silent.push(alloc);
     }
-    if !alloc.next_allocation.is_nil() {
+    if has_successor(circumstances.view, alloc) {
         return;
     }
     if alloc.client_status == ClientStatus::Lost && alloc.desired_description == description::LOST {
         classified.vacated.push(alloc);
     } else if circumstances.job.kind == JobType::Batch && has_succeeded(alloc) {
         // It was stopped when it had already done its work.
-        classified.items.push(Item { alloc, lot: Lot::Done, index: alloc.index().unwrap_or(u64::MAX) });
+        classified.items.push(Item::new(alloc, Lot::Done));
     }
 }
 
-/// What became of an allocation that the region wants to run; `None`: it holds no place any more.
-fn lot_of_wanted(circumstances: &Circumstances, alloc: &Allocation, is_down: bool) -> Option<Lot> {
-    let Circumstances { job, eval, now, .. } = circumstances;
-    let is_batch = job.kind == JobType::Batch;
+fn classify_live<'a>(circumstances: &Circumstances, alloc: &'a Arc<Allocation>, classified: &mut Classified<'a>) {
+    let presence = presence(circumstances.view, alloc, circumstances.eval, circumstances.now);
+    let lot = match presence {
+        Presence::Here => lot_of_present(alloc),
+        Presence::Held => Lot::Alive,
+        Presence::Lost if has_successor(circumstances.view, alloc) => {
+            classified.given_up.push(alloc);
+            return;
+        }
+        Presence::Lost => Lot::Lost,
+        Presence::Leaving { .. } | Presence::Away => Lot::Away,
+    };
+    if let Presence::Leaving { until } = presence {
+        classified.leaving.push((alloc, until));
+    }
+    if lot == Lot::Away && is_replaced_when_away(alloc) {
+        classified.away.push(alloc);
+        if !has_successor(circumstances.view, alloc) {
+            classified.vacated.push(alloc);
+        }
+        return;
+    }
+    classified.items.push(Item::new(alloc, lot));
+}
+
+/// What became of an allocation that the region wants to run and that has ended; `None`: it holds no place any more.
+fn lot_of_ended(circumstances: &Circumstances, alloc: &Allocation) -> Option<Lot> {
+    let Circumstances { view, job, eval, now } = circumstances;
     match alloc.client_status {
-        ClientStatus::Complete if is_batch => Some(Lot::Done),
+        ClientStatus::Complete if job.kind == JobType::Batch => Some(Lot::Done),
         ClientStatus::Complete => None,
-        ClientStatus::Lost | ClientStatus::Failed if !alloc.next_allocation.is_nil() => None,
-        ClientStatus::Lost => Some(Lot::Lost),
+        _ if has_successor(view, alloc) => None,
         ClientStatus::Failed => {
-            let is_due = !alloc.followup_eval_id.is_nil() && alloc.followup_eval_id == *eval;
+            let follow_up = alloc.followup_eval_id;
+            let is_due = !follow_up.is_nil() && follow_up == *eval && !is_about_absence(view, follow_up);
             Some(match reschedule::judge(alloc, policy_of(alloc), is_due, *now) {
                 Verdict::Never => Lot::Dead,
                 Verdict::Now { delay } => Lot::Now { delay },
                 Verdict::Later(at) => Lot::Later(at),
             })
         }
-        ClientStatus::Pending | ClientStatus::Running | ClientStatus::Unknown => Some(lot_of_live(alloc, is_down)),
+        _ => Some(Lot::Lost),
     }
 }
 
-fn lot_of_live(alloc: &Allocation, is_down: bool) -> Lot {
+pub(super) fn lot_of_present(alloc: &Allocation) -> Lot {
     let transition = &alloc.desired_transition;
-    if is_down {
-        // The group asked not to be replaced while nobody knows what became of it.
-        let stays = group_of(alloc).is_some_and(|group| group.prevent_reschedule_on_lost);
-        return if stays { Lot::Alive } else { Lot::Lost };
-    }
     if transition.migrate == Some(true) {
         return Lot::Migrating;
     }
@@ -141,10 +189,10 @@ fn lot_of_live(alloc: &Allocation, is_down: bool) -> Lot {
 }
 
 pub(crate) fn is_node_down(view: &Store, alloc: &Allocation) -> bool {
-    view.node(alloc.node_id).is_none_or(|node| matches!(node.status, NodeStatus::Down | NodeStatus::Disconnected))
+    view.node(alloc.node_id).is_none_or(|node| node.status == NodeStatus::Down)
 }
 
-fn group_of(alloc: &Allocation) -> Option<&model::TaskGroup> {
+pub(super) fn group_of(alloc: &Allocation) -> Option<&model::TaskGroup> {
     alloc.job.as_ref()?.group(&alloc.task_group)
 }
 
@@ -159,7 +207,7 @@ pub(crate) fn is_current(job: &Job, alloc: &Allocation) -> bool {
 }
 
 /// All tasks ended well and by themselves.
-fn has_succeeded(alloc: &Allocation) -> bool {
+pub(super) fn has_succeeded(alloc: &Allocation) -> bool {
     let was_killed = |kind: &str| matches!(kind, "Killing" | "Killed");
     alloc.client_status == ClientStatus::Complete
         && !alloc.task_states.is_empty()

@@ -41,7 +41,7 @@ impl<'a> Reconciler<'a> {
     }
 
     /// By allocation version: all of one version need the same.
-    fn compare_all(&self, group: &TaskGroup, items: &[Item<'a>]) -> BTreeMap<(u64, u64), Update> {
+    pub(super) fn compare_all(&self, group: &TaskGroup, items: &[Item<'a>]) -> BTreeMap<(u64, u64), Update> {
         let mut updates = BTreeMap::new();
         for item in items {
             updates.entry(version_key(item.alloc)).or_insert_with(|| match &item.alloc.job {
@@ -65,7 +65,7 @@ impl<'a> Reconciler<'a> {
         if replaces_some { update.canary.max(0) } else { 0 }
     }
 
-    fn rolling(&self, group: &'a TaskGroup) -> Option<&'a model::UpdateStrategy> {
+    pub(super) fn rolling(&self, group: &'a TaskGroup) -> Option<&'a model::UpdateStrategy> {
         group.rolling_update().filter(|_| !self.is_batch())
     }
 
@@ -137,7 +137,7 @@ impl<'a> Reconciler<'a> {
             let update = updates.get(&version_key(item.alloc)).copied().unwrap_or(Update::Destructive);
             match item.lot {
                 Lot::Now { .. } | Lot::Migrating | Lot::Lost => replaced.push(*item),
-                Lot::Done => kept.push(*item),
+                Lot::Done | Lot::Away => kept.push(*item),
                 _ if update == Update::Nothing => kept.push(*item),
                 Lot::Alive if update == Update::InPlace && self.still_fits(&checks, item.alloc, &mut crowding) => in_place.push(*item),
                 Lot::Alive | Lot::Dead | Lot::Later(_) => destructive.push(*item),
@@ -213,7 +213,7 @@ impl<'a> Reconciler<'a> {
         }
         let rank = |item: &Item| match item.lot {
             Lot::Dead | Lot::Later(_) | Lot::Now { .. } => 0,
-            Lot::Lost => 1,
+            Lot::Lost | Lot::Away => 1,
             Lot::Migrating => 2,
             Lot::Alive => 3,
             Lot::Done => 4,
@@ -282,6 +282,6 @@ impl<'a> Reconciler<'a> {
 }
 
 /// Equal for allocations of one version of one job.
-fn version_key(alloc: &Allocation) -> (u64, u64) {
+pub(super) fn version_key(alloc: &Allocation) -> (u64, u64) {
     alloc.job.as_ref().map_or((0, 0), |job| (job.create_index, job.version))
 }

@@ -1,15 +1,18 @@
 //! Compares what a job wants with what there is, and says what should change, before anybody asks where there is room.
 
+mod absence;
 mod classify;
 mod deployment;
 mod group;
 mod repair;
+mod returned;
+mod system;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
-    Allocation, ClientStatus, Deployment, DeploymentStatus, DesiredUpdates, EvalId, Evaluation, Job, JobKey, JobType, NodeId,
+    AllocId, Allocation, ClientStatus, Deployment, DeploymentStatus, DesiredUpdates, EvalId, Evaluation, Job, JobKey, JobType, NodeId,
     RescheduleTracker, TaskGroup, Text,
 };
 use state::{AllocStop, DeploymentUpdate, Store};
@@ -17,6 +20,8 @@ use state::{AllocStop, DeploymentUpdate, Store};
 use classify::{Circumstances, Classified, Item, Lot, description};
 
 use crate::reschedule;
+
+pub(crate) use classify::description::UNKNOWN;
 
 /// Why a place is to be filled; the first ones get what room there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +73,8 @@ pub(crate) struct Wishes<'a> {
     pub slots: Vec<Slot<'a>>,
     /// Failed allocations and when they are due (unix nanoseconds).
     pub later: Vec<(&'a Arc<Allocation>, i64)>,
+    /// Allocations that become unknown, and when they are given up (unix nanoseconds).
+    pub leaving: Vec<(&'a Arc<Allocation>, i64)>,
     pub desired: BTreeMap<String, DesiredUpdates>,
     /// The deployment of the present version; its id is nil when it is to be created.
     pub deployment: Option<Deployment>,
@@ -97,6 +104,18 @@ impl<'a> Wishes<'a> {
         self.stops.retain(|stop| stop.description != description::NOT_NEEDED);
         let stops = &self.stops;
         self.freed.retain(|alloc| stops.iter().any(|stop| stop.id == alloc.id));
+    }
+
+    /// What this plan stops does not become unknown.
+    fn settle_leaving(&mut self) {
+        if self.leaving.is_empty() {
+            return;
+        }
+        let stopped: BTreeSet<AllocId> = self.stops.iter().map(|stop| stop.id).collect();
+        self.leaving.retain(|(alloc, _)| !stopped.contains(&alloc.id));
+        for (alloc, _) in self.leaving.clone() {
+            self.counts(&alloc.task_group).disconnect += 1;
+        }
     }
 
     fn stop_lost(&mut self, alloc: &'a Arc<Allocation>) {
@@ -208,16 +227,25 @@ fn reconcile_wanted<'a>(view: &'a Store, key: JobKey, job: &'a Arc<Job>, eval: E
     let circumstances = Circumstances { view, job, eval, now };
     for group in &job.task_groups {
         let allocs = by_group.remove(group.name.as_str()).unwrap_or_default();
+        if this.is_on_every_node() {
+            this.on_every_node(&circumstances, &group.name, Some(group), &allocs);
+            continue;
+        }
         let classified = classify::classify(&circumstances, &allocs);
         this.group(&group.name, Some(group), classified, &allocs);
     }
     for (name, allocs) in by_group {
+        if this.is_on_every_node() {
+            this.on_every_node(&circumstances, name, None, &allocs);
+            continue;
+        }
         let classified = classify::classify(&circumstances, &allocs);
-        if !classified.items.is_empty() || !classified.silent.is_empty() {
+        if !classified.is_over() {
             this.group(name, None, classified, &allocs);
         }
     }
     let mut out = this.out;
+    out.settle_leaving();
     out.slots.sort_by_key(|slot| slot.urgency);
     out
 }
@@ -228,7 +256,14 @@ impl<'a> Reconciler<'a> {
         for alloc in &classified.silent {
             mark_silent(&mut self.out, alloc, true);
         }
-        let (canaries, items) = self.split_canaries(name, classified.items);
+        for alloc in &classified.given_up {
+            self.out.stop_lost(alloc);
+        }
+        let items = self.settle_returns(name, classified.items);
+        let (canaries, items) = self.split_canaries(name, items);
+        let away = self.stop_needless_away(name, group, classified.away);
+        self.out.leaving.extend(classified.leaving);
+        self.out.counts(name).ignore += away;
         if let Stage::Closed(_) = self.stage {
             self.repair_canaries(name, &canaries);
             self.repair(name, &items, &classified.vacated);
@@ -254,6 +289,20 @@ impl<'a> Reconciler<'a> {
             self.stop_item(name, item);
         }
         (canaries, others)
+    }
+
+    /// Unknown ones whose place is not wanted any more shall not run on when their node returns. Returns how many may.
+    fn stop_needless_away(&mut self, name: &str, group: Option<&TaskGroup>, away: Vec<&'a Arc<Allocation>>) -> u64 {
+        if matches!(self.stage, Stage::Closed(_)) {
+            return away.len() as u64;
+        }
+        let count = group.map_or(0, |group| wanted(group.count)) as u64;
+        let (stay, go): (Vec<_>, Vec<_>) = away.into_iter().partition(|alloc| alloc.index().is_some_and(|index| index < count));
+        for alloc in go {
+            self.out.stop(alloc, description::NOT_NEEDED, None);
+            self.out.counts(name).stop += 1;
+        }
+        stay.len() as u64
     }
 
     /// Not wanted any more.
@@ -301,7 +350,7 @@ impl<'a> Reconciler<'a> {
                 counts.place += 1;
                 counts.reschedule_now += 1;
             }
-            Lot::Alive | Lot::Dead | Lot::Done | Lot::Later(_) => {
+            Lot::Alive | Lot::Dead | Lot::Done | Lot::Away | Lot::Later(_) => {
                 slot.urgency = Urgency::Update;
                 slot.stops_previous = Some(description::UPDATING);
                 // A new version starts with a clean slate.
@@ -316,7 +365,9 @@ impl<'a> Reconciler<'a> {
     fn keep(&mut self, group: &str, item: &Item<'a>) {
         if let Lot::Later(at) = item.lot {
             self.out.counts(group).reschedule_later += 1;
-            let is_awaited = self.view.eval(item.alloc.followup_eval_id).is_some_and(|eval| !eval.is_terminal());
+            let follow_up = item.alloc.followup_eval_id;
+            let is_awaited =
+                self.view.eval(follow_up).is_some_and(|eval| !eval.is_terminal()) && !absence::is_about_absence(self.view, follow_up);
             if !is_awaited || item.alloc.followup_eval_id == self.eval {
                 self.out.later.push((item.alloc, at));
             }
@@ -325,7 +376,11 @@ impl<'a> Reconciler<'a> {
     }
 
     fn is_batch(&self) -> bool {
-        self.job.kind == JobType::Batch
+        matches!(self.job.kind, JobType::Batch | JobType::Sysbatch)
+    }
+
+    fn is_on_every_node(&self) -> bool {
+        matches!(self.job.kind, JobType::System | JobType::Sysbatch)
     }
 }
 

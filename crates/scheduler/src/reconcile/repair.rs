@@ -13,7 +13,7 @@ impl<'a> Reconciler<'a> {
     pub(super) fn repair(&mut self, group: &str, items: &[Item<'a>], vacated: &[&'a Arc<Allocation>]) {
         for item in items {
             match item.lot {
-                Lot::Alive | Lot::Done | Lot::Dead => self.keep(group, item),
+                Lot::Alive | Lot::Done | Lot::Dead | Lot::Away => self.keep(group, item),
                 Lot::Later(_) | Lot::Now { .. } if self.never_ran_well(item) => self.keep(group, &Item { lot: Lot::Dead, ..*item }),
                 Lot::Later(_) => self.keep(group, item),
                 Lot::Now { .. } | Lot::Migrating | Lot::Lost => {
@@ -35,7 +35,7 @@ impl<'a> Reconciler<'a> {
     pub(super) fn repair_canaries(&mut self, group: &str, canaries: &[Item<'a>]) {
         for item in canaries {
             match item.lot {
-                Lot::Alive | Lot::Done | Lot::Dead | Lot::Later(_) => self.keep(group, item),
+                Lot::Alive | Lot::Done | Lot::Dead | Lot::Away | Lot::Later(_) => self.keep(group, item),
                 Lot::Now { .. } | Lot::Migrating | Lot::Lost => self.replace(group, item, Arc::clone(self.job), true, true),
             }
         }
@@ -78,12 +78,12 @@ impl<'a> Reconciler<'a> {
         !deployment.is_active() && item.alloc.deployment_id == deployment.id && !item.alloc.is_healthy()
     }
 
-    fn counts_in_deployment(&self, alloc: &Allocation) -> bool {
+    pub(super) fn counts_in_deployment(&self, alloc: &Allocation) -> bool {
         self.out.deployment.as_ref().is_some_and(|deployment| !deployment.id.is_nil() && deployment.id == alloc.deployment_id)
     }
 
     /// The version that the allocation runs; the newest stable one when that is no longer known.
-    fn own_job(&self, alloc: &Allocation) -> Option<Arc<Job>> {
+    pub(super) fn own_job(&self, alloc: &Allocation) -> Option<Arc<Job>> {
         let own = alloc.job.as_ref().filter(|own| own.create_index == self.job.create_index);
         let known = own.and_then(|own| self.view.job_version(&self.key, own.version));
         known

@@ -210,12 +210,3 @@ fn stopped_batch() {
         assert_eq!(updates(&decision, "app").place, n_placed, "killed: {killed}");
     }
 }
-
-/// Job types that are not scheduled yet say so.
-#[test]
-fn other_types() {
-    let mut region = Region::new(&["n1"]);
-    let decision = region.register(job("web").edit(|job| job.kind = model::JobType::System).build());
-    let eval = region.world.eval(decision.plan.eval_id);
-    assert_eq!((eval.status, eval.status_description.as_str()), (EvalStatus::Failed, "jobs of type system are not scheduled yet"));
-}

@@ -181,11 +181,12 @@ fn migrate() {
     region.assert_settled("web");
 }
 
-/// A group may ask not to be replaced while nobody knows what became of its node.
+/// A group may ask not to be replaced while nobody knows what became of its node. The older field for that is not heeded any more.
 #[test]
 fn no_replacement_on_lost() {
     let mut region = Region::new(&["n1", "n2"]);
-    region.roll_out(job("web").count(2).edit_group(|group| group.prevent_reschedule_on_lost = true).build());
+    let stays = model::DisconnectStrategy { replace: Some(false), ..Default::default() };
+    region.roll_out(job("web").count(2).edit_group(|group| group.disconnect = Some(stays)).build());
     let before = region.live_ids("web");
     region.world.set_node_status("n1", NodeStatus::Down);
     region.assert_settled("web");

@@ -21,6 +21,10 @@ impl Change<'_> {
                 alloc.client_status = update.client_status;
                 alloc.client_description.clone_from(&update.client_description);
             }
+            if old.client_status == ClientStatus::Unknown && update.client_status != ClientStatus::Unknown && !old.server_terminal() {
+                // Its node is back: the words about its absence are over.
+                alloc.desired_description = Default::default();
+            }
             alloc.task_states.clone_from(&update.task_states);
             if update.network_status.is_some() {
                 alloc.network_status.clone_from(&update.network_status);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{AllocDeploymentStatus, Allocation, DeploymentStatus, DesiredStatus, Time};
+use model::{AllocDeploymentStatus, Allocation, ClientStatus, DeploymentStatus, DesiredStatus, Time};
 
 use super::Change;
 use crate::command::{AllocStop, DeploymentUpdate, Outcome, Placement, Plan, Preemption};
@@ -98,12 +98,19 @@ impl Change<'_> {
 
     fn stop_alloc(&mut self, stop: &AllocStop, time: i64) {
         let Some(old) = self.store.allocs.get(&stop.id) else { return };
+        if stop.client_status == Some(ClientStatus::Unknown) && old.is_terminal() {
+            // It ended after the plan was made: that is known.
+            return;
+        }
         let mut alloc = (**old).clone();
         if stop.followup_eval_id.is_nil() {
             alloc.desired_status = DesiredStatus::Stop;
             alloc.desired_description = stop.description.as_str().into();
         } else {
             alloc.followup_eval_id = stop.followup_eval_id;
+            if !stop.description.is_empty() {
+                alloc.desired_description = stop.description.as_str().into();
+            }
         }
         if let Some(status) = stop.client_status {
             alloc.client_status = status;

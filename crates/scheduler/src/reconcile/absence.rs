@@ -1,0 +1,95 @@
+//! What is known of an allocation whose node is not heard of: whether it is lost, or unknown for a while, and whether others take its place.
+
+use std::sync::Arc;
+
+use model::{Allocation, ClientStatus, DisconnectStrategy, EvalId, EvalTrigger, NodeStatus};
+use state::Store;
+
+use super::classify::{description, group_of};
+
+/// Where an allocation that the region wants to run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    /// Its node answers.
+    Here,
+    /// Its node does not answer, and its group asked to leave it alone for as long as that lasts.
+    Held,
+    /// Its node has just gone silent: it is unknown from now on until that time (unix nanoseconds).
+    Leaving { until: i64 },
+    /// It is unknown.
+    Away,
+    /// Its node is down or gone, or it was unknown for too long.
+    Lost,
+}
+
+/// `eval`: the evaluation that is running.
+pub(crate) fn presence(view: &Store, alloc: &Allocation, eval: EvalId, now: i64) -> Presence {
+    let Some(node) = view.node(alloc.node_id) else { return Presence::Lost };
+    let is_unknown = alloc.client_status == ClientStatus::Unknown;
+    let patience = strategy(alloc).and_then(|disconnect| patience(disconnect, node.status));
+    match node.status {
+        // It is back, and has still to say what became of the tasks.
+        NodeStatus::Ready | NodeStatus::Initializing if is_unknown && !is_awaited(view, alloc, eval, now) => Presence::Lost,
+        NodeStatus::Ready | NodeStatus::Initializing if is_unknown => Presence::Away,
+        NodeStatus::Ready | NodeStatus::Initializing => Presence::Here,
+        NodeStatus::Down | NodeStatus::Disconnected => match patience {
+            None => Presence::Lost,
+            Some(Patience::Endless) => Presence::Held,
+            Some(Patience::For(_)) if is_unknown && !is_awaited(view, alloc, eval, now) => Presence::Lost,
+            Some(Patience::For(_)) if is_unknown => Presence::Away,
+            Some(Patience::For(time)) => Presence::Leaving { until: now.saturating_add(time) },
+        },
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Patience {
+    Endless,
+    For(i64),
+}
+
+fn patience(disconnect: &DisconnectStrategy, status: NodeStatus) -> Option<Patience> {
+    if disconnect.lost_after > 0 {
+        // A node that is down was disconnected for long enough, or nobody waits for it any more.
+        return (status == NodeStatus::Disconnected).then_some(Patience::For(disconnect.lost_after));
+    }
+    match disconnect.stop_on_client_after {
+        // Until then its tasks may still run.
+        Some(after) if after > 0 => Some(Patience::For(after)),
+        _ if disconnect.replace == Some(false) => Some(Patience::Endless),
+        _ => None,
+    }
+}
+
+/// Its time has not come: the evaluation for that moment is still to run.
+fn is_awaited(view: &Store, alloc: &Allocation, eval: EvalId, now: i64) -> bool {
+    let follow_up = view.eval(alloc.followup_eval_id).filter(|follow_up| follow_up.id != eval && !follow_up.is_terminal());
+    follow_up.is_some_and(|follow_up| follow_up.wait_until.0 > now)
+}
+
+/// Whether another allocation takes the place of one that is unknown.
+pub(crate) fn is_replaced_when_away(alloc: &Allocation) -> bool {
+    strategy(alloc).is_some_and(|disconnect| disconnect.lost_after > 0 && disconnect.replace != Some(false))
+}
+
+/// What its group says, of the version that the allocation runs.
+pub(crate) fn strategy(alloc: &Allocation) -> Option<&DisconnectStrategy> {
+    group_of(alloc)?.disconnect.as_ref()
+}
+
+/// Another one took its place, and was not sent away again when this one returned.
+pub(crate) fn has_successor(view: &Store, alloc: &Allocation) -> bool {
+    if alloc.next_allocation.is_nil() {
+        return false;
+    }
+    view.alloc(alloc.next_allocation).is_none_or(|next| !was_sent_away(next))
+}
+
+fn was_sent_away(alloc: &Arc<Allocation>) -> bool {
+    alloc.server_terminal() && alloc.desired_description == description::RECONNECTED
+}
+
+/// The evaluation for the end of its absence says nothing about attempts after a failure.
+pub(crate) fn is_about_absence(view: &Store, eval: EvalId) -> bool {
+    view.eval(eval).is_some_and(|eval| eval.triggered_by == EvalTrigger::MaxDisconnectTimeout)
+}

@@ -1,0 +1,345 @@
+//! Jobs that run once on every node that may run them: system jobs always, sysbatch jobs until their work is done there.
+//!
+//! A node that comes gets one, what is on a node that goes is lost and not replaced elsewhere. What failed is not tried again by itself: only
+//! when the job is looked at for another reason, for example because its node returned.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use model::{Allocation, ClientStatus, Job, JobType, Node, NodeId, TaskGroup, Text, alloc_name};
+
+use super::absence::{Presence, presence};
+use super::classify::{self, Circumstances, Item, Lot, description, is_current};
+use super::group::version_key;
+use super::{InPlace, Reconciler, Slot, Stage, Urgency, mark_silent};
+use crate::change::Update;
+use crate::feasible::Checks;
+
+/// What a node has of the group.
+#[derive(Default)]
+struct OnNode<'a> {
+    /// Hold the node's one place; more than one only by mistake.
+    holders: Vec<Item<'a>>,
+    /// Ended without a successor: who comes next comes after it.
+    last: Option<&'a Arc<Allocation>>,
+}
+
+type ByNode<'a> = BTreeMap<NodeId, OnNode<'a>>;
+
+impl<'a> Reconciler<'a> {
+    pub(super) fn on_every_node(
+        &mut self,
+        circumstances: &Circumstances<'a>,
+        name: &str,
+        group: Option<&'a TaskGroup>,
+        allocs: &[&'a Arc<Allocation>],
+    ) {
+        self.out.counts(name);
+        let mut by_node = self.sort_by_node(circumstances, allocs);
+        for on_node in by_node.values_mut() {
+            self.keep_one(name, &mut on_node.holders);
+        }
+        match (self.stage, group) {
+            (Stage::Closed(_), _) => self.repair_nodes(name, &by_node),
+            (_, Some(group)) if group.count > 0 => self.cover(group, &by_node, allocs),
+            _ => {
+                for item in by_node.values().flat_map(|on_node| &on_node.holders) {
+                    self.stop_item(name, item);
+                }
+            }
+        }
+    }
+
+    fn sort_by_node(&mut self, circumstances: &Circumstances<'a>, allocs: &[&'a Arc<Allocation>]) -> ByNode<'a> {
+        let mut by_node = ByNode::new();
+        for alloc in allocs {
+            let on_node = by_node.entry(alloc.node_id).or_default();
+            if alloc.server_terminal() {
+                mark_silent(&mut self.out, alloc, classify::is_node_down(self.view, alloc));
+            }
+            match self.lot_on_node(circumstances, alloc) {
+                Some(lot) => on_node.holders.push(Item::new(alloc, lot)),
+                None => {
+                    let is_later = on_node.last.is_none_or(|last| (last.create_index, last.id) < (alloc.create_index, alloc.id));
+                    if is_later && (!alloc.server_terminal() || alloc.client_status == ClientStatus::Lost) {
+                        on_node.last = Some(alloc);
+                    }
+                }
+            }
+        }
+        by_node
+    }
+
+    /// What became of an allocation that holds its node's place; `None`: the place is free.
+    fn lot_on_node(&mut self, circumstances: &Circumstances<'a>, alloc: &'a Arc<Allocation>) -> Option<Lot> {
+        let is_forced = alloc.desired_transition.force_reschedule == Some(true);
+        let has_work_done = self.job.kind == JobType::Sysbatch && is_current(self.job, alloc);
+        if alloc.server_terminal() {
+            return (has_work_done && classify::has_succeeded(alloc)).then_some(Lot::Done);
+        }
+        match alloc.client_status {
+            ClientStatus::Complete => has_work_done.then_some(Lot::Done),
+            // Its policy of restarts is used up, and there is no other.
+            ClientStatus::Failed if has_work_done && !is_forced => Some(Lot::Dead),
+            ClientStatus::Failed if self.fails_with_deployment(alloc) => Some(Lot::Dead),
+            ClientStatus::Failed | ClientStatus::Lost => None,
+            ClientStatus::Pending | ClientStatus::Running | ClientStatus::Unknown => {
+                let presence = presence(self.view, alloc, circumstances.eval, circumstances.now);
+                if let Presence::Leaving { until } = presence {
+                    self.out.leaving.push((alloc, until));
+                }
+                Some(match presence {
+                    Presence::Here => classify::lot_of_present(alloc),
+                    Presence::Held => Lot::Alive,
+                    Presence::Leaving { .. } | Presence::Away => Lot::Away,
+                    Presence::Lost => Lot::Lost,
+                })
+            }
+        }
+    }
+
+    /// Whether it failed with the rollout that is over or about to be: another try would fail as well.
+    fn fails_with_deployment(&self, alloc: &Allocation) -> bool {
+        let deployment = match self.stage {
+            Stage::Closed(deployment) | Stage::Rolling(deployment) => deployment,
+            Stage::Open | Stage::Settled => return false,
+        };
+        alloc.deployment_id == deployment.id && alloc.desired_transition.force_reschedule != Some(true)
+    }
+
+    /// Of several on one node the one that runs what is wanted stays, and of those the newest.
+    fn keep_one(&mut self, name: &str, holders: &mut Vec<Item<'a>>) {
+        holders.sort_by_key(|item| {
+            let is_spent = matches!(item.lot, Lot::Lost | Lot::Dead);
+            (is_spent, !is_current(self.job, item.alloc), std::cmp::Reverse(item.alloc.create_index), item.alloc.id)
+        });
+        for item in holders.drain(1.min(holders.len())..).filter(|item| item.lot != Lot::Done && item.lot != Lot::Dead) {
+            match item.lot {
+                Lot::Lost => self.out.stop_lost(item.alloc),
+                _ => self.out.stop(item.alloc, description::NOT_NEEDED, None),
+            }
+            self.out.counts(name).stop += 1;
+        }
+    }
+
+    // ---- while the present version may go on
+
+    fn cover(&mut self, group: &'a TaskGroup, by_node: &ByNode<'a>, allocs: &[&'a Arc<Allocation>]) {
+        let checks = Checks::new(self.job, group);
+        let items: Vec<Item<'a>> = by_node.values().flat_map(|on_node| &on_node.holders).copied().collect();
+        let updates = self.compare_all(group, &items);
+        let nothing = OnNode::default();
+
+        // What is decided for each node; placements wait until it is known whether there is a deployment.
+        let mut todo = Todo::default();
+        for item in &items {
+            let Some(node) = self.view.node(item.alloc.node_id) else {
+                self.lose(&group.name, item);
+                continue;
+            };
+            let fits = self.fits(&checks, node);
+            let update = updates.get(&version_key(item.alloc)).copied().unwrap_or(Update::Destructive);
+            match item.lot {
+                Lot::Done | Lot::Dead => todo.kept.push(*item),
+                Lot::Lost => {
+                    self.lose(&group.name, item);
+                    if node.is_schedulable() && fits {
+                        todo.missing.push((node, Some(item.alloc)));
+                    }
+                }
+                Lot::Away => todo.kept.push(*item),
+                _ if !fits => {
+                    let is_of_now = update == Update::Nothing;
+                    self.out.stop(item.alloc, if is_of_now { description::TAINTED } else { description::NOT_NEEDED }, None);
+                    self.out.counts(&group.name).stop += 1;
+                }
+                Lot::Migrating | Lot::Now { .. } if node.is_schedulable() => todo.again.push(*item),
+                Lot::Migrating => {
+                    self.out.stop(item.alloc, description::MIGRATING, None);
+                    self.out.counts(&group.name).migrate += 1;
+                }
+                // A node that takes no new work keeps what it has.
+                _ if update == Update::Nothing || !node.is_schedulable() => todo.kept.push(*item),
+                _ if update == Update::InPlace => todo.in_place.push(*item),
+                _ => todo.destructive.push(*item),
+            }
+        }
+        let mut n_candidates = 0;
+        for node in self.view.nodes().filter(|node| node.is_schedulable() && self.fits(&checks, node)) {
+            n_candidates += 1;
+            let on_node = by_node.get(&node.id).unwrap_or(&nothing);
+            if on_node.holders.is_empty() {
+                todo.missing.push((node, on_node.last));
+            }
+        }
+        if n_candidates == 0 && items.is_empty() {
+            self.out.notes.push(format!("group {}: there is no node that may run it; the first that comes gets it", group.name));
+        }
+        todo.missing.sort_by_key(|(node, _)| node.id);
+        self.deploy_everywhere(group, &todo, allocs);
+        self.carry_out(group, todo);
+    }
+
+    /// Lost with its node; nobody replaces it elsewhere.
+    fn lose(&mut self, name: &str, item: &Item<'a>) {
+        if matches!(item.lot, Lot::Done | Lot::Dead) {
+            return;
+        }
+        self.out.stop_lost(item.alloc);
+        self.out.counts(name).stop += 1;
+    }
+
+    fn fits(&self, checks: &Checks, node: &Node) -> bool {
+        checks.in_scope(node) && checks.first_failure(node, &self.region).is_none()
+    }
+
+    /// The deployment waits for all nodes that have the present version, or get it.
+    fn deploy_everywhere(&mut self, group: &'a TaskGroup, todo: &Todo<'a>, allocs: &[&'a Arc<Allocation>]) {
+        let Some(update) = self.rolling(group) else { return };
+        let n_current = todo.kept.iter().filter(|item| is_current(self.job, item.alloc) && item.lot != Lot::Away).count();
+        let n_changing = todo.missing.len() + todo.again.len() + todo.in_place.len() + todo.destructive.len();
+        let is_first = !allocs.iter().any(|alloc| is_current(self.job, alloc));
+        let needs_deployment = !todo.destructive.is_empty() || !todo.in_place.is_empty() || is_first && n_changing > 0;
+        if matches!(self.stage, Stage::Rolling(_)) || matches!(self.stage, Stage::Open) && needs_deployment {
+            self.deploy(&group.name, update, (n_current + n_changing) as i64, 0);
+        }
+    }
+
+    fn carry_out(&mut self, group: &'a TaskGroup, mut todo: Todo<'a>) {
+        let in_deployment = self.is_deployed(&group.name);
+        let name = Text::from(&group.name);
+        for (node, last) in &todo.missing {
+            self.place_on(Arc::clone(self.job), &name, node, *last, in_deployment);
+        }
+        for item in &todo.again {
+            self.replace(&group.name, item, Arc::clone(self.job), false, in_deployment);
+            self.pin_last(item);
+        }
+        for item in &todo.in_place {
+            self.out.in_place.push(InPlace { alloc: item.alloc, in_deployment });
+            self.out.counts(&group.name).in_place_update += 1;
+        }
+        for item in &todo.kept {
+            self.keep(&group.name, item);
+        }
+        let limit = self.node_limit(group, &todo);
+        // What does not run yet is updated first: nothing is lost by it.
+        todo.destructive
+            .sort_by_key(|item| (item.alloc.client_status == ClientStatus::Running, item.alloc.node_name.clone(), item.alloc.node_id));
+        for (position, item) in todo.destructive.iter().enumerate() {
+            if position < limit {
+                self.replace(&group.name, item, Arc::clone(self.job), false, in_deployment);
+                self.pin_last(item);
+            } else {
+                self.keep(&group.name, item);
+            }
+        }
+        if let Some(n_waiting) = todo.destructive.len().checked_sub(limit).filter(|n| *n > 0) {
+            self.out
+                .notes
+                .push(format!("group {}: {n_waiting} nodes wait for their update until those before them are healthy", group.name));
+        }
+    }
+
+    /// How many nodes may be updated now.
+    fn node_limit(&self, group: &'a TaskGroup, todo: &Todo<'a>) -> usize {
+        if matches!(self.stage, Stage::Settled) {
+            return usize::MAX;
+        }
+        let Some(update) = self.rolling(group) else { return usize::MAX };
+        let deployment = self.out.deployment.as_ref().map(|deployment| deployment.id).filter(|id| !id.is_nil());
+        let is_unhealthy = |item: &&Item| deployment == Some(item.alloc.deployment_id) && !item.alloc.is_healthy();
+        let n_unhealthy = todo.kept.iter().chain(&todo.destructive).filter(is_unhealthy).count();
+        let n_starting = todo.missing.len() + todo.again.len() + todo.in_place.len();
+        usize::try_from(update.max_parallel).unwrap_or(0).saturating_sub(n_unhealthy + n_starting)
+    }
+
+    fn place_on(&mut self, job: Arc<Job>, group: &Text, node: &Node, last: Option<&'a Arc<Allocation>>, in_deployment: bool) {
+        self.out.slots.push(Slot {
+            urgency: Urgency::Missing,
+            name: alloc_name(&job.id, group, 0).into(),
+            job,
+            group: group.clone(),
+            is_canary: false,
+            in_deployment,
+            previous: last,
+            stops_previous: None,
+            tracker: None,
+            penalised: Vec::new(),
+            pinned: Some(node.id),
+        });
+        self.out.counts(group).place += 1;
+    }
+
+    /// The place that was just asked for is on the same node.
+    fn pin_last(&mut self, item: &Item) {
+        if let Some(slot) = self.out.slots.last_mut() {
+            slot.pinned = Some(item.alloc.node_id);
+            slot.penalised.clear();
+        }
+    }
+
+    // ---- while it may not
+
+    fn failed_before(&self, alloc: &Allocation) -> bool {
+        let Stage::Closed(deployment) = self.stage else { return false };
+        !deployment.is_active() && alloc.deployment_id == deployment.id && !alloc.is_healthy()
+    }
+
+    /// Keeps what runs, in the version it has. Nodes that had none yet get the newest version that was stable before.
+    fn repair_nodes(&mut self, name: &str, by_node: &ByNode<'a>) {
+        for item in by_node.values().flat_map(|on_node| &on_node.holders) {
+            match item.lot {
+                Lot::Lost => self.lose(name, item),
+                Lot::Migrating | Lot::Now { .. } => {
+                    let may_stay = self.view.node(item.alloc.node_id).is_some_and(|node| node.is_schedulable());
+                    match self.own_job(item.alloc).filter(|_| may_stay) {
+                        Some(job) => {
+                            let in_deployment = self.counts_in_deployment(item.alloc);
+                            self.replace(name, item, job, false, in_deployment);
+                            self.pin_last(item);
+                        }
+                        None => {
+                            self.out.stop(item.alloc, description::MIGRATING, None);
+                            self.out.counts(name).migrate += 1;
+                        }
+                    }
+                }
+                _ => self.keep(name, item),
+            }
+        }
+        let stable = self.view.latest_stable_job(&self.key, self.job.version).cloned();
+        let text = Text::from(name);
+        let mut checks: BTreeMap<u64, Checks> = BTreeMap::new();
+        for node in self.view.nodes().filter(|node| node.is_schedulable()) {
+            let on_node = by_node.get(&node.id);
+            if on_node.is_some_and(|on_node| on_node.holders.iter().any(|item| item.lot != Lot::Lost)) {
+                continue;
+            }
+            let lost = on_node.and_then(|on_node| on_node.holders.first().map(|item| item.alloc).or(on_node.last));
+            // What was never healthy in the version that failed is better not tried again.
+            let has_failed = lost.is_some_and(|lost| self.failed_before(lost));
+            let own = lost.and_then(|lost| self.own_job(lost));
+            let job = if has_failed { stable.clone().or(own) } else { own.or_else(|| stable.clone()) };
+            let Some(job) = job else { continue };
+            let Some(group) = job.group(name).filter(|group| group.count > 0) else { continue };
+            let checks = checks.entry(job.version).or_insert_with(|| Checks::new(&job, group));
+            if self.fits(checks, node) {
+                let in_deployment = lost.is_some_and(|lost| self.counts_in_deployment(lost));
+                self.place_on(Arc::clone(&job), &text, node, lost, in_deployment);
+            }
+        }
+    }
+}
+
+/// By node, what is to be done.
+#[derive(Default)]
+struct Todo<'a> {
+    kept: Vec<Item<'a>>,
+    in_place: Vec<Item<'a>>,
+    destructive: Vec<Item<'a>>,
+    /// To be started anew where they are.
+    again: Vec<Item<'a>>,
+    /// Nodes without one, and what was there last.
+    missing: Vec<(&'a Node, Option<&'a Arc<Allocation>>)>,
+}

@@ -1,0 +1,179 @@
+//! System and sysbatch jobs: once on every node that may run them.
+
+use crate::script::check;
+
+/// Which nodes get one.
+#[test]
+fn where_it_runs() {
+    check(&[
+        ("nodes a b c; job system", "a b c"),
+        ("nodes a; job system count=0", ""),
+        ("nodes a; job system; job system count=0", ""),
+        ("nodes a; job system count=0; job system count=1", "a/1"),
+        ("job system; look", ""),
+        ("job system; nodes a", "a"),
+        ("nodes a b; job system; nodes c d", "a b c d"),
+        ("nodes a; node b dc=north; job system dc=north", "b"),
+        ("node a dc=north-1; node b dc=north-2; node c dc=south; job system dc=north-*", "a b"),
+        ("nodes a; node b pool=gpu; job system", "a"),
+        ("nodes a; node b pool=gpu; job system pool=gpu", "b"),
+        ("nodes a; node b pool=gpu; job system pool=all", "a b"),
+        ("nodes a; node b rack=r1; node c rack=r2; job system is=rack:r1", "b"),
+        ("nodes a b; ineligible a; down b; nodes c; job system", "c"),
+        ("nodes a b; disconnect a; job system", "b"),
+        ("nodes a b; job system group=other", "a b other:a other:b"),
+        ("nodes a b; job sysbatch", "a b"),
+        ("nodes a; node b rack=r1; job sysbatch is=rack:r1", "b"),
+    ]);
+}
+
+/// Nodes that go, return, change, and take no new work.
+#[test]
+fn nodes_come_and_go() {
+    check(&[
+        ("nodes a b; job system; run; down a", "b; 1 lost"),
+        ("nodes a b; job system; run; down a; ready a", "a b; 1 lost"),
+        ("nodes a b; job system; run; down a; wait 60; ready a; run; down a; ready a", "a b; 2 lost"),
+        ("nodes a b; job system; run; down a b", "; 2 lost"),
+        ("nodes a b; job system; run; forget a", "b; 1 lost"),
+        ("nodes a b; job system; run; ineligible a", "a b"),
+        ("nodes a b; job system; run; ineligible a; down a; ready a", "b; 1 lost"),
+        ("nodes a b; job system; run; ineligible a; down a; ready a; eligible a", "a b; 1 lost"),
+        ("nodes a b; ineligible a; job system", "b"),
+        ("nodes a b; ineligible a; job system; eligible a", "a b"),
+        ("node a rack=r1; node b rack=r1; job system is=rack:r1; node a rack=r2", "b"),
+        ("node a rack=r1; node b rack=r2; job system is=rack:r1; node b rack=r1", "a b"),
+        ("nodes a b; job system; run; node a pool=gpu", "b"),
+        ("nodes a b; job system dc=dc1; run; node a dc=other", "b"),
+        ("node a rack=r1; job system is=rack:r1; ineligible a; node a rack=r2", ""),
+        ("nodes a b; job sysbatch; up; down a", "b; 1 lost"),
+        ("nodes a b; job sysbatch; up; down a; ready a", "a b; 1 lost"),
+        ("nodes a b; job sysbatch; up; done b; down a; ready a", "a b=; 1 lost"),
+        ("nodes a b; job system; run; move a; ineligible b", "a b"),
+        ("nodes a b; job system; run; ineligible a; move a", "b"),
+        ("nodes a b; job system; run; ineligible a; move a; eligible a", "a b"),
+    ]);
+}
+
+/// What ended: failures are for the client's restarts, and looked at again only with something else; work that is done stays done.
+#[test]
+fn ends() {
+    check(&[
+        ("nodes a b; job system; run; fail a", "a b"),
+        ("nodes a b; job system; run; done a", "a b"),
+        ("nodes a b; job system; run; stop", ""),
+        ("nodes a b; job system; run; down a; stop", "; 1 lost"),
+        ("nodes a b; job system; run; stop; down a", "; 1 lost"),
+        ("nodes a b; job system; run; stop; job system; run", "a/2 b/2"),
+        ("nodes a b; job system; run; again a", "a b"),
+        ("nodes a b; job sysbatch; up; done", "a= b="),
+        ("nodes a b; job sysbatch; up; done; look", "a= b="),
+        ("nodes a b; job sysbatch; up; done a; nodes c", "a= b c"),
+        ("nodes a b; job sysbatch; up; done; down a; ready a", "a= b="),
+        ("nodes a b; job sysbatch; up; fail a; done b", "a! b="),
+        ("nodes a b; job sysbatch; up; fail a; look; nodes c", "a! b c"),
+        ("nodes a b; job sysbatch; up; fail a; force", "a b"),
+        ("nodes a b; job sysbatch; up; done; job sysbatch env=2", "a/1 b/1"),
+        ("nodes a b; job sysbatch; up; done a; job sysbatch env=2", "a/1 b/1"),
+        ("nodes a b; job sysbatch; up; done a; job sysbatch priority=60", "a/1 b/1"),
+        ("nodes a b; job sysbatch; up; fail a; job sysbatch env=2", "a/1 b/1"),
+        ("nodes a b; job sysbatch; up; done; stop", "a= b="),
+        ("nodes a b; job sysbatch; up; ineligible a; done a; eligible a", "a= b"),
+        ("nodes a b; job sysbatch; up; ineligible a; move a; eligible a", "a b"),
+    ]);
+}
+
+/// Changes: at once without an update block.
+#[test]
+fn changes() {
+    check(&[
+        ("nodes a b c; job system; run; job system env=2", "a/1 b/1 c/1"),
+        ("nodes a b c; job system; run; job system priority=60", "a/1 b/1 c/1"),
+        ("nodes a b c; job system; run; job system", "a b c"),
+        ("nodes a; node b rack=r1; job system; run; job system is=rack:r1", "b/1"),
+        ("nodes a; node b dc=x; job system; run; job system dc=x", "b/1"),
+        ("nodes a b; job system; run; job system pool=gpu", ""),
+        ("nodes a b; job system; run; ineligible a; job system env=2", "a b/1"),
+        ("nodes a b; job system; run; ineligible a; job system env=2; eligible a", "a/1 b/1"),
+        ("nodes a b; job system; run; ineligible a; job system count=0", ""),
+        ("nodes a b; job system group=other; run; job system", "a/1 b/1"),
+        ("nodes a b; job system; run; job system group=other", "a/1 b/1 other:a/1 other:b/1"),
+        ("nodes a b; job system; run; down a; job system env=2; ready a", "a/1 b/1; 1 lost"),
+        ("nodes a b; job sysbatch; up; job sysbatch env=2", "a/1 b/1"),
+        ("nodes a b; job system; run; job service count=1; look", "0@a/1"),
+    ]);
+}
+
+/// Changes with an update block: so many nodes at a time, in a deployment.
+#[test]
+fn rolling() {
+    check(&[
+        ("nodes a b c; job system roll=1", "a b c; running 0/3"),
+        ("nodes a b c; job system roll=1; run", "a b c; running 3/3"),
+        ("nodes a b c; job system roll=1; run; finish", "a b c"),
+        ("nodes a b c; job system roll=1; run; finish; job system roll=1 env=2", "a/1 b c; running 0/3"),
+        ("nodes a b c; job system roll=1; run; finish; job system roll=1 env=2; run a", "a/1 b/1 c; running 1/3"),
+        ("nodes a b c; job system roll=2; run; finish; job system roll=2 env=2", "a/1 b/1 c; running 0/3"),
+        ("nodes a b c; job system roll=1; run; finish; job system roll=1 env=2; run; run; run; finish", "a/1 b/1 c/1"),
+        ("nodes a b c; job system roll=1; run; finish; job system roll=1 priority=60", "a/1 b/1 c/1; running 0/3"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; nodes c", "a/1 b c/1; running 0/3"),
+        ("nodes a b; job system roll=1; run; nodes c", "a b c; running 2/3"),
+        ("nodes a b; job system roll=1; run; finish; nodes c", "a b c"),
+        ("nodes a b c; job system roll=1; run; down c", "a b; 1 lost; running 2/2"),
+        ("nodes a b c; job system roll=1; run a b; down c; ready c", "a b c; 1 lost; running 2/3"),
+        ("nodes a b c; job system roll=1; run; finish; job system roll=1 env=2; down b", "a/1 c; 1 lost; running 0/2"),
+        ("nodes a b c; job system roll=1; run; finish; ineligible c; job system roll=1 env=2; run a; run b", "a/1 b/1 c; running 2/2"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; sick a", "a/1 b; running 0/2"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; fail a", "a/1! b; running 0/2"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; fail a; failed", "a/1! b"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; fail a; failed; nodes c", "a/1! b c"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; pause; run a", "a/1 b; paused 1/2"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; pause; run a; nodes c", "a/1 b c; paused 1/2"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; pause; run a; resume", "a/1 b/1; running 1/2"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; pause; down b; ready b", "a/1 b; 1 lost; paused 0/2"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; pause; move b", "a/1 b; paused 0/2"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; failed; down a; ready a", "a b; 2 lost"),
+        ("nodes a b; job system roll=1; failed; down a; ready a", "a b; 1 lost"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; job system roll=1 env=3", "a/2 b; running 0/2"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 env=2; stop", ""),
+        ("job system roll=1; look", ""),
+        ("job system roll=1; nodes a", "a; running 0/1"),
+        ("nodes a b; job system roll=1; run; finish; job system env=2", "a/1 b/1"),
+    ]);
+}
+
+/// Nodes without room: what they lack is told, and they get one when there is room.
+#[test]
+fn no_room() {
+    check(&[
+        ("nodes a; node b memory=200; job system", "a; 1 queued"),
+        ("nodes a; node b memory=200; job system; node b memory=8000", "a b"),
+        ("node a memory=200; node b memory=200; job system", "; 2 queued"),
+        ("nodes a b; job system memory=9000000", "; 2 queued"),
+        ("nodes a b; job system; run; job system memory=9000000", "a b; 2 queued"),
+        ("nodes a; node b memory=200; job system; stop", ""),
+        ("nodes a; node b memory=200; job system; down b", "a"),
+        ("nodes a; node b memory=200; job system; ineligible b", "a"),
+        ("nodes a; node b memory=200; job sysbatch; up; done a", "a=; 1 queued"),
+    ]);
+}
+
+/// Names are the same everywhere; what found no room waits in one blocked evaluation, with the reason.
+#[test]
+fn names_and_reasons() {
+    let mut region = crate::region::Region::new(&["a"]);
+    region.world.add_node(testkit::node("b").resources(4000, 200).build());
+    region.world.add_node(testkit::node("c").resources(4000, 200).build());
+    let decision = region.register(testkit::job("web").system().build());
+    assert_eq!(region.live("web"), [("web.app[0]".to_owned(), 0)]);
+    let metric = crate::region::failure(&decision, "app");
+    assert_eq!((metric.coalesced_failures, metric.dimension_exhausted.get("memory")), (1, Some(&2)));
+    assert_eq!(decision.queued["app"], 2);
+    let blocked = region.blocked("web");
+    assert_eq!((blocked.len(), blocked[0].triggered_by), (1, model::EvalTrigger::QueuedAllocs));
+    let node = testkit::node("b").resources(4000, 4000).build();
+    region.world.add_node(node);
+    region.run(&blocked[0]);
+    assert_eq!(region.live("web").len(), 2);
+    assert_eq!(region.blocked("web").len(), 1, "it waits on for the other node");
+}
