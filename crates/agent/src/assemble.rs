@@ -381,7 +381,7 @@ fn plugins(config: &Config) -> BTreeMap<String, Map<String, Value>> {
 }
 
 fn agent_info(config: &Config, description: Value, server: bool, client: Option<&Client>, told: &Told) -> AgentInfo {
-    let (for_servers, for_stats) = (client.cloned(), client.cloned());
+    let (for_servers, for_orders, for_stats) = (client.cloned(), client.cloned(), client.cloned());
     AgentInfo {
         server,
         node_id: client.map(Client::node_id),
@@ -390,6 +390,11 @@ fn agent_info(config: &Config, description: Value, server: bool, client: Option<
         monitor: told.monitor.clone(),
         limits: config.limits.http(),
         servers: Arc::new(move || for_servers.as_ref().map(Client::servers).unwrap_or_default()),
+        set_servers: Arc::new(move |servers| {
+            if let Some(client) = &for_orders {
+                client.set_servers(servers);
+            }
+        }),
         stats: Arc::new(move || stats(server, for_stats.as_ref())),
         ..AgentInfo::default()
     }

@@ -40,7 +40,7 @@ impl Caller for Client {
 fn own(shared: &Shared, call: &Call) -> Option<(NodeTarget, NodeCall)> {
     let Request::OnNode(target, node_call) = &call.request else { return None };
     let is_here = match target {
-        NodeTarget::Node(id) => *id == shared.node.id,
+        NodeTarget::Node(id) => *id == shared.node_id,
         NodeTarget::Alloc(id) => shared.allocs().contains_key(id),
     };
     (is_here && call.region == shared.config.region).then(|| (target.clone(), node_call.clone()))

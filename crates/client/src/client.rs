@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use model::{Node, NodeId};
@@ -26,7 +26,7 @@ use crate::shared::Shared;
 use crate::stats::Samples;
 use crate::store::{Remembered, Store};
 use crate::updates::Updates;
-use crate::{Error, allocs, collect, fingerprint, presence, probe, pull, updates};
+use crate::{Error, allocs, collect, fingerprint, meta, presence, probe, pull, updates};
 
 /// What this build can do, told to peers.
 const FEATURE_LEVEL: u32 = 1;
@@ -80,7 +80,7 @@ impl Client {
     }
 
     async fn assemble(config: Config, opened: Opened, link: Arc<dyn ServerLink>, pool: Option<Pool>) -> Result<Self, Error> {
-        let Opened { store, secret, remembered, .. } = opened;
+        let Opened { store, secret, remembered, dynamic, .. } = opened;
         let mut drivers = drivers::build(&config.plugins(), config.executor.clone())?;
         drivers.retain(|name, _| config.allows_driver(name));
         let listen_error = |source| Error::Listen { address: config.rpc_bind.to_string(), source };
@@ -88,13 +88,17 @@ impl Client {
         let bound = listener.local_addr().map_err(listen_error)?;
         let rpc_addr = advertised(config.rpc_advertise.as_deref(), bound);
         let node_id = store.node_id();
-        let node = Arc::new(fingerprint::node(&config, node_id, secret, &drivers, &rpc_addr)?);
+        let mut node = fingerprint::node(&config, node_id, secret, &drivers, &rpc_addr)?;
+        node.meta = meta::merged(&config.meta, &dynamic);
         let mut host_env = host_env(config.options.get("env.denylist"), inherited());
         host_env.extend(parent_cgroup(&std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default()));
         let shared = Arc::new(Shared {
             host_env,
             config,
-            node,
+            node_id,
+            node: Mutex::new(Arc::new(node)),
+            dynamic_meta: Mutex::new(dynamic),
+            meta_turn: Default::default(),
             secret,
             drivers,
             store,
@@ -109,7 +113,7 @@ impl Client {
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
         });
-        info!(node = %node_id, name = shared.node.name, rpc = rpc_addr, allocs = remembered.len(), "node agent started");
+        info!(node = %node_id, name = shared.node().name, rpc = rpc_addr, allocs = remembered.len(), "node agent started");
         probe::register(&shared);
         allocs::restore(&shared, remembered);
         let identity = Identity::new(node_id.0, shared.config.region.clone(), FEATURE_LEVEL);
@@ -126,12 +130,12 @@ impl Client {
     }
 
     pub fn node_id(&self) -> NodeId {
-        self.shared.node.id
+        self.shared.node_id
     }
 
     /// As it is registered.
     pub fn node(&self) -> Arc<Node> {
-        self.shared.node.clone()
+        self.shared.node()
     }
 
     /// Where servers reach this node.
@@ -218,6 +222,7 @@ struct Opened {
     secret: model::Uuid,
     servers: Vec<String>,
     remembered: Vec<Remembered>,
+    dynamic: meta::Dynamic,
 }
 
 async fn open(config: &Config) -> Result<Opened, Error> {
@@ -225,8 +230,8 @@ async fn open(config: &Config) -> Result<Opened, Error> {
     let work = move || {
         make(&alloc_dir)?;
         let store = Store::open(&state_dir, region.as_str())?;
-        let (secret, servers, remembered) = (store.secret()?, store.servers()?, store.remembered()?);
-        Ok(Opened { store, secret, servers, remembered })
+        let (secret, servers, remembered, dynamic) = (store.secret()?, store.servers()?, store.remembered()?, store.meta()?);
+        Ok(Opened { store, secret, servers, remembered, dynamic })
     };
     match tokio::task::spawn_blocking(work).await {
         Ok(opened) => opened,

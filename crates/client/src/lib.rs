@@ -19,6 +19,7 @@ mod files;
 mod fingerprint;
 mod link;
 mod measured;
+mod meta;
 mod node_call;
 mod pacer;
 mod presence;

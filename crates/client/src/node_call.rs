@@ -9,7 +9,7 @@ use rpc::message::{Chunk, Failure, NodeCall, NodeCallReply, NodeTarget};
 
 use crate::alloc::{AllocHandle, Command};
 use crate::shared::Shared;
-use crate::{collect, files, stats};
+use crate::{collect, files, meta, stats};
 
 /// Pieces of a file as they come; dropping it ends the reading.
 pub type ChunkStream = BoxStream<'static, Result<Chunk, Failure>>;
@@ -65,6 +65,8 @@ pub(crate) async fn answer(
             known_task(&alloc, &task)?;
             return streaming(files::logs(alloc, &task, stderr, offset, from_end, follow).await?);
         }
+        NodeCall::ReadMeta => NodeCallReply::Meta(meta::read(shared)),
+        NodeCall::ApplyMeta { meta } => NodeCallReply::Meta(meta::apply(shared, meta).await?),
         NodeCall::Monitor(options) => {
             let lines = rpc::monitor::open(&shared.config.monitor, options)?;
             return Ok((NodeCallReply::Streaming, Some(lines)));
@@ -79,7 +81,7 @@ fn streaming(chunks: files::Chunks) -> Result<(NodeCallReply, Option<ChunkStream
 
 fn find(shared: &Shared, target: &NodeTarget) -> Result<Option<AllocHandle>, Failure> {
     match target {
-        NodeTarget::Node(id) if *id == shared.node.id => Ok(None),
+        NodeTarget::Node(id) if *id == shared.node_id => Ok(None),
         NodeTarget::Node(id) => Err(Failure::not_found(format!("Unknown node \"{id}\""))),
         NodeTarget::Alloc(id) => shared.alloc(*id).map(Some).ok_or_else(|| unknown(*id)),
     }

@@ -26,9 +26,9 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     loop {
         let registered = *shared.registered.borrow();
         let (request, patience) = if registered {
-            (NodeRequest::Heartbeat { node_id: shared.node.id, secret: shared.secret }, HEARTBEAT_PATIENCE)
+            (NodeRequest::Heartbeat { node_id: shared.node_id, secret: shared.secret }, HEARTBEAT_PATIENCE)
         } else {
-            (NodeRequest::Register(shared.node.clone()), PATIENCE)
+            (NodeRequest::Register(shared.node()), PATIENCE)
         };
         let pause = match shared.link.node(request, patience).await {
             Ok(NodeReply::Heartbeat { known, ttl, servers, .. }) => {
@@ -87,7 +87,7 @@ fn heard(shared: &Shared, known: bool, registered: bool, ttl: i64) -> Duration {
         }
     }
     if !registered {
-        info!(node = %shared.node.id, name = shared.node.name, "node registered");
+        info!(node = %shared.node_id, name = shared.node().name, "node registered");
         shared.registered.send_replace(true);
         // A new node becomes ready with its first heartbeat.
         return Duration::ZERO;

@@ -63,7 +63,7 @@ async fn present(shared: &Shared, known: &Known) -> Arc<Node> {
     {
         return node.clone();
     }
-    let read = Request::Read(ReadOptions { stale: true, ..Default::default() }, Read::Node { id: shared.node.id });
+    let read = Request::Read(ReadOptions { stale: true, ..Default::default() }, Read::Node { id: shared.node_id });
     let call = Call { region: shared.config.region.clone(), hops: Hops::default(), request: read };
     let node = match tokio::time::timeout(NODE_PATIENCE, shared.link.forward(call)).await {
         Ok(Ok(Reply::Read(reply))) => match reply.value {
@@ -73,7 +73,7 @@ async fn present(shared: &Shared, known: &Known) -> Arc<Node> {
         _ => None,
     };
     // What was known before is nearer to the truth than what the node was when it started.
-    let node = node.or_else(|| known.as_ref().map(|(_, node)| node.clone())).unwrap_or_else(|| shared.node.clone());
+    let node = node.or_else(|| known.as_ref().map(|(_, node)| node.clone())).unwrap_or_else(|| shared.node());
     *known = Some((Instant::now(), node.clone()));
     node
 }
@@ -112,7 +112,7 @@ fn allocations(shared: &Shared, labels: &Labels) -> Vec<Reading> {
             allocated = allocated.plus(Usage::of_alloc(resources));
         }
     }
-    let rest = Usage::of_node(&shared.node).minus(allocated);
+    let rest = Usage::of_node(&shared.node()).minus(allocated);
     [
         ("nomad.client.allocations.pending", pending),
         ("nomad.client.allocations.running", running),

@@ -27,7 +27,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             return;
         }
         let wait = i64::try_from(WAIT.as_nanos()).unwrap_or(i64::MAX);
-        let request = NodeRequest::PullAllocs { node_id: shared.node.id, secret: shared.secret, min_index: index, wait };
+        let request = NodeRequest::PullAllocs { node_id: shared.node_id, secret: shared.secret, min_index: index, wait };
         match shared.link.node(request, WAIT + PATIENCE).await {
             Ok(NodeReply::Allocs(share)) => {
                 backoff.reset();

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use drivers::Drivers;
-use model::{AllocId, Node, Uuid};
+use model::{AllocId, Node, NodeId, Uuid};
 use rand::RngExt;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use crate::alloc::AllocHandle;
 use crate::config::Config;
 use crate::link::ServerLink;
+use crate::meta::Dynamic;
 use crate::stats::Samples;
 use crate::store::Store;
 use crate::updates::Updates;
@@ -22,8 +23,12 @@ use crate::updates::Updates;
 /// One agent.
 pub(crate) struct Shared {
     pub config: Config,
-    /// As it was fingerprinted.
-    pub node: Arc<Node>,
+    pub node_id: NodeId,
+    /// As it was fingerprinted, with the metadata in effect.
+    pub node: Mutex<Arc<Node>>,
+    pub dynamic_meta: Mutex<Dynamic>,
+    /// One change of the metadata at a time.
+    pub meta_turn: tokio::sync::Mutex<()>,
     pub secret: Uuid,
     pub drivers: Drivers,
     /// The agent's environment, without what tasks must not see.
@@ -46,6 +51,19 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// As it is registered, or will be in a moment.
+    pub fn node(&self) -> Arc<Node> {
+        self.node.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set_node(&self, node: Node) {
+        *self.node.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(node);
+    }
+
+    pub fn dynamic_meta(&self) -> MutexGuard<'_, Dynamic> {
+        self.dynamic_meta.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn allocs(&self) -> MutexGuard<'_, BTreeMap<AllocId, AllocHandle>> {
         self.allocs.lock().unwrap_or_else(PoisonError::into_inner)
     }

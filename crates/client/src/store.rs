@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Error;
+use crate::meta::Dynamic;
 
 /// Version of the shapes below.
 const VERSION: u16 = codec::SHAPES;
@@ -19,6 +20,7 @@ const ALLOCS: &str = "allocs";
 const LIVES: &str = "lives";
 const SECRET: &[u8] = b"secret";
 const SERVERS: &[u8] = b"servers";
+const META: &[u8] = b"meta";
 
 /// The store of one node.
 pub(crate) struct Store {
@@ -77,6 +79,16 @@ impl Store {
     pub async fn remember_servers(&self, servers: &[String]) -> Result<(), Error> {
         let change = KeyChange::put(SERVERS, encode(&servers.to_vec())?);
         Ok(self.shared.write(NODE, vec![change], false).await?)
+    }
+
+    /// What was said about the node's metadata while an agent ran. Blocks.
+    pub fn meta(&self) -> Result<Dynamic, Error> {
+        self.local.get(NODE, META)?.map_or(Ok(Dynamic::new()), |bytes| decode(&bytes))
+    }
+
+    /// On disk when this returns: whoever said it was told so.
+    pub async fn remember_meta(&self, meta: &Dynamic) -> Result<(), Error> {
+        Ok(self.shared.write(NODE, vec![KeyChange::put(META, encode(meta)?)], true).await?)
     }
 
     /// All allocations that were not forgotten. Blocks.

@@ -92,7 +92,7 @@ pub(crate) async fn send(shared: &Shared) -> bool {
     if batch.is_empty() {
         return true;
     }
-    let request = NodeRequest::UpdateAllocs { node_id: shared.node.id, secret: shared.secret, updates: batch.clone() };
+    let request = NodeRequest::UpdateAllocs { node_id: shared.node_id, secret: shared.secret, updates: batch.clone() };
     match shared.link.node(request, PATIENCE).await {
         Ok(NodeReply::Done { .. }) => {
             debug!(updates = batch.len(), "reported");

@@ -5,11 +5,13 @@
 //! * [`node_evals`]: whose work a node's change concerns.
 //! * [`unblock`]: which blocked evaluations may fit now.
 //! * [`garbage`]: what is no longer needed.
+//! * [`drain::step`]: what leaves a draining node next.
 //!
 //! It does not know where work goes (`scheduler`), nor how commands get into the log. Everything is derived from a view; a new leader starts
 //! from nothing.
 
 mod broker;
+pub mod drain;
 mod gc;
 mod heartbeat;
 mod nodes;

@@ -11,6 +11,9 @@ use telemetry::{LogTap, Registry};
 /// Asks the running agent for something that changes.
 pub type Probe<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
+/// Tells the running agent something.
+pub type Order<T> = Arc<dyn Fn(&T) + Send + Sync>;
+
 /// What the agent tells the interface about itself.
 #[derive(Clone)]
 pub struct AgentInfo {
@@ -22,6 +25,8 @@ pub struct AgentInfo {
     pub config: Value,
     /// rpc addresses of the servers that a client agent knows.
     pub servers: Probe<Vec<String>>,
+    /// Replaces the servers that the configuration named.
+    pub set_servers: Order<[String]>,
     /// Figures about the agent, by part and name.
     pub stats: Probe<BTreeMap<String, BTreeMap<String, String>>>,
     /// Sent with every answer.
@@ -40,6 +45,7 @@ impl Default for AgentInfo {
             node_id: None,
             config: Value::Object(Default::default()),
             servers: Arc::new(Vec::new),
+            set_servers: Arc::new(|_| ()),
             stats: Arc::new(BTreeMap::new),
             response_headers: Vec::new(),
             limits: Limits::default(),

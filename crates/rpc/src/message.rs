@@ -420,6 +420,22 @@ pub enum Write {
         config: AutopilotConfig,
         cas: Option<u64>,
     },
+    /// `drain: None` ends it; `mark_eligible`: and the node takes work again.
+    DrainNode {
+        id: NodeId,
+        drain: Option<Drain>,
+        mark_eligible: bool,
+        /// What somebody says about it.
+        meta: BTreeMap<String, String>,
+    },
+}
+
+/// How a node shall be drained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drain {
+    /// Nanoseconds from now; 0: none; negative: at once.
+    pub deadline: i64,
+    pub ignore_system_jobs: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -604,6 +620,11 @@ pub enum NodeCall {
     CollectAll,
     /// Streams [`Chunk`]s: lines of the log of the node's agent, from now on.
     Monitor(MonitorOptions),
+    ReadMeta,
+    /// Sets keys of the node's metadata; `None` takes one away.
+    ApplyMeta {
+        meta: BTreeMap<String, Option<String>>,
+    },
 }
 
 impl NodeCall {
@@ -622,6 +643,18 @@ pub enum NodeCallReply {
     Json(String),
     /// The answer follows as a stream.
     Streaming,
+    Meta(NodeMeta),
+}
+
+/// A node's metadata, and where it comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeMeta {
+    /// What is in effect.
+    pub meta: BTreeMap<String, String>,
+    /// What was said while the agent ran; `None`: the configured key is taken away.
+    pub dynamic: BTreeMap<String, Option<String>>,
+    /// What the configuration says.
+    pub configured: BTreeMap<String, String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::core::{Core, Leading, done, now};
-use crate::{fence, members, node, reconcile, room, schedule};
+use crate::{drain, fence, members, node, reconcile, room, schedule};
 
 /// How often deadlines of nodes are looked at.
 const HEARTBEAT_TICK: Duration = Duration::from_millis(500);
@@ -128,6 +128,7 @@ fn open(core: &Arc<Core>, scope: &CancellationToken, tasks: &TaskTracker) {
     spawn("publish", Box::pin(reconcile::publish(Arc::clone(core))));
     spawn("heartbeats", Box::pin(heartbeats_run(Arc::clone(core))));
     spawn("capacity", Box::pin(capacity(Arc::clone(core))));
+    spawn("drain", Box::pin(drain::run(Arc::clone(core))));
     spawn("garbage", Box::pin(garbage(Arc::clone(core))));
     spawn("members", Box::pin(members::keep(Arc::clone(core))));
 }

@@ -16,6 +16,7 @@ mod agent_calls;
 mod autopilot;
 mod clock;
 mod core;
+mod drain;
 mod events;
 mod fence;
 mod forward;

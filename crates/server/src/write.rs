@@ -10,7 +10,7 @@ use rpc::message::{Failure, RegisterJob, Write, WriteReply, WriteValue};
 use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
 
 use crate::core::{self, Core, now};
-use crate::{admit, autopilot, leader, members, node, plan, preserve, rollout};
+use crate::{admit, autopilot, drain, leader, members, node, plan, preserve, rollout};
 
 /// What a job has that asks for no other.
 const DEFAULT_PRIORITY: i64 = 50;
@@ -77,6 +77,7 @@ async fn take(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
         Write::OverrideRollout { key, overrides } => rollout::assert(core, &key, overrides).await,
         Write::RemovePeer { server } => members::remove_peer(core, &server).await,
         Write::TransferLeadership { server } => members::transfer_leadership(core, &server).await,
+        Write::DrainNode { id, drain, mark_eligible, meta } => drain::set(core, id, drain, mark_eligible, meta).await,
         Write::SetAutopilot { config, cas } => autopilot::set(core, config, cas).await,
         Write::ReconcileSummaries => {
             let applied = core.execute(Command::ReconcileSummaries).await?;

@@ -174,3 +174,30 @@ pub struct NodeUpdateResponse {
     pub known_leader: bool,
     pub next_token: String,
 }
+
+/// `POST /v1/client/metadata`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct NodeMetaApplyRequest {
+    /// Empty: that of the query, or the agent's own.
+    #[serde(rename = "NodeID")]
+    pub node_id: String,
+    /// `null` takes a key away.
+    #[serde(with = "nullable")]
+    pub meta: BTreeMap<String, Option<String>>,
+}
+
+/// A node's metadata.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct NodeMetaResponse {
+    /// What is in effect.
+    #[serde(with = "nullable")]
+    pub meta: BTreeMap<String, String>,
+    /// What was said while the agent ran; `null`: the configured key is taken away.
+    #[serde(with = "nullable")]
+    pub dynamic: BTreeMap<String, Option<String>>,
+    /// What the configuration says.
+    #[serde(rename = "Static", with = "nullable")]
+    pub configured: BTreeMap<String, String>,
+}

@@ -74,6 +74,12 @@ impl Client {
         Ok(self.get("/v1/status/leader", query).await?.value)
     }
 
+    /// Replaces the servers that the configuration of a client agent named.
+    pub async fn set_agent_servers(&self, addresses: &[String]) -> Result<(), Error> {
+        let query = addresses.iter().fold(Query::new(), |query, address| query.with("address", address));
+        self.command(Method::PUT, "/v1/agent/servers", &query).await.map(|_| ())
+    }
+
     /// rpc addresses of the region's servers.
     pub async fn peers(&self, query: &Query) -> Result<Vec<String>, Error> {
         Ok(self.get("/v1/status/peers", query).await?.value)

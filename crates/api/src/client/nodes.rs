@@ -49,6 +49,15 @@ impl Client {
         self.get("/v1/client/stats", &with_node(query, node_id)).await
     }
 
+    /// Empty `node_id`: the agent's own node.
+    pub async fn node_meta(&self, node_id: &str, query: &Query) -> Result<Answer<NodeMetaResponse>, Error> {
+        self.get("/v1/client/metadata", &with_node(query, node_id)).await
+    }
+
+    pub async fn apply_node_meta(&self, request: &NodeMetaApplyRequest, query: &Query) -> Result<Answer<NodeMetaResponse>, Error> {
+        self.put("/v1/client/metadata", &with_node(query, &request.node_id), request).await
+    }
+
     /// Remove all ended allocations from a node. Empty `node_id`: the agent's own node.
     pub async fn collect_node(&self, node_id: &str, query: &Query) -> Result<Answer<()>, Error> {
         self.command(Method::PUT, "/v1/client/gc", &with_node(query, node_id)).await

@@ -26,8 +26,8 @@ pub(crate) fn spec(shared: &Shared, dir: &AllocDir, alloc: &Allocation, name: &s
     let job = alloc.job.as_deref().ok_or("the allocation came without its job")?;
     let group = job.group(&alloc.task_group).ok_or("the job has no such group")?;
     let task = group.task(name).ok_or("the group has no such task")?;
-    let (region, node, host_env) = (shared.config.region.as_str(), &shared.node, &shared.host_env);
-    let (env, interpolator) = build(&Place { alloc, job, group, task, node, region, dir, host_env });
+    let (region, node, host_env) = (shared.config.region.as_str(), shared.node(), &shared.host_env);
+    let (env, interpolator) = build(&Place { alloc, job, group, task, node: &node, region, dir, host_env });
     let config = match interpolator.json(&Value::Object((*task.config.0).clone())) {
         Value::Object(config) => config,
         _ => serde_json::Map::new(),

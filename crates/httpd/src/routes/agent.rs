@@ -92,9 +92,32 @@ pub(super) async fn servers(cx: Cx) -> Answer {
     }
     match cx.verb() {
         Verb::Get => cx.json(None, &(cx.app.info.servers)()),
-        Verb::Put => Err(Refusal::not_built("changing the servers of a running client agent")),
+        Verb::Put => {
+            let addresses: Vec<String> = cx.params.all("address").map(str::to_owned).collect();
+            if addresses.is_empty() {
+                return Err(Refusal::bad_request("missing server address: name one or more with ?address=host:port"));
+            }
+            if let Some(wrong) = addresses.iter().find(|address| !is_address(address)) {
+                return Err(Refusal::bad_request(format!("{wrong:?} is not the address of a server: write host or host:port")));
+            }
+            (cx.app.info.set_servers)(&addresses);
+            respond::empty(None)
+        }
         _ => Err(Refusal::wrong_verb()),
     }
+}
+
+/// `host` or `host:port`; hosts of version 6 in brackets when there is a port.
+fn is_address(text: &str) -> bool {
+    if text.parse::<std::net::Ipv6Addr>().is_ok() {
+        return true;
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !text.ends_with(']') => (host, port),
+        _ => (text, "4647"),
+    };
+    let is_host = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_[]:%".contains(&byte));
+    is_host && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
 
 /// 500 with the same body when something that was asked for is not healthy. Without `type`, what this agent is.

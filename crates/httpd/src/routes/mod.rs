@@ -60,6 +60,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/client/fs/{*rest}", any(fs::fs))
         .route("/v1/client/stats", any(node_stats::stats))
         .route("/v1/client/gc", any(node_stats::collect))
+        .route("/v1/client/metadata", any(node_stats::metadata))
         .route("/v1/client/allocation/{*rest}", any(alloc_on_node::allocation))
         .route("/v1/agent/self", any(agent::about))
         .route("/v1/agent/members", any(agent::members))

@@ -1,5 +1,6 @@
-//! `/v1/client/stats` and `/v1/client/gc`: about a node as a whole, that of this agent unless `node_id` names another.
+//! `/v1/client/stats`, `/v1/client/gc` and `/v1/client/metadata`: about a node as a whole, that of this agent unless `node_id` names another.
 
+use api::{NodeMetaApplyRequest, NodeMetaResponse};
 use model::NodeId;
 use rpc::message::{NodeCall, NodeCallReply, NodeTarget};
 
@@ -24,8 +25,27 @@ pub(super) async fn collect(cx: Cx) -> Answer {
     respond::empty(None)
 }
 
+pub(super) async fn metadata(mut cx: Cx) -> Answer {
+    let (target, call) = match cx.verb() {
+        Verb::Get => (target(&cx)?, NodeCall::ReadMeta),
+        Verb::Put => {
+            let request: NodeMetaApplyRequest = cx.decode().await?;
+            // The body may name the node, too.
+            let named = if cx.params.text("node_id").is_empty() { request.node_id.as_str() } else { cx.params.text("node_id") };
+            (named_target(&cx, named)?, NodeCall::ApplyMeta { meta: request.meta })
+        }
+        _ => return Err(Refusal::wrong_verb()),
+    };
+    let NodeCallReply::Meta(found) = cx.on_node(target, call).await? else { return Err(Refusal::mismatch()) };
+    cx.json(None, &NodeMetaResponse { meta: found.meta, dynamic: found.dynamic, configured: found.configured })
+}
+
 fn target(cx: &Cx) -> Result<NodeTarget, Refusal> {
-    match (cx.params.text("node_id"), cx.app.info.node_id) {
+    named_target(cx, cx.params.text("node_id"))
+}
+
+fn named_target(cx: &Cx, named: &str) -> Result<NodeTarget, Refusal> {
+    match (named, cx.app.info.node_id) {
         ("", Some(own)) => Ok(NodeTarget::Node(own)),
         ("", None) => Err(Refusal::bad_request("No local Node and node_id not provided")),
         (text, _) => {

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use api::{
-    NodeEligibilityUpdateResponse, NodeFields, NodeListStub, NodeUpdateEligibilityRequest, NodeUpdateResponse, ShownNode, shown_alloc,
+    NodeDrainUpdateResponse, NodeEligibilityUpdateResponse, NodeFields, NodeListStub, NodeUpdateDrainRequest, NodeUpdateEligibilityRequest,
+    NodeUpdateResponse, ShownNode, shown_alloc,
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use model::{Eligibility, Node, NodeId};
-use rpc::message::{Read, ReadValue, Write, WriteValue};
+use rpc::message::{Drain, Read, ReadValue, Write, WriteValue};
 
 use super::allocs::id;
 use crate::encode::each;
@@ -63,9 +64,8 @@ pub(super) async fn node(cx: Cx) -> Answer {
         }
         "drain" => {
             cx.only(Verb::Put)?;
-            Err(Refusal::not_built(
-                "draining nodes (mark the node as ineligible with /v1/node/<id>/eligibility and stop its allocations one by one meanwhile)",
-            ))
+            let id = id(id_text)?;
+            drain(cx, id).await
         }
         _ => Err(Refusal::no_resource()),
     }
@@ -107,6 +107,23 @@ async fn set_eligibility(mut cx: Cx, id: NodeId) -> Answer {
     let write = Write::SetNodeEligibility { id, eligible: eligibility == Eligibility::Eligible };
     let (meta, WriteValue::Node { eval_ids, node_modify_index }) = cx.write(write).await? else { return Err(Refusal::mismatch()) };
     let response = NodeEligibilityUpdateResponse {
+        node_modify_index,
+        eval_create_index: if eval_ids.is_empty() { 0 } else { meta.index },
+        eval_ids: eval_ids.iter().map(ToString::to_string).collect(),
+        index: meta.index,
+    };
+    cx.json(Some(&meta), &response)
+}
+
+async fn drain(mut cx: Cx, id: NodeId) -> Answer {
+    let request: NodeUpdateDrainRequest = cx.decode().await?;
+    if !request.node_id.is_empty() && request.node_id.parse() != Ok(id) {
+        return Err(Refusal::bad_request("Node ID does not match"));
+    }
+    let drain = request.drain_spec.map(|spec| Drain { deadline: spec.deadline, ignore_system_jobs: spec.ignore_system_jobs });
+    let write = Write::DrainNode { id, drain, mark_eligible: request.mark_eligible, meta: request.meta };
+    let (meta, WriteValue::Node { eval_ids, node_modify_index }) = cx.write(write).await? else { return Err(Refusal::mismatch()) };
+    let response = NodeDrainUpdateResponse {
         node_modify_index,
         eval_create_index: if eval_ids.is_empty() { 0 } else { meta.index },
         eval_ids: eval_ids.iter().map(ToString::to_string).collect(),

@@ -101,8 +101,10 @@ async fn every_endpoint() {
     assert_eq!(client.raft_configuration(&q).await.unwrap().servers[0].node, "s1.west");
     client.system_gc(&q).await.unwrap();
     client.reconcile_summaries(&q).await.unwrap();
-    let error = client.drain_node(&NodeUpdateDrainRequest { node_id: NODE.into(), ..Default::default() }, &q).await.unwrap_err();
-    assert_eq!(error.status(), Some(501));
+    let drained = client.drain_node(&NodeUpdateDrainRequest { node_id: NODE.into(), ..Default::default() }, &q).await.unwrap();
+    assert_eq!((drained.value.node_modify_index, drained.value.eval_ids.len()), (31, 1));
+    let meta = client.node_meta(NODE, &q).await.unwrap().value;
+    assert_eq!((meta.meta["a"].as_str(), &meta.dynamic["b"], meta.configured["b"].as_str()), ("2", &None, "1"));
 }
 
 /// Region and namespace of the client go along, unless a query has its own.

@@ -107,8 +107,11 @@ async fn texts() {
         "unknown context \"moon\": it is one of all, allocs, deployment, evals, jobs, nodes",
     )
     .await;
+    check("PUT", &format!("/v1/node/{NODE}/drain"), "", 400, "Request body is empty").await;
+    check("PUT", &format!("/v1/node/{NODE}/drain"), "{\"NodeID\":\"x\"}", 400, "Node ID does not match").await;
+    check("DELETE", "/v1/client/metadata", "", 405, "Invalid method").await;
+    check("GET", "/v1/client/metadata", "", 400, "No local Node and node_id not provided").await;
     // Not built.
-    check("PUT", &format!("/v1/node/{NODE}/drain"), "{}", 501, "draining nodes (mark the node as ineligible with /v1/node/<id>/eligibility and stop its allocations one by one meanwhile) is not supported yet").await;
     check("PUT", "/v1/job/web/dispatch", "{}", 501, "dispatching jobs is not supported yet").await;
     get("/v1/agent/monitor/export", 501, "reading the log that was written before (GET /v1/agent/monitor/export) is not supported yet")
         .await;
@@ -222,7 +225,17 @@ async fn not_found_has_an_index() {
 async fn client_agents() {
     let node_id: NodeId = NODE.parse().unwrap();
     let servers = std::sync::Arc::new(|| vec!["10.0.0.1:4647".to_owned()]);
-    let server = Server::start_with(AgentInfo { server: false, node_id: Some(node_id), servers, ..Default::default() }).await;
+    let told = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let set_servers = {
+        let told = told.clone();
+        std::sync::Arc::new(move |servers: &[String]| *told.lock().unwrap() = servers.to_vec())
+    };
+    let info = AgentInfo { server: false, node_id: Some(node_id), servers, set_servers, ..Default::default() };
+    let server = Server::start_with(info).await;
+    for (query, status) in [("", 400), ("?address=", 400), ("?address=a:b", 400), ("?address=10.0.0.9&address=%5B::1%5D:7", 200)] {
+        assert_eq!(server.send("PUT", &format!("/v1/agent/servers{query}"), "").await.status, status, "{query}");
+    }
+    assert_eq!(*told.lock().unwrap(), ["10.0.0.9", "[::1]:7"]);
     assert_eq!(server.get("/v1/agent/servers").await.json(), serde_json::json!(["10.0.0.1:4647"]));
     assert_eq!(server.get("/v1/agent/health").await.json(), serde_json::json!({"client": {"ok": true, "message": "ok"}}));
     assert_eq!(server.get("/v1/client/stats").await.text(), "{\"Uptime\":7}");

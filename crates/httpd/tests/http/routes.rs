@@ -202,6 +202,19 @@ async fn writes() {
     check("PUT", &deployment("allocation-health"), health, "DeploymentUpdateResponse", &format!("healthy: [{ALLOC}], unhealthy: []")).await;
     let node = |noun: &str| format!("/v1/node/{NODE}/{noun}");
     check("PUT", &node("eligibility"), json!({"Eligibility": "ineligible"}), "NodeEligibilityUpdateResponse", "eligible: false").await;
+    let drain = |body: Value| (node("drain"), body);
+    for ((path, body), want) in [
+        (drain(json!({"DrainSpec": {"Deadline": 5, "IgnoreSystemJobs": true}})), "Some(Drain { deadline: 5, ignore_system_jobs: true })"),
+        (drain(json!({"DrainSpec": null, "MarkEligible": true})), "drain: None, mark_eligible: true"),
+        (drain(json!({"DrainSpec": {"Deadline": -1}, "Meta": {"message": "why"}})), "meta: {\"message\": \"why\"}"),
+    ] {
+        check("PUT", &path, body, "NodeDrainUpdateResponse", want).await;
+    }
+    let metadata = format!("/v1/client/metadata?node_id={NODE}");
+    check("GET", &metadata, Value::Null, "NodeMetaResponse", "ReadMeta").await;
+    check("POST", &metadata, json!({"Meta": {"a": "2", "b": null}}), "NodeMetaResponse", "{\"a\": Some(\"2\"), \"b\": None}").await;
+    let named = json!({"NodeID": NODE, "Meta": {"a": "2"}});
+    check("POST", "/v1/client/metadata", named, "NodeMetaResponse", &format!("Node({NODE})")).await;
     check("PUT", &node("evaluate"), Value::Null, "NodeUpdateResponse", "EvaluateNode").await;
     check("PUT", &node("purge"), Value::Null, "NodeUpdateResponse", "PurgeNode").await;
     check("PUT", "/v1/system/gc", Value::Null, "", "CollectGarbage").await;

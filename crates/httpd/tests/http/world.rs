@@ -289,7 +289,7 @@ impl World {
             | Write::UnblockDeployment { .. } => {
                 WriteValue::Deployment { eval_id, deployment_modify_index: 31, reverted_job_version: None }
             }
-            Write::SetNodeEligibility { .. } | Write::EvaluateNode { .. } | Write::PurgeNode { .. } => {
+            Write::SetNodeEligibility { .. } | Write::EvaluateNode { .. } | Write::PurgeNode { .. } | Write::DrainNode { .. } => {
                 WriteValue::Node { eval_ids: vec![eval_id], node_modify_index: 31 }
             }
             Write::CollectGarbage | Write::ReconcileSummaries | Write::SetJobStability { .. } | Write::OverrideRollout { .. } => {
@@ -325,6 +325,11 @@ impl World {
             NodeCall::Stat { .. } => NodeCallReply::File(file),
             NodeCall::HostStats => NodeCallReply::Json("{\"Uptime\":7}".into()),
             NodeCall::AllocStats { .. } => NodeCallReply::Json("{\"Timestamp\":8}".into()),
+            NodeCall::ReadMeta | NodeCall::ApplyMeta { .. } => NodeCallReply::Meta(NodeMeta {
+                meta: [("a".to_owned(), "2".to_owned())].into(),
+                dynamic: [("a".to_owned(), Some("2".to_owned())), ("b".to_owned(), None)].into(),
+                configured: [("a".to_owned(), "1".to_owned()), ("b".to_owned(), "1".to_owned())].into(),
+            }),
             call if call.streams() => NodeCallReply::Streaming,
             _ => NodeCallReply::Done,
         })
