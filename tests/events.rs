@@ -152,3 +152,39 @@ fn what_cannot_be_followed_is_refused() {
     let nowhere = ask(api.events(&[], &Query::new().region("nowhere"))).expect_err("no region").to_string();
     assert!(nowhere.contains("No path to region"), "{nowhere}");
 }
+
+#[test]
+fn all_regions_are_told_in_one_stream() {
+    // each line with its region; one that is away is told once, and goes on where it ended when it is back; another reader resumes both
+    let cluster = Cluster::plan(&["west", "east"], 1, 1).allow(&["east", "leader"]).up();
+    let api = cluster.api("west-server-1");
+    let everywhere = || Query::new().region("*");
+    let mut stream = follow(&api, &["Job"], &everywhere());
+    let tells =
+        |region: &str, job: &str, line: &EventStreamLine| &*line.region == region && line.events.iter().any(|event| event.key == job);
+    for (region, job) in [("west", "w1"), ("east", "e1")] {
+        cluster.run(&format!("{region}-server-1"), &JobFile::service(job), 1);
+        let lines = lines_until(&mut stream, |line| tells(region, job, line));
+        assert!(lines.iter().all(|line| line.error.is_empty()), "{lines:?}");
+    }
+    let since = |region: &str| {
+        let api = cluster.api(&format!("{region}-server-1"));
+        let lines = lines_until(&mut follow(&api, &["Job"], &Query::new()), |line| line.index > 0);
+        lines[lines.len() - 1].index
+    };
+    let (west, east) = (since("west"), since("east"));
+    cluster.kill(&["east-server-1"]);
+    let away = lines_until(&mut stream, |line| !line.error.is_empty()).pop().expect("a line");
+    assert_eq!((&*away.region, away.events.len()), ("east", 0));
+    cluster.run("west-server-1", &JobFile::service("w2"), 1);
+    lines_until(&mut stream, |line| tells("west", "w2", line));
+    cluster.start(&["east-server-1"]);
+    cluster.run("east-server-1", &JobFile::service("e2"), 1);
+    lines_until(&mut stream, |line| tells("east", "e2", line));
+    // where both are known, nothing is told again
+    let resumed = everywhere().with("index", &format!("west:{west},east:{east}"));
+    let lines = lines_until(&mut follow(&api, &["Job"], &resumed), |line| tells("east", "e2", line));
+    assert!(lines.iter().all(|line| !tells("west", "w1", line) && !tells("east", "e1", line)), "{lines:?}");
+    let refused = ask(api.events(&["Job"], &everywhere().with("index", "7"))).expect_err("one index for all").to_string();
+    assert!(refused.contains("400") && refused.contains("index=west:120,east:7"), "{refused}");
+}

@@ -143,6 +143,11 @@ impl Cx {
         }
     }
 
+    /// That of the agent that was asked.
+    pub fn own_region(&self) -> RegionName {
+        self.app.caller.region()
+    }
+
     /// Refuses a region that does not exist, where nothing else would ask for it.
     pub async fn known_region(&self) -> Result<(), Refusal> {
         let (region, own) = (self.region(), self.app.caller.region());
@@ -200,8 +205,13 @@ impl Cx {
 
     /// Reads with other options than the parameters say. A read that waits ends when the agent shuts down.
     pub async fn read_with(&self, options: ReadOptions, read: Read) -> Result<(Meta, ReadValue), Refusal> {
+        self.read_in(self.region(), options, read).await
+    }
+
+    /// The same in another region than the parameters say.
+    pub async fn read_in(&self, region: RegionName, options: ReadOptions, read: Read) -> Result<(Meta, ReadValue), Refusal> {
         let waits = options.min_index > 0;
-        let call = self.call(self.region(), CallRequest::Read(options, read));
+        let call = self.call(region, CallRequest::Read(options, read));
         let reply = if waits {
             tokio::select! {
                 reply = call => reply?,

@@ -14,6 +14,12 @@ use super::{ShownNode, shown_alloc};
 pub struct EventStreamLine {
     pub index: u64,
     pub events: Vec<EventLine>,
+    /// Where it happened; only in the stream of all regions. Not part of the existing interface.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub region: RegionName,
+    /// Why the region cannot be followed at present; only in the stream of all regions.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub error: String,
 }
 
 /// One thing that it changed.
@@ -93,7 +99,7 @@ impl EventStreamLine {
     /// Fails when something has no form in JSON.
     pub fn new(batch: &EventBatch) -> Result<Self, serde_json::Error> {
         let line = |event: &Event| event_line(event, batch.index);
-        Ok(Self { index: batch.index, events: batch.events.iter().map(line).collect::<Result<_, _>>()? })
+        Ok(Self { index: batch.index, events: batch.events.iter().map(line).collect::<Result<_, _>>()?, ..Self::default() })
     }
 }
 

@@ -20,6 +20,7 @@ const REPLACING_OBJECTS: &[&str] = &[
     "Device",
     "Identities",
     "Identity",
+    "Lifecycle",
     "Resources",
     "Secrets",
     "Template",
@@ -28,7 +29,7 @@ const REPLACING_OBJECTS: &[&str] = &[
 ];
 
 /// Fields of a task whose change replaces it.
-const REPLACING_FIELDS: &[&str] = &["Driver", "Kind", "User"];
+const REPLACING_FIELDS: &[&str] = &["Driver", "Kind", "Leader", "User"];
 
 /// Says in the difference what the plan would do to each group and task.
 pub fn annotate(diff: &mut JobDiff, plan: &PlanAnnotations) {

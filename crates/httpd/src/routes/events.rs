@@ -18,10 +18,11 @@ use crate::request::{Cx, Verb};
 use crate::respond::Answer;
 
 /// A stream that has nothing to say says so this often.
-const HEARTBEAT: Duration = Duration::from_secs(30);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(30);
+/// What stands for all regions of the pool.
+const ALL_REGIONS: &str = "*";
 /// Topics of the interface of which there is nothing to tell yet.
-const SILENT: [&str; 12] = [
-    "NodePool",
+const SILENT: [&str; 11] = [
     "Service",
     "ACLToken",
     "ACLPolicy",
@@ -36,6 +37,9 @@ const SILENT: [&str; 12] = [
 ];
 
 pub(super) async fn follow(cx: Cx) -> Answer {
+    if cx.params.text("region") == ALL_REGIONS {
+        return super::events_everywhere::follow(cx).await;
+    }
     cx.only(Verb::Get)?;
     let filter = EventFilter { topics: topics(&cx.params)?, namespace: cx.list_namespace() };
     let after = cx.params.number::<u64>("index")?.filter(|index| *index > 0);
@@ -96,7 +100,7 @@ async fn next(cx: &Cx, after: Option<u64>, filter: &EventFilter, gapless: bool, 
 }
 
 /// `Topic`, `Topic:key`, `Topic:*` or `*`, any number of them; without one, everything.
-fn topics(params: &Params) -> Result<Vec<FollowedTopic>, Refusal> {
+pub(super) fn topics(params: &Params) -> Result<Vec<FollowedTopic>, Refusal> {
     let named: Vec<&str> = params.all("topic").collect();
     if named.is_empty() {
         return Ok(vec![FollowedTopic::default()]);

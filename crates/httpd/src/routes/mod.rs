@@ -7,6 +7,7 @@ mod deployments;
 mod elsewhere;
 mod evals;
 mod events;
+mod events_everywhere;
 mod fs;
 mod job;
 mod job_changes;
