@@ -7,3 +7,4 @@ mod properties;
 mod region;
 mod repair;
 mod rollouts;
+mod worlds;
