@@ -50,11 +50,14 @@ impl Evicted {
     }
 }
 
+/// What a node is worth, and who would have to leave it.
+type Offer<'a> = (Score, Vec<Victim<'a>>);
+
 /// What was found out for one group, as long as the node does not change.
 #[derive(Default)]
 pub(crate) struct Memory<'a> {
     /// By node: its number of changes then.
-    known: HashMap<u32, (u32, Option<(Score, Vec<Victim<'a>>)>)>,
+    known: HashMap<u32, (u32, Option<Offer<'a>>)>,
     /// Nobody could be found when so much of `Fleet::changes` was known.
     in_vain: Option<usize>,
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use model::{AllocatedDeviceResource, AllocatedResources, Constraint, Node, NodeDeviceResource, RequestedDevice, TaskGroup};
 
 use crate::constraint::Operator;
-use crate::score::affinity_constraint;
+use crate::score::{affinity_constraint, sum};
 use value::Value;
 
 /// What the tasks of a group ask for.
@@ -85,7 +85,7 @@ impl DeviceAsks {
             asks.extend(devices.map(|device| DeviceAsk::new(&task.name, device)));
         }
         let weights = asks.iter().flat_map(|ask: &DeviceAsk| &ask.affinities).map(|(_, weight)| weight.abs());
-        let sum = weights.sum();
+        let sum = sum(weights);
         Self { asks, sum }
     }
 
@@ -108,7 +108,7 @@ impl DeviceAsks {
             return None;
         }
         let chosen = self.choose(node, rooms)?;
-        Some(chosen.iter().map(|chosen| chosen.weight).sum::<f64>() / self.sum)
+        Some(sum(chosen.iter().map(|chosen| chosen.weight)) / self.sum)
     }
 
     /// What each request gets, with its task.
@@ -137,7 +137,7 @@ impl DeviceAsks {
                     it.is_healthy && it.n_uses == 0 && !taken.contains(&(position, *instance))
                 });
                 let instances: Vec<usize> = free.take(ask.count).collect();
-                let weight = ask.affinities.iter().filter(|(wish, _)| wish.holds(device)).map(|(_, weight)| weight).sum();
+                let weight = sum(ask.affinities.iter().filter(|(wish, _)| wish.holds(device)).map(|(_, weight)| *weight));
                 if instances.len() == ask.count && best.as_ref().is_none_or(|best| weight > best.weight) {
                     best = Some(Chosen { room: position, instances, weight });
                 }
@@ -228,7 +228,7 @@ impl Target {
     }
 
     fn resolve<'a>(&'a self, device: &NodeDeviceResource) -> Option<Cow<'a, Value>> {
-        let text = |text: &str| Some(Cow::Owned(Value::text(text)));
+        let text = |text: &str| Some(Cow::Owned(Value::parse(text)));
         match self {
             Self::Literal(value) => Some(Cow::Borrowed(value)),
             Self::Vendor => text(&device.vendor),

@@ -1,13 +1,19 @@
 //! Values that devices say of themselves: numbers, perhaps with a unit, texts, and yes or no.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use model::DeviceAttribute;
 
+/// A value, and how it is written.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Value {
-    Text(String),
+pub(super) struct Value {
+    text: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    Text,
     Bool(bool),
     Whole(i64, Option<Unit>),
     Number(f64, Option<Unit>),
@@ -59,60 +65,36 @@ impl Unit {
 }
 
 impl Value {
-    pub(super) fn text(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-
     /// `2 GiB`, `1.5GHz`, `2560`, `true`; anything else is a text.
     pub(super) fn parse(text: &str) -> Self {
-        let trimmed = text.trim();
-        if let Ok(value) = trimmed.parse() {
-            return Self::Bool(value);
-        }
-        let number_end = trimmed.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '-' | '+')).unwrap_or(trimmed.len());
-        let (number, unit) = trimmed.split_at(number_end);
-        let unit = unit.trim();
-        let known = Unit::parse(unit);
-        if unit.is_empty() || known.is_some() {
-            if let Ok(whole) = number.parse() {
-                return Self::Whole(whole, known);
-            }
-            if let Ok(number) = number.parse() {
-                return Self::Number(number, known);
-            }
-        }
-        Self::Text(text.to_owned())
+        Self { text: text.to_owned(), kind: Kind::parse(text.trim()) }
     }
 
     pub(super) fn of(attribute: &DeviceAttribute) -> Self {
         let unit = Unit::parse(&attribute.unit);
+        let of = |text: String, kind: Kind| Self { text, kind };
         match attribute {
-            DeviceAttribute { int: Some(int), .. } => Self::Whole(*int, unit),
-            DeviceAttribute { float: Some(float), .. } => Self::Number(*float, unit),
-            DeviceAttribute { bool: Some(bool), .. } => Self::Bool(*bool),
+            DeviceAttribute { int: Some(int), .. } => of(int.to_string(), Kind::Whole(*int, unit)),
+            DeviceAttribute { float: Some(float), .. } => of(float.to_string(), Kind::Number(*float, unit)),
+            DeviceAttribute { bool: Some(bool), .. } => of(bool.to_string(), Kind::Bool(*bool)),
             // A text that reads like a number is one, as literals are.
             DeviceAttribute { string: Some(text), .. } => Self::parse(text),
-            _ => Self::Text(String::new()),
+            _ => Self::parse(""),
         }
     }
 
-    pub(super) fn as_text(&self) -> Cow<'_, str> {
-        match self {
-            Self::Text(text) => Cow::Borrowed(text),
-            Self::Bool(bool) => Cow::Owned(bool.to_string()),
-            Self::Whole(whole, _) => Cow::Owned(whole.to_string()),
-            Self::Number(number, _) => Cow::Owned(number.to_string()),
-        }
+    pub(super) fn as_text(&self) -> &str {
+        &self.text
     }
 
     /// `None` when they are not of one kind, or only one has a unit.
     pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
-        match (self, other) {
-            (Self::Text(one), Self::Text(other)) => Some(one.cmp(other)),
-            (Self::Bool(one), Self::Bool(other)) => Some(one.cmp(other)),
-            (Self::Whole(one, unit), Self::Whole(other, other_unit)) if unit == other_unit => Some(one.cmp(other)),
-            _ => {
-                let ((one, unit), (other, other_unit)) = (self.number()?, other.number()?);
+        match (&self.kind, &other.kind) {
+            (Kind::Text, Kind::Text) => Some(self.text.cmp(&other.text)),
+            (Kind::Bool(one), Kind::Bool(other)) => Some(one.cmp(other)),
+            (Kind::Whole(one, unit), Kind::Whole(other, other_unit)) if unit == other_unit => Some(one.cmp(other)),
+            (one, other) => {
+                let ((one, unit), (other, other_unit)) = (one.number()?, other.number()?);
                 match (unit, other_unit) {
                     (None, None) => one.partial_cmp(&other),
                     (Some(unit), Some(other_unit)) if unit.quantity == other_unit.quantity => {
@@ -123,12 +105,33 @@ impl Value {
             }
         }
     }
+}
+
+impl Kind {
+    fn parse(text: &str) -> Self {
+        if let Ok(value) = text.parse() {
+            return Self::Bool(value);
+        }
+        let number_end = text.find(|c: char| !c.is_ascii_digit() && !matches!(c, '.' | '-' | '+')).unwrap_or(text.len());
+        let (number, unit) = text.split_at(number_end);
+        let unit = unit.trim();
+        let known = Unit::parse(unit);
+        if unit.is_empty() || known.is_some() {
+            if let Ok(whole) = number.parse() {
+                return Self::Whole(whole, known);
+            }
+            if let Ok(number) = number.parse() {
+                return Self::Number(number, known);
+            }
+        }
+        Self::Text
+    }
 
     fn number(&self) -> Option<(f64, Option<Unit>)> {
         match self {
             Self::Whole(whole, unit) => Some((*whole as f64, *unit)),
             Self::Number(number, unit) => Some((*number, *unit)),
-            Self::Text(_) | Self::Bool(_) => None,
+            Self::Text | Self::Bool(_) => None,
         }
     }
 }

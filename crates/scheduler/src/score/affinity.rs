@@ -34,7 +34,7 @@ impl Affinities {
         if self.is_empty() {
             return 0.0;
         }
-        self.wishes.iter().filter(|(wish, _)| wish.holds(node, region)).map(|(_, weight)| weight).sum::<f64>() / self.sum
+        super::sum(self.wishes.iter().filter(|(wish, _)| wish.holds(node, region)).map(|(_, weight)| *weight)) / self.sum
     }
 }
 

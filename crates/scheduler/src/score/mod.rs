@@ -68,6 +68,11 @@ impl Score {
     }
 }
 
+/// The library's sum of nothing is -0, which people would see.
+pub(crate) fn sum(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |sum, value| sum + value)
+}
+
 /// From 0 to 1. The last free parts weigh most: 10 to the power of what is free of CPU and of memory.
 pub(crate) fn packing(algorithm: SchedulerAlgorithm, after: Usage, total: Usage) -> f64 {
     let free = |used: i64, total: i64| if total > 0 { 1.0 - used as f64 / total as f64 } else { 0.0 };

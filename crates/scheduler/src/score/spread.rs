@@ -50,7 +50,7 @@ impl Spreads {
 
     /// `None` when nothing is spread.
     pub(crate) fn boost(&self, node: u32) -> Option<f64> {
-        (!self.is_empty()).then(|| self.spreads.iter().map(|spread| spread.boost(node)).sum())
+        (!self.is_empty()).then(|| super::sum(self.spreads.iter().map(|spread| spread.boost(node))))
     }
 
     /// The allocations of one node changed.

@@ -10,3 +10,4 @@ mod region;
 mod repair;
 mod rollouts;
 mod script;
+mod worlds;

@@ -27,19 +27,41 @@ const NODES: [&str; 6] = ["n0", "n1", "n2", "n3", "n4", "n5"];
 const RACKS: [&str; 2] = ["r0", "r1"];
 const JOBS: [&str; 3] = ["web", "db", "sum"];
 
-/// No node holds more than it has, nor one port twice.
-fn assert_no_overcommit(region: &Region, seed: u64) {
+/// No node holds more than it has, nor gives one port, core or device twice.
+pub fn assert_no_overcommit(region: &Region, seed: u64) {
     let store = &region.world.store;
     let mut used: BTreeMap<NodeId, Usage> = BTreeMap::new();
     let mut n_allocs: BTreeMap<NodeId, i64> = BTreeMap::new();
-    let mut ports: BTreeSet<(NodeId, i64)> = BTreeSet::new();
+    let mut ports: BTreeSet<(NodeId, &str, i64)> = BTreeSet::new();
+    let mut cores: BTreeSet<(NodeId, u16)> = BTreeSet::new();
+    let mut devices: BTreeSet<(NodeId, &str, &str)> = BTreeSet::new();
     for alloc in store.allocs().filter(|alloc| !alloc.is_terminal()) {
         let resources = alloc.allocated_resources.as_ref().unwrap();
         let used = used.entry(alloc.node_id).or_default();
         *used = used.plus(Usage::of_alloc(resources));
         *n_allocs.entry(alloc.node_id).or_default() += 1;
-        for port in &resources.shared.ports {
-            assert!(ports.insert((alloc.node_id, port.value)), "seed {seed}: port {} twice on {}", port.value, alloc.node_name);
+        let node = store.node(alloc.node_id).unwrap();
+        for task in resources.tasks.values() {
+            for core in &task.cpu.reserved_cores {
+                let kept_back = &node.reserved_resources.as_ref().unwrap().cpu.reserved_cpu_cores;
+                assert!(!kept_back.contains(core), "seed {seed}: core {core} of {} is kept back", node.name);
+                assert!(cores.insert((alloc.node_id, *core)), "seed {seed}: core {core} twice on {}", node.name);
+            }
+            for device in &task.devices {
+                for id in &device.device_ids {
+                    assert!(devices.insert((alloc.node_id, &device.name, id)), "seed {seed}: device {id} twice on {}", node.name);
+                    let of_node = node.node_resources.as_ref().unwrap().devices.iter().find(|there| there.name == device.name).unwrap();
+                    assert!(of_node.instances.iter().any(|instance| instance.id == *id && instance.healthy));
+                }
+            }
+        }
+        for port in resources.shared.ports.iter().filter(|port| !port.ignore_collision) {
+            assert!(
+                ports.insert((alloc.node_id, &port.host_ip, port.value)),
+                "seed {seed}: port {} twice on {}",
+                port.value,
+                alloc.node_name
+            );
         }
     }
     for (id, n) in n_allocs {
