@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::config::Config;
+use crate::config::{Config, DrainOnShutdown, HostNetwork};
 use crate::describe::describe;
 use crate::figures;
 use crate::folders::Folders;
@@ -170,6 +170,14 @@ impl Bodies {
                 }
             } => reason,
             _ = http.join_next(), if !http.is_empty() => "the HTTP interface has ended".to_owned(),
+        }
+    }
+
+    /// Lets the work of the node move away, as long as that takes.
+    pub async fn drain(&self, how: &DrainOnShutdown) {
+        if let Some(client) = &self.client {
+            let DrainOnShutdown { deadline, ignore_system_jobs, force } = *how;
+            client.drain(client::DrainSpec { deadline, ignore_system_jobs, force }).await;
         }
     }
 
@@ -337,7 +345,16 @@ fn client_config(
         memory_mb: wanted.reserved.memory,
         disk_mb: wanted.reserved.disk,
         ports: wanted.reserved.ports.clone(),
+        cores: wanted.reserved.cores.clone(),
     };
+    let network = |network: &HostNetwork| client::HostNetwork {
+        cidr: network.cidr.clone(),
+        interface: network.interface.clone(),
+        reserved_ports: network.reserved_ports.clone(),
+    };
+    node.host_networks = wanted.host_networks.iter().map(|(name, wanted)| (name.clone(), network(wanted))).collect();
+    node.reservable_cores = wanted.reservable_cores.clone();
+    node.default_ineligible = wanted.default_ineligible;
     (node.min_dynamic_port, node.max_dynamic_port) = (wanted.min_dynamic_port, wanted.max_dynamic_port);
     node.cpu_total_compute = wanted.cpu_total_compute;
     node.memory_total_mb = wanted.memory_total_mb;

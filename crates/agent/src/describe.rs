@@ -111,11 +111,24 @@ fn client(config: &Config) -> Value {
         "MaxKillTimeout": model::format_duration(nanoseconds(client.max_kill_timeout)),
         "MinDynamicPort": client.min_dynamic_port,
         "MaxDynamicPort": client.max_dynamic_port,
+        "ReservableCores": client.reservable_cores,
+        "HostNetworks": client.host_networks.iter().map(|(name, network)| json!({
+            "Name": name,
+            "CIDR": network.cidr,
+            "Interface": network.interface,
+            "ReservedPorts": network.reserved_ports,
+        })).collect::<Vec<_>>(),
+        "Drain": client.drain_on_shutdown.as_ref().map(|drain| json!({
+            "Deadline": nanoseconds(drain.deadline),
+            "IgnoreSystemJobs": drain.ignore_system_jobs,
+            "Force": drain.force,
+        })),
         "Reserved": {
             "CPU": client.reserved.cpu,
             "MemoryMB": client.reserved.memory,
             "DiskMB": client.reserved.disk,
             "ReservedPorts": client.reserved.ports,
+            "Cores": client.reserved.cores,
         },
         "ServerJoin": join(&client.join),
     })

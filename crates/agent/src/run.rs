@@ -96,6 +96,12 @@ async fn live(flags: &Flags, loaded: &Loaded, folders: &Folders, logging: &Loggi
         }
     };
     info!(leave, "shutting down");
+    if leave && let Some(how) = &loaded.config.client.drain_on_shutdown {
+        tokio::select! {
+            () = bodies.drain(how) => {}
+            _ = signals.end() => warn!("told a second time; the node is not drained to the end"),
+        }
+    }
     let tasks_end = if loaded.config.dev { loaded.config.client.max_kill_timeout + TASKS_END_MARGIN } else { Duration::ZERO };
     tokio::select! {
         () = bodies.shut_down(leave) => Ok(0),

@@ -56,6 +56,12 @@ pub struct Config {
     pub memory_total_mb: u64,
     pub disk_total_mb: u64,
     pub disk_free_mb: u64,
+    /// Networks that ports can ask for by name.
+    pub host_networks: BTreeMap<String, HostNetwork>,
+    /// Cores that tasks may reserve, `0-3,8`; empty: all.
+    pub reservable_cores: String,
+    /// A new node takes no work before somebody says so.
+    pub default_ineligible: bool,
     /// Interface whose address is the node's; empty: that of the default route.
     pub network_interface: String,
     /// No task may take longer to stop.
@@ -82,6 +88,19 @@ pub struct Reserved {
     pub disk_mb: u64,
     /// `22,8000-8100`
     pub ports: String,
+    /// `0-1,4`
+    pub cores: String,
+}
+
+/// A network of the machine: the addresses in a range, or of an interface; with both, those that are in both.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostNetwork {
+    /// `10.0.0.0/8`; empty: any address.
+    pub cidr: String,
+    /// Empty: any interface.
+    pub interface: String,
+    /// Ports that are not given out there, `22,8000-8100`.
+    pub reserved_ports: String,
 }
 
 /// When directories of ended allocations are removed before the region forgets them.
@@ -137,6 +156,9 @@ impl Config {
             memory_total_mb: 0,
             disk_total_mb: 0,
             disk_free_mb: 0,
+            host_networks: BTreeMap::new(),
+            reservable_cores: String::new(),
+            default_ineligible: false,
             network_interface: String::new(),
             max_kill_timeout: Duration::from_secs(30),
             node_max_allocs: 0,

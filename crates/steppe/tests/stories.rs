@@ -35,7 +35,7 @@ stories! {
     deployment,
     /// Allocations: one in every length, logs and files, stop, restart, signal.
     alloc,
-    /// Nodes: lists, one in every length, eligibility, and drains that are refused.
+    /// Nodes: lists, one in every length, eligibility, drains, metadata, the servers that one knows.
     node,
     /// The pool: members, leaders that are not known, join, force-leave, peers.
     server,

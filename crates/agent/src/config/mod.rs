@@ -260,6 +260,14 @@ pub struct Client {
     pub state_dir: Option<PathBuf>,
     /// `<data_dir>/alloc` when not set.
     pub alloc_dir: Option<PathBuf>,
+    /// Networks of the machine that ports can ask for by name.
+    pub host_networks: BTreeMap<String, HostNetwork>,
+    /// Cores that tasks may reserve, `0-3,8`; all when empty.
+    pub reservable_cores: String,
+    /// A new node takes no work before somebody says so.
+    pub default_ineligible: bool,
+    /// The node is drained before the agent leaves.
+    pub drain_on_shutdown: Option<DrainOnShutdown>,
     /// The interface whose addresses are fingerprinted; the one of the default route when not set.
     pub network_interface: Option<String>,
     /// First and last port of the dynamic range, both included.
@@ -299,6 +307,31 @@ pub struct Reserved {
     pub disk: u64,
     /// Ports and ranges, `22,80,8500-8600`.
     pub ports: String,
+    /// Cores and ranges, `0-1,4`.
+    pub cores: String,
+}
+
+/// A network of the machine: addresses in a range, of an interface, or both.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostNetwork {
+    pub cidr: String,
+    pub interface: String,
+    /// Ports and ranges that are not given out there.
+    pub reserved_ports: String,
+}
+
+/// How the node is drained before the agent leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrainOnShutdown {
+    pub deadline: Duration,
+    pub ignore_system_jobs: bool,
+    pub force: bool,
+}
+
+impl Default for DrainOnShutdown {
+    fn default() -> Self {
+        DrainOnShutdown { deadline: Duration::from_secs(3600), ignore_system_jobs: false, force: false }
+    }
 }
 
 /// Task drivers that are off unless asked for.
@@ -448,6 +481,10 @@ impl Default for Client {
             reserved: Reserved::default(),
             state_dir: None,
             alloc_dir: None,
+            host_networks: BTreeMap::new(),
+            reservable_cores: String::new(),
+            default_ineligible: false,
+            drain_on_shutdown: None,
             network_interface: None,
             min_dynamic_port: 20_000,
             max_dynamic_port: 32_000,

@@ -177,6 +177,25 @@ impl Check<'_> {
         if let Err(message) = reserved_ports(&client.reserved.ports) {
             self.problem("client.reserved.reserved_ports", format!("client.reserved.reserved_ports: {message}"));
         }
+        for (key, list) in [("client.reservable_cores", &client.reservable_cores), ("client.reserved.cores", &client.reserved.cores)] {
+            if let Err(message) = client::cores(list) {
+                self.problem(key, format!("{key}: {message}"));
+            }
+        }
+        for (name, network) in &client.host_networks {
+            let mut problem = |message: String| self.problem("client.host_network", format!("client.host_network \"{name}\": {message}"));
+            if network.cidr.is_empty() && network.interface.is_empty() {
+                problem("it needs a cidr, an interface, or both".to_owned());
+            }
+            if let Err(message) = network.cidr.parse::<client::Cidr>()
+                && !network.cidr.is_empty()
+            {
+                problem(format!("cidr: {message}"));
+            }
+            if let Err(message) = reserved_ports(&network.reserved_ports) {
+                problem(format!("reserved_ports: {message}"));
+            }
+        }
         for (option, _) in client.options.iter().filter(|(option, _)| !client::KNOWN_OPTIONS.contains(&option.as_str())) {
             let hint =
                 super::keys::nearest(&client::KNOWN_OPTIONS, option).map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();

@@ -10,6 +10,7 @@ use std::time::Duration;
 pub use telemetry::LogLevel;
 
 use super::document::{Entry, Value};
+use super::{DrainOnShutdown, HostNetwork};
 
 /// A place in the configuration that takes one kind of value.
 pub enum Slot<'c> {
@@ -31,6 +32,10 @@ pub enum Slot<'c> {
     Peers(&'c mut Vec<String>),
     Map(&'c mut BTreeMap<String, String>),
     Level(&'c mut LogLevel),
+    /// Blocks with a label each.
+    HostNetworks(&'c mut BTreeMap<String, HostNetwork>),
+    /// A block that may be empty and means something all the same.
+    DrainOnShutdown(&'c mut Option<DrainOnShutdown>),
 }
 
 impl Slot<'_> {
@@ -56,6 +61,8 @@ impl Slot<'_> {
             Slot::Words(slot) => *slot = words(value)?,
             Slot::Peers(slot) => *slot = peers(value)?,
             Slot::Map(slot) => slot.extend(map(value)?),
+            Slot::HostNetworks(slot) => host_networks(value, slot)?,
+            Slot::DrainOnShutdown(slot) => drain_on_shutdown(value, slot.get_or_insert_default())?,
             Slot::Level(slot) => *slot = text(value)?.parse().map_err(|unknown: telemetry::UnknownLevel| unknown.to_string())?,
         }
         Ok(())
@@ -232,6 +239,49 @@ fn map(value: &Value) -> Result<BTreeMap<String, String>, String> {
         map.insert(entry.key.clone(), value);
     }
     Ok(map)
+}
+
+/// The entries of a block, also of one that is written more than once.
+fn block<'v>(value: &'v Value, what: &str) -> Result<Vec<&'v Entry>, String> {
+    match value {
+        Value::Map(entries) => Ok(entries.iter().collect()),
+        Value::List(nodes) => nodes.iter().map(|node| block(&node.value, what)).collect::<Result<Vec<_>, _>>().map(|parts| parts.concat()),
+        other => Err(expected(what, other)),
+    }
+}
+
+fn host_networks(value: &Value, networks: &mut BTreeMap<String, HostNetwork>) -> Result<(), String> {
+    for labelled in block(value, "blocks with a name, host_network \"public\" { … }")? {
+        let name = &labelled.key;
+        let network = networks.entry(name.clone()).or_default();
+        for entry in block(&labelled.node.value, "a block with a name, host_network \"public\" { … }")? {
+            let slot = match entry.key.as_str() {
+                "cidr" => &mut network.cidr,
+                "interface" => &mut network.interface,
+                "reserved_ports" => &mut network.reserved_ports,
+                other => return Err(format!("\"{name}\": unknown key \"{other}\"; it takes cidr, interface, reserved_ports")),
+            };
+            *slot = text(&entry.node.value).map_err(|problem| format!("\"{name}\": {}: {problem}", entry.key))?;
+            if slot.contains("{{") {
+                return Err(format!("\"{name}\": {}: address templates are not supported yet: write the value itself", entry.key));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn drain_on_shutdown(value: &Value, drain: &mut DrainOnShutdown) -> Result<(), String> {
+    for entry in block(value, "a block, drain_on_shutdown { … }")? {
+        let given = &entry.node.value;
+        let set = match entry.key.as_str() {
+            "deadline" => text_of(given, "a duration such as \"30s\"").and_then(|text| duration(&text)).map(|time| drain.deadline = time),
+            "ignore_system_jobs" => switch(given).map(|on| drain.ignore_system_jobs = on),
+            "force" => switch(given).map(|on| drain.force = on),
+            other => return Err(format!("unknown key \"{other}\"; it takes deadline, ignore_system_jobs, force")),
+        };
+        set.map_err(|problem| format!("{}: {problem}", entry.key))?;
+    }
+    Ok(())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -40,7 +40,7 @@ impl Cpu {
         self.cores * self.frequency
     }
 
-    pub fn describe(&self, compute: u64, reserved: u64, attributes: &mut BTreeMap<String, String>) {
+    pub fn describe(&self, compute: u64, reserved: u64, n_reservable: usize, attributes: &mut BTreeMap<String, String>) {
         let arch = match std::env::consts::ARCH {
             "x86_64" => "amd64",
             "aarch64" => "arm64",
@@ -52,7 +52,7 @@ impl Cpu {
             ("cpu.frequency", self.frequency.to_string()),
             ("cpu.modelname", self.model.clone()),
             ("cpu.numcores", self.cores.to_string()),
-            ("cpu.reservablecores", self.cores.to_string()),
+            ("cpu.reservablecores", n_reservable.to_string()),
             ("cpu.totalcompute", compute.to_string()),
             ("cpu.usablecompute", compute.saturating_sub(reserved).to_string()),
         ] {

@@ -11,6 +11,7 @@ mod alloc_stop;
 mod deployment_act;
 mod deployment_list;
 mod deployment_status;
+mod drain_monitor;
 mod eval_list;
 mod eval_status;
 mod job_allocs;
@@ -34,8 +35,10 @@ mod job_stop;
 mod job_validate;
 mod monitor;
 mod multiregion;
+mod node_config;
 mod node_drain;
 mod node_eligibility;
+mod node_meta;
 mod node_show;
 mod node_status;
 mod not_yet;
@@ -241,12 +244,25 @@ enum Rollout {
 
 #[derive(Subcommand, Debug)]
 enum Node {
+    /// See and set which servers a client agent knows.
+    Config(node_config::Args),
     /// Move all work away from a node.
     Drain(node_drain::Args),
     /// Say whether a node takes new work.
     Eligibility(node_eligibility::Args),
+    /// See and change the metadata of a node.
+    #[command(subcommand)]
+    Meta(NodeMeta),
     /// List nodes, or show one.
     Status(node_status::Args),
+}
+
+#[derive(Subcommand, Debug)]
+enum NodeMeta {
+    /// Set keys, or take them away.
+    Apply(node_meta::ApplyArgs),
+    /// Show what is in effect, and where it comes from.
+    Read(node_meta::ReadArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -363,6 +379,9 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Monitor(args) => monitor::run(args).await,
         Noun::Node(Node::Drain(args)) | Noun::NodeDrain(args) => node_drain::run(args).await,
         Noun::Node(Node::Eligibility(args)) => node_eligibility::run(args).await,
+        Noun::Node(Node::Config(args)) => node_config::run(args).await,
+        Noun::Node(Node::Meta(NodeMeta::Apply(args))) => node_meta::apply(args).await,
+        Noun::Node(Node::Meta(NodeMeta::Read(args))) => node_meta::read(args).await,
         Noun::Node(Node::Status(args)) | Noun::NodeStatus(args) => node_status::run(args).await,
         Noun::Operator(Operator::Autopilot(OperatorAutopilot::GetConfig(args))) => operator_autopilot::get(args).await,
         Noun::Operator(Operator::Autopilot(OperatorAutopilot::Health(args))) => operator_autopilot::health(args).await,

@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use api::{Client, DrainSpec, NodeUpdateDrainRequest};
-use model::{Allocation, ClientStatus};
+use api::{DrainSpec, NodeUpdateDrainRequest};
 
+use super::drain_monitor;
 use super::node_eligibility::selected;
 use crate::context::{During, Global, Outcome, Stop, confirm, query};
-use crate::monitor::WAIT;
-use crate::show;
 
 /// How long allocations may take to leave, unless told otherwise: an hour, in nanoseconds.
 const DEADLINE: i64 = 3_600_000_000_000;
-/// The status of what a server does not do yet.
-const NOT_BUILT: u16 = 501;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -72,30 +68,18 @@ pub async fn run(args: Args) -> Outcome {
             say!("No drain strategy set");
             return Ok(0);
         }
-        return follow(&client, &id).await;
+        return drain_monitor::follow(&client, &id).await;
     }
     if args.enable && before.drain_strategy.is_none() && args.node.is_some() && args.node.as_deref() != Some(id.as_str()) && !args.yes {
         confirm(&format!("Are you sure you want to enable drain mode for node \"{id}\"?"), "node drain")?;
     }
     let request = NodeUpdateDrainRequest { node_id: id.clone(), ..request };
-    client.drain_node(&request, &query()).await.map_err(|error| refused(error, &id))?;
+    client.drain_node(&request, &query()).await.during("updating drain specification")?;
     say!("Node \"{id}\" drain strategy {}", if args.enable { "set" } else { "unset" });
     if args.disable || args.detach {
         return Ok(0);
     }
-    follow(&client, &id).await
-}
-
-/// What went wrong, and what a person can do where servers do not drain nodes yet.
-fn refused(error: api::client::Error, id: &str) -> Stop {
-    if error.status() != Some(NOT_BUILT) {
-        return Stop::from(error).during("updating drain specification");
-    }
-    Stop::error(format!(
-        "Draining nodes is not supported yet, and nothing was changed. By hand:\n\
-         'steppe node eligibility -disable {id}' keeps new work away from the node,\n\
-         'steppe alloc stop <allocation>' moves what is there, one after the other"
-    ))
+    drain_monitor::follow(&client, &id).await
 }
 
 /// The request without its node.
@@ -131,55 +115,4 @@ fn check(args: &Args) -> Result<NodeUpdateDrainRequest, Stop> {
     meta.extend(args.message.clone().map(|message| ("message".to_owned(), message)));
     let drain_spec = args.enable.then_some(DrainSpec { deadline, ignore_system_jobs: args.ignore_system });
     Ok(NodeUpdateDrainRequest { drain_spec, mark_eligible: args.disable && !args.keep_ineligible, meta, ..Default::default() })
-}
-
-fn note(text: &str) {
-    say!("{}: {text}", show::time(show::now()));
-}
-
-/// Says what happens on the node until the drain is over and nothing runs there.
-async fn follow(client: &Client, id: &str) -> Outcome {
-    note("Ctrl-C to stop monitoring: will not cancel the node drain");
-    let mut index = 0;
-    let mut known: BTreeMap<String, Allocation> = BTreeMap::new();
-    loop {
-        let question = if index == 0 { query() } else { query().after(index, WAIT) };
-        let answer = client.node(id, &question).await.during("querying node info")?;
-        index = answer.index;
-        let node = answer.value.node;
-        let allocs = client.node_allocations(id, &query()).await.during("querying node allocations")?.value;
-        for alloc in &allocs {
-            let key = alloc.id.to_string();
-            if let Some(before) = known.get(&key) {
-                changes(before, alloc).iter().for_each(|change| note(change));
-            }
-            known.insert(key, alloc.clone());
-        }
-        if node.status == model::NodeStatus::Down {
-            note(&format!("Node \"{id}\" down"));
-            return Ok(0);
-        }
-        if node.drain_strategy.is_none() {
-            note(&format!("Drain complete for node {id}"));
-            if allocs.iter().all(Allocation::is_terminal) {
-                note(&format!("All allocations on node \"{id}\" have stopped"));
-            }
-            return Ok(0);
-        }
-    }
-}
-
-fn changes(before: &Allocation, after: &Allocation) -> Vec<String> {
-    let id = after.id;
-    let mut texts = Vec::new();
-    if after.desired_transition.migrate == Some(true) && before.desired_transition.migrate != Some(true) {
-        texts.push(format!("Alloc \"{id}\" marked for migration"));
-    }
-    if after.server_terminal() && !before.server_terminal() && after.client_status == ClientStatus::Running {
-        texts.push(format!("Alloc \"{id}\" draining"));
-    }
-    if after.client_status != before.client_status {
-        texts.push(format!("Alloc \"{id}\" status {} -> {}", before.client_status, after.client_status));
-    }
-    texts
 }

@@ -30,11 +30,16 @@ pub async fn run(client: &Client, id: &str, format: &Format, options: Options) -
     let mut pairs = head(node);
     pairs.extend(host.as_ref().map(|host| ("Uptime", model::format_duration(seconds(host.uptime)))));
     if !options.verbose {
-        pairs.extend(["Host Volumes", "Host Networks", "CSI Volumes"].map(|refused| (refused, String::new())));
+        // Volumes are refused so far, so no node has any.
+        let networks = node.host_networks.keys().cloned().collect::<Vec<_>>().join(",");
+        pairs.extend([("Host Volumes", String::new()), ("Host Networks", networks), ("CSI Volumes", String::new())]);
         pairs.push(("Driver Status", driver_list(node)));
     }
     say!("{}", show::pairs(&pairs));
     if options.verbose {
+        if !node.host_networks.is_empty() {
+            say!("\n{}", section("Host Networks", &network_table(node)));
+        }
         say!("\n{}", section("Drivers", &driver_table(node)));
     }
     say!("\n{}", section("Node Events", &events(node, options.verbose)));
@@ -70,13 +75,32 @@ fn head(node: &Node) -> Vec<(&'static str, String)> {
         ("Node Pool", node.node_pool.clone()),
         ("Class", node.node_class.clone()),
         ("DC", node.datacenter.clone()),
-        ("Drain", node.drain_strategy.is_some().to_string()),
+        ("Drain", drain(node)),
         ("Eligibility", node.scheduling_eligibility.to_string()),
         ("Status", node.status.to_string()),
-        // Volumes and host networks are refused so far, so no node has any.
+        // Volumes are refused so far, so no node has any.
         ("CSI Controllers", String::new()),
         ("CSI Drivers", String::new()),
     ]
+}
+
+/// Whether the node is drained, and until when.
+fn drain(node: &Node) -> String {
+    let Some(strategy) = &node.drain_strategy else { return "false".to_owned() };
+    let deadline = match strategy.deadline {
+        0 => "no deadline".to_owned(),
+        ..0 => "by force".to_owned(),
+        _ => format!("deadline {}", show::time(strategy.force_deadline.0)),
+    };
+    format!("true; {deadline}{}", if strategy.ignore_system_jobs { "; system jobs stay" } else { "" })
+}
+
+fn network_table(node: &Node) -> String {
+    let mut rows = vec![show::row(&["Name", "CIDR", "Interface", "ReservedPorts"])];
+    for (name, network) in &node.host_networks {
+        rows.push(vec![name.clone(), network.cidr.clone(), network.interface.clone(), network.reserved_ports.clone()]);
+    }
+    show::table(&rows)
 }
 
 /// `None` when the node cannot be asked, which is said if it should answer.

@@ -63,8 +63,52 @@ GET /v1/agent/self
 PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/eligibility
 {"NodeModifyIndex": 9}
 
-PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/drain -> 501
-draining nodes is not supported yet
+PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/drain
+{"NodeModifyIndex": 9}
+
+# A node that drains.
+
+GET /v1/nodes?prefix=c3c94b28
+[{"ID": "c3c94b28-f11c-2f2a-f70b-328d55fa9027"}]
+
+GET /v1/node/c3c94b28-f11c-2f2a-f70b-328d55fa9027
+{"ID": "c3c94b28-f11c-2f2a-f70b-328d55fa9027", "Name": "west-c3", "Drain": true, "DrainStrategy": {"Deadline": 60000000000, "ForceDeadline": "2006-01-02T15:05:05Z", "IgnoreSystemJobs": true}, "SchedulingEligibility": "ineligible", "Status": "down",
+ "HostNetworks": {"public": {"Name": "public", "CIDR": "203.0.113.0/24", "ReservedPorts": "22,80"}, "lan": {"Name": "lan", "Interface": "eth1"}}}
+
+GET /v1/node/c3c94b28-f11c-2f2a-f70b-328d55fa9027/allocations
+[]
+
+# A node whose drain is over when it is looked at for the second time.
+
+GET /v1/nodes?prefix=d3c94b28
+[{"ID": "d3c94b28-f11c-2f2a-f70b-328d55fa9027"}]
+
+GET /v1/node/d3c94b28-f11c-2f2a-f70b-328d55fa9027
+{"ID": "d3c94b28-f11c-2f2a-f70b-328d55fa9027", "Drain": true, "DrainStrategy": {}, "SchedulingEligibility": "ineligible", "Status": "ready"}
+
+GET /v1/node/d3c94b28-f11c-2f2a-f70b-328d55fa9027
+{"ID": "d3c94b28-f11c-2f2a-f70b-328d55fa9027", "LastDrain": {"Status": "complete"}, "SchedulingEligibility": "ineligible", "Status": "ready"}
+
+GET /v1/node/d3c94b28-f11c-2f2a-f70b-328d55fa9027/allocations
+[{"ID": "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee", "NodeID": "d3c94b28-f11c-2f2a-f70b-328d55fa9027", "TaskGroup": "app", "DesiredStatus": "stop", "ClientStatus": "complete"}]
+
+GET /v1/client/metadata
+{"Meta": {"rack": "r2"}, "Dynamic": {"rack": "r2", "old": null}, "Static": {"rack": "r1", "old": "1"}}
+
+POST /v1/client/metadata
+{"Meta": {"rack": "r2"}, "Dynamic": {"rack": "r2"}, "Static": {}}
+
+PUT /v1/client/metadata
+{"Meta": {"rack": "r2"}, "Dynamic": {"rack": "r2"}, "Static": {}}
+
+GET /v1/client/metadata?node_id=a3c94b28-f11c-2f2a-f70b-328d55fa9027
+{"Meta": null, "Dynamic": null, "Static": null}
+
+GET /v1/agent/servers
+["10.0.0.1:4647", "10.0.0.2:4647"]
+
+PUT /v1/agent/servers
+
 
 === transcript
 $ steppe node status
@@ -246,7 +290,7 @@ Name            = west-c2
 Node Pool       = edge
 Class           = big
 DC              = west-2
-Drain           = true
+Drain           = true; no deadline
 Eligibility     = ineligible
 Status          = down
 CSI Controllers = <none>
@@ -269,7 +313,7 @@ Name            = west-c2
 Node Pool       = edge
 Class           = big
 DC              = west-2
-Drain           = true
+Drain           = true; no deadline
 Eligibility     = ineligible
 Status          = down
 CSI Controllers = <none>
@@ -327,21 +371,15 @@ Either -self or one node is needed: <node>
 For additional help try 'steppe node eligibility -help'
 --- exit code: 1
 
-$ steppe node drain -enable -yes -deadline=2m -m 'new disks' -meta who=me a3c94b28
---- stderr:
-Draining nodes is not supported yet, and nothing was changed. By hand:
-'steppe node eligibility -disable a3c94b28-f11c-2f2a-f70b-328d55fa9027' keeps new work away from the node,
-'steppe alloc stop <allocation>' moves what is there, one after the other
+$ steppe node drain -enable -detach -yes -deadline=2m -m 'new disks' -meta who=me a3c94b28
+Node "a3c94b28-f11c-2f2a-f70b-328d55fa9027" drain strategy set
 >>> PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/drain {"DrainSpec":{"Deadline":120000000000,"IgnoreSystemJobs":false},"MarkEligible":false,"Meta":{"message":"new disks","who":"me"},"NodeID":"a3c94b28-f11c-2f2a-f70b-328d55fa9027"}
---- exit code: 1
+--- exit code: 0
 
 $ steppe node drain -disable a3c94b28
---- stderr:
-Draining nodes is not supported yet, and nothing was changed. By hand:
-'steppe node eligibility -disable a3c94b28-f11c-2f2a-f70b-328d55fa9027' keeps new work away from the node,
-'steppe alloc stop <allocation>' moves what is there, one after the other
+Node "a3c94b28-f11c-2f2a-f70b-328d55fa9027" drain strategy unset
 >>> PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/drain {"DrainSpec":null,"MarkEligible":true,"Meta":null,"NodeID":"a3c94b28-f11c-2f2a-f70b-328d55fa9027"}
---- exit code: 1
+--- exit code: 0
 
 $ steppe node drain -enable a3c94b28 <<< n\n
 Are you sure you want to enable drain mode for node "a3c94b28-f11c-2f2a-f70b-328d55fa9027"? [y/N] Cancelling node drain
@@ -367,5 +405,168 @@ $ steppe node drain -enable -deadline=tomorrow a3c94b28
 --- stderr:
 flag -deadline: "tomorrow" is not a duration: write numbers with units, such as "300ms", "10s", "1m30s" or "2h"
 For additional help try 'steppe node drain -help'
+--- exit code: 1
+
+$ steppe node drain -enable -yes -detach -force a3c94b28
+Node "a3c94b28-f11c-2f2a-f70b-328d55fa9027" drain strategy set
+>>> PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/drain {"DrainSpec":{"Deadline":-1,"IgnoreSystemJobs":false},"MarkEligible":false,"Meta":null,"NodeID":"a3c94b28-f11c-2f2a-f70b-328d55fa9027"}
+--- exit code: 0
+
+$ steppe node drain -disable -keep-ineligible -m done a3c94b28
+Node "a3c94b28-f11c-2f2a-f70b-328d55fa9027" drain strategy unset
+>>> PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/drain {"DrainSpec":null,"MarkEligible":false,"Meta":{"message":"done"},"NodeID":"a3c94b28-f11c-2f2a-f70b-328d55fa9027"}
+--- exit code: 0
+
+$ steppe node drain -monitor d3c94b28
+<now>: Ctrl-C to stop monitoring: will not cancel the node drain
+<now>: Drain complete for node d3c94b28-f11c-2f2a-f70b-328d55fa9027
+<now>: All allocations on node "d3c94b28-f11c-2f2a-f70b-328d55fa9027" have stopped
+--- exit code: 0
+
+$ steppe node drain -monitor c3c94b28
+<now>: Ctrl-C to stop monitoring: will not cancel the node drain
+<now>: Node "c3c94b28-f11c-2f2a-f70b-328d55fa9027" down
+--- exit code: 0
+
+$ steppe node status c3c94b28
+ID              = c3c94b28-f11c-2f2a-f70b-328d55fa9027
+Name            = west-c3
+Node Pool       = <none>
+Class           = <none>
+DC              = <none>
+Drain           = true; deadline 2006-01-02T15:05:05Z; system jobs stay
+Eligibility     = ineligible
+Status          = down
+CSI Controllers = <none>
+CSI Drivers     = <none>
+Host Volumes    = <none>
+Host Networks   = lan,public
+CSI Volumes     = <none>
+Driver Status   = <none>
+
+Node Events
+Time  Subsystem  Message
+
+Allocations
+No allocations placed
+--- exit code: 0
+
+$ steppe node status -verbose c3c94b28
+ID              = c3c94b28-f11c-2f2a-f70b-328d55fa9027
+Name            = west-c3
+Node Pool       = <none>
+Class           = <none>
+DC              = <none>
+Drain           = true; deadline 2006-01-02T15:05:05Z; system jobs stay
+Eligibility     = ineligible
+Status          = down
+CSI Controllers = <none>
+CSI Drivers     = <none>
+
+Host Networks
+Name    CIDR            Interface  ReservedPorts
+lan     <none>          eth1       <none>
+public  203.0.113.0/24  <none>     22,80
+
+Drivers
+Driver  Detected  Healthy  Message  Time
+
+Node Events
+Time  Subsystem  Message  Details
+
+Allocations
+No allocations placed
+--- exit code: 0
+
+$ steppe node meta read
+All Meta
+rack = r2
+
+Dynamic Meta
+old  = <unset>
+rack = r2
+
+Static Meta
+old  = 1
+rack = r1
+--- exit code: 0
+
+$ steppe node meta read -node-id a3c94b28
+All Meta
+
+
+Dynamic Meta
+
+
+Static Meta
+
+--- exit code: 0
+
+$ steppe node meta read -json
+{
+    "Dynamic": {
+        "old": null,
+        "rack": "r2"
+    },
+    "Meta": {
+        "rack": "r2"
+    },
+    "Static": {
+        "old": "1",
+        "rack": "r1"
+    }
+}
+--- exit code: 0
+
+$ steppe node meta apply rack=r2 -unset=old
+>>> PUT /v1/client/metadata {"Meta":{"old":null,"rack":"r2"},"NodeID":""}
+--- exit code: 0
+
+$ steppe node meta apply -unset=a,b rack=r2 free=
+>>> PUT /v1/client/metadata {"Meta":{"a":null,"b":null,"free":"","rack":"r2"},"NodeID":""}
+--- exit code: 0
+
+$ steppe node meta apply -node-id a3c94b28 rack=r2
+>>> PUT /v1/client/metadata?node_id=a3c94b28-f11c-2f2a-f70b-328d55fa9027 {"Meta":{"rack":"r2"},"NodeID":"a3c94b28-f11c-2f2a-f70b-328d55fa9027"}
+--- exit code: 0
+
+$ steppe node meta apply
+--- stderr:
+There is nothing to change: name pairs key=value, or keys with -unset
+For additional help try 'steppe node meta apply -help'
+--- exit code: 1
+
+$ steppe node meta apply rack
+--- stderr:
+"rack" is not key=value
+For additional help try 'steppe node meta apply -help'
+--- exit code: 1
+
+$ steppe node meta apply -unset=rack rack=r2
+--- stderr:
+the key "rack" cannot be set and unset at once
+For additional help try 'steppe node meta apply -help'
+--- exit code: 1
+
+$ steppe node config -servers
+10.0.0.1:4647
+10.0.0.2:4647
+--- exit code: 0
+
+$ steppe node config -update-servers 10.0.0.9 10.0.0.8:7
+Updated server list
+>>> PUT /v1/agent/servers?address=10.0.0.9&address=10.0.0.8:7
+--- exit code: 0
+
+$ steppe node config -update-servers
+--- stderr:
+-update-servers needs the address of at least one server
+For additional help try 'steppe node config -help'
+--- exit code: 1
+
+$ steppe node config
+--- stderr:
+One of -servers and -update-servers is needed, and not both
+For additional help try 'steppe node config -help'
 --- exit code: 1
 

@@ -1,0 +1,80 @@
+//! An agent that goes for a while lets its work move away first.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rpc::message::{Call, Drain, Hops, Read, ReadOptions, ReadValue, Reply, Request, Write};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use crate::client::Client;
+
+/// How the node is drained before its agent ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DrainSpec {
+    /// What is left after this time is stopped.
+    pub deadline: Duration,
+    pub ignore_system_jobs: bool,
+    /// Stop everything at once.
+    pub force: bool,
+}
+
+/// Between two looks at the drain.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// On top of the deadline: what stopping takes beyond the longest kill timeout.
+const MARGIN: Duration = Duration::from_secs(15);
+
+impl Client {
+    /// Drains the node, and returns when nothing of it is left here, or when the region cannot be asked for too long. The node stays ineligible:
+    /// whoever starts it again says when it takes work.
+    pub async fn drain(&self, spec: DrainSpec) {
+        let shared = self.shared();
+        let nanos = i64::try_from(spec.deadline.as_nanos()).unwrap_or(i64::MAX);
+        // Without any time at all everything has to go at once; 0 would be no deadline.
+        let deadline = if spec.force || nanos == 0 { -1 } else { nanos };
+        let write = Write::DrainNode {
+            id: shared.node_id,
+            drain: Some(Drain { deadline, ignore_system_jobs: spec.ignore_system_jobs }),
+            mark_eligible: false,
+            meta: BTreeMap::from([("message".to_owned(), "the agent is shutting down".to_owned())]),
+        };
+        let until = Instant::now() + spec.deadline + shared.config.max_kill_timeout + MARGIN;
+        if let Err(failure) = shared.link.forward(self.call(Request::Write(write))).await {
+            warn!(%failure, "the node is not drained before the agent ends");
+            return;
+        }
+        info!(deadline = ?spec.deadline, "the node is drained before the agent ends");
+        while Instant::now() < until {
+            if self.is_drained(spec.ignore_system_jobs).await {
+                info!("the node is drained");
+                return;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        warn!("the drain took too long; ending now");
+    }
+
+    fn call(&self, request: Request) -> Call {
+        Call { region: self.shared().config.region.clone(), hops: Hops::default(), request }
+    }
+
+    /// The region says that the drain is over, and what it stopped has ended.
+    async fn is_drained(&self, ignores_system: bool) -> bool {
+        let shared = self.shared();
+        let read = Request::Read(ReadOptions::default(), Read::Node { id: shared.node_id });
+        let node = match shared.link.forward(self.call(read)).await {
+            Ok(Reply::Read(reply)) => match reply.value {
+                ReadValue::Node(node) => node,
+                _ => None,
+            },
+            _ => None,
+        };
+        let is_over = node.is_some_and(|node| node.drain_strategy.is_none());
+        let is_system = |kind| matches!(kind, model::JobType::System | model::JobType::Sysbatch);
+        let left = |handle: &crate::alloc::AllocHandle| {
+            let stays = ignores_system && handle.alloc().job.as_ref().is_some_and(|job| is_system(job.kind));
+            !handle.is_finished() && !stays
+        };
+        is_over && !shared.allocs().values().any(left) && shared.updates.is_empty()
+    }
+}
