@@ -46,6 +46,11 @@ impl JobFile {
         JobFile { kind: "batch", ..JobFile::service(id) }.script(script)
     }
 
+    /// A system or sysbatch job. Without an update block: changes do not roll.
+    pub fn everywhere(id: &str, kind: &'static str, script: &str) -> JobFile {
+        JobFile { kind, ..JobFile::service(id) }.script(script)
+    }
+
     pub fn count(mut self, count: u32) -> JobFile {
         self.count = count;
         self
@@ -119,7 +124,10 @@ impl JobFile {
             line(1, "}");
         }
         line(1, &format!("group \"g\" {{\n  count = {}", self.count));
-        line(2, &format!("restart {{\n{}\n}}\nreschedule {{\n{}\n}}", self.restart, self.reschedule));
+        line(2, &format!("restart {{\n{}\n}}", self.restart));
+        if matches!(self.kind, "service" | "batch") {
+            line(2, &format!("reschedule {{\n{}\n}}", self.reschedule));
+        }
         self.group.iter().for_each(|lines| line(2, lines));
         line(2, "task \"t\" {");
         match &self.driver {

@@ -26,7 +26,7 @@ use crate::shared::Shared;
 use crate::stats::Samples;
 use crate::store::{Remembered, Store};
 use crate::updates::Updates;
-use crate::{Error, allocs, collect, fingerprint, meta, presence, probe, pull, updates};
+use crate::{Error, absence, allocs, collect, fingerprint, meta, presence, probe, pull, updates};
 
 /// What this build can do, told to peers.
 const FEATURE_LEVEL: u32 = 1;
@@ -119,6 +119,7 @@ impl Client {
         let identity = Identity::new(node_id.0, shared.config.region.clone(), FEATURE_LEVEL);
         shared.spawn(serve_with(listener, identity, shared.config.rpc.clone(), ForServers::handler(&shared), shared.stop.clone()));
         shared.spawn(presence::run(shared.clone()));
+        shared.spawn(absence::run(shared.clone()));
         shared.spawn(pull::run(shared.clone()));
         shared.spawn(updates::run(shared.clone()));
         shared.spawn(collect::run(shared.clone()));

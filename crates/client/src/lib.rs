@@ -8,6 +8,7 @@
 //! Start reading at [`Client::start`]; then `alloc/life.rs` for one allocation, `presence.rs`, `pull.rs` and `updates.rs` for the talk with the
 //! region, `node_call.rs` for what servers ask of a node (files, logs, statistics).
 
+mod absence;
 mod alloc;
 mod allocs;
 mod caller;

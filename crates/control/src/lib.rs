@@ -2,6 +2,7 @@
 //!
 //! * [`Broker`]: pending evaluations as a queue, one of a job at a time.
 //! * [`Heartbeats`]: which node has not been heard of for too long.
+//! * [`silent_status`], [`given_up`]: whether such a node is down or only disconnected.
 //! * [`node_evals`]: whose work a node's change concerns.
 //! * [`unblock`]: which blocked evaluations may fit now.
 //! * [`garbage`]: what is no longer needed.
@@ -10,13 +11,15 @@
 //! It does not know where work goes (`scheduler`), nor how commands get into the log. Everything is derived from a view; a new leader starts
 //! from nothing.
 
+mod absence;
 mod broker;
 pub mod drain;
 mod gc;
 mod heartbeat;
 mod nodes;
 
+pub use absence::{given_up, silent_status};
 pub use broker::{Broker, Counts};
 pub use gc::{Thresholds, garbage};
 pub use heartbeat::{Heartbeats, Timing};
-pub use nodes::{capacity_index, failed_alloc_evals, job_eval, node_evals, unblock};
+pub use nodes::{capacity_index, job_eval, node_evals, registration_evals, report_evals, unblock};

@@ -1,8 +1,12 @@
 //! Whose work a change of a node or of an allocation concerns.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use model::{AllocUpdate, ClientStatus, EvalStatus, EvalTrigger, Evaluation, IdSource, Job, JobKey, NodeId};
+use model::{
+    ALL_NODE_POOL, AllocUpdate, ClientStatus, DEFAULT_NODE_POOL, EvalStatus, EvalTrigger, Evaluation, IdSource, Job, JobKey, JobType, Node,
+    NodeId,
+};
 use state::{Store, Table};
 
 /// A pending evaluation of a job.
@@ -20,27 +24,71 @@ pub fn job_eval(job: &Job, trigger: EvalTrigger, ids: &mut IdSource) -> Evaluati
     }
 }
 
-/// One evaluation for every job that has allocations on the node which have not ended there: also those that are to be stopped, for when the
-/// node is down, nobody else says that they are over.
+/// One evaluation for every job that a change of the node concerns: those that have allocations there which have not ended (also when they are
+/// to be stopped, for when the node is down, nobody else says that they are over), and those that run on every node and could run there.
 pub fn node_evals(view: &Store, node: NodeId, ids: &mut IdSource) -> Vec<Evaluation> {
-    let mut jobs: BTreeMap<JobKey, Evaluation> = BTreeMap::new();
+    let mut jobs: BTreeMap<JobKey, &Job> = BTreeMap::new();
     for alloc in view.node_allocs(node).filter(|alloc| !alloc.client_status.is_terminal()) {
         let Some(job) = view.job(&alloc.job_key()).or(alloc.job.as_ref()) else { continue };
-        jobs.entry(alloc.job_key()).or_insert_with(|| Evaluation { node_id: node, ..job_eval(job, EvalTrigger::NodeUpdate, ids) });
+        jobs.insert(alloc.job_key(), job);
     }
-    jobs.into_values().collect()
+    if let Some(node) = view.node(node) {
+        jobs.extend(jobs_for_every_node(view, node).map(|job| (job.key(), job)));
+    }
+    jobs.into_values().map(|job| Evaluation { node_id: node, ..job_eval(job, EvalTrigger::NodeUpdate, ids) }).collect()
 }
 
-/// One evaluation for every job of which an allocation is reported to have failed while it is still wanted.
-pub fn failed_alloc_evals(view: &Store, updates: &[AllocUpdate], ids: &mut IdSource) -> Vec<Evaluation> {
+/// The same for a node that the state does not know yet, or knows otherwise: as it is going to be.
+pub fn registration_evals(view: &Store, node: &Node, ids: &mut IdSource) -> Vec<Evaluation> {
+    let mut evals = node_evals(view, node.id, ids);
+    let missing: Vec<&Job> = jobs_for_every_node(view, node).filter(|job| evals.iter().all(|eval| eval.job_key() != job.key())).collect();
+    evals.extend(missing.into_iter().map(|job| Evaluation { node_id: node.id, ..job_eval(job, EvalTrigger::NodeUpdate, ids) }));
+    evals
+}
+
+/// System and sysbatch jobs of the node's datacenter and pool. Whether it meets their constraints is the scheduler's business.
+fn jobs_for_every_node<'a>(view: &'a Store, node: &Node) -> impl Iterator<Item = &'a Job> {
+    let pool = if node.node_pool.is_empty() { DEFAULT_NODE_POOL } else { &node.node_pool };
+    let may_run = move |job: &&Job| {
+        matches!(job.kind, JobType::System | JobType::Sysbatch)
+            && !job.stop
+            && !job.is_parent()
+            && (job.node_pool == pool || job.node_pool == ALL_NODE_POOL || job.node_pool.is_empty() && pool == DEFAULT_NODE_POOL)
+            && (job.datacenters.is_empty() || job.datacenters.iter().any(|pattern| matches_glob(pattern, &node.datacenter)))
+    };
+    view.jobs().map(Arc::as_ref).filter(may_run)
+}
+
+/// `*` stands for any characters.
+fn matches_glob(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, tail)) => {
+            text.starts_with(head)
+                && (head.len()..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| matches_glob(tail, &text[at..]))
+        }
+    }
+}
+
+/// One evaluation for every job whose allocations say something that concerns it: one that is wanted has failed (jobs that run on every node
+/// are not told: their failures are for the restarts of the node), or one is heard of again after its node was away.
+pub fn report_evals(view: &Store, updates: &[AllocUpdate], ids: &mut IdSource) -> Vec<Evaluation> {
     let mut jobs: BTreeMap<JobKey, Evaluation> = BTreeMap::new();
-    for update in updates.iter().filter(|update| update.client_status == ClientStatus::Failed) {
-        let Some(alloc) = view.alloc(update.id).filter(|alloc| alloc.client_status != ClientStatus::Failed && !alloc.server_terminal())
-        else {
-            continue;
-        };
+    for update in updates {
+        let Some(alloc) = view.alloc(update.id).filter(|alloc| !alloc.server_terminal()) else { continue };
+        let has_returned = alloc.client_status == ClientStatus::Unknown && update.client_status != ClientStatus::Unknown;
+        let has_failed = alloc.client_status != ClientStatus::Failed && update.client_status == ClientStatus::Failed;
         let Some(job) = view.job(&alloc.job_key()).filter(|job| !job.stop) else { continue };
-        jobs.entry(alloc.job_key()).or_insert_with(|| job_eval(job, EvalTrigger::AllocFailure, ids));
+        let is_retried = matches!(job.kind, JobType::Service | JobType::Batch);
+        let trigger = match (has_returned, has_failed && is_retried) {
+            (true, _) => EvalTrigger::Reconnect,
+            (false, true) => EvalTrigger::AllocFailure,
+            (false, false) => continue,
+        };
+        let eval = jobs.entry(alloc.job_key()).or_insert_with(|| job_eval(job, trigger, ids));
+        if trigger == EvalTrigger::Reconnect {
+            eval.triggered_by = trigger;
+        }
     }
     jobs.into_values().collect()
 }

@@ -71,9 +71,102 @@ fn failures() {
     let update = |id: &AllocId| AllocUpdate { id: *id, client_status: ClientStatus::Failed, ..AllocUpdate::default() };
     let mut updates: Vec<AllocUpdate> = ids.iter().map(update).collect();
     updates.push(update(&AllocId(world.new_id())));
-    let evals = control::failed_alloc_evals(&world.store, &updates, &mut IdSource::new(1));
+    let evals = control::report_evals(&world.store, &updates, &mut IdSource::new(1));
     let named: Vec<_> = evals.iter().map(|eval| (eval.job_id.as_str(), eval.triggered_by)).collect();
     assert_eq!(named, [("web", EvalTrigger::AllocFailure)]);
+}
+
+/// Every change of a node concerns the jobs that run on each one, if it is in their datacenter and pool: also a node that is not known yet.
+#[test]
+fn jobs_for_every_node() {
+    let mut world = World::with_nodes(&["n1"]);
+    let pool = |name: &str| testkit::job(name).system();
+    for job in [
+        pool("everywhere"),
+        pool("once").sysbatch(),
+        pool("north").datacenters(&["north-*"]),
+        pool("gpu").node_pool("gpu"),
+        pool("all").node_pool("all"),
+        pool("stopped"),
+        testkit::job("web"),
+    ] {
+        world.register(job.build());
+    }
+    world.stop("stopped");
+    let named = |evals: Vec<Evaluation>| -> Vec<String> {
+        assert!(evals.iter().all(|eval| eval.triggered_by == EvalTrigger::NodeUpdate && eval.status == EvalStatus::Pending));
+        evals.iter().map(|eval| eval.job_id.to_string()).collect()
+    };
+    let mut ids = IdSource::new(1);
+    assert_eq!(named(control::node_evals(&world.store, testkit::node_id("n1"), &mut ids)), ["all", "everywhere", "once"]);
+    for (node, want) in [
+        (testkit::node("new"), &["all", "everywhere", "once"][..]),
+        (testkit::node("new").datacenter("north-1"), &["all", "everywhere", "north", "once"]),
+        (testkit::node("new").pool("gpu"), &["all", "gpu"]),
+    ] {
+        let mut found = named(control::registration_evals(&world.store, &node.build(), &mut ids));
+        found.sort();
+        assert_eq!(found, want);
+    }
+    // A node that changes concerns what it had and what it may have now, once each.
+    place(&mut world, "web", "n1");
+    place(&mut world, "once", "n1");
+    let moved = testkit::node("n1").pool("gpu").build();
+    let mut found = named(control::registration_evals(&world.store, &moved, &mut ids));
+    found.sort();
+    assert_eq!(found, ["all", "everywhere", "gpu", "once", "web"]);
+}
+
+/// A silent node is only disconnected while a group of its work asks to wait, until the time of the last one is over.
+#[test]
+fn disconnected_or_down() {
+    use model::NodeStatus::{Disconnected, Down};
+    let mut world = World::with_nodes(&["n1", "n2"]);
+    world.register(testkit::job("web").build());
+    world.register(testkit::job("patient").lost_after(60).build());
+    let node = testkit::node_id("n1");
+    assert_eq!(control::silent_status(&world.store, node), Down);
+    place(&mut world, "web", "n1");
+    assert_eq!(control::silent_status(&world.store, node), Down);
+    let id = place(&mut world, "patient", "n1");
+    assert_eq!(control::silent_status(&world.store, node), Disconnected);
+    assert_eq!(control::silent_status(&world.store, testkit::node_id("n2")), Down);
+    assert_eq!(control::given_up(&world.store), []);
+    world.set_node_status("n1", Disconnected);
+    assert_eq!(control::given_up(&world.store), [], "the scheduler has still to look");
+    let eval = world.new_eval("patient", EvalTrigger::MaxDisconnectTimeout);
+    let unknown =
+        state::AllocStop { id, description: String::new(), client_status: Some(ClientStatus::Unknown), followup_eval_id: eval.id };
+    world.apply(&Command::ApplyPlan(Box::new(Plan { stops: vec![unknown], ..Plan::default() })));
+    assert_eq!(world.store.alloc(id).expect("an allocation").client_status, ClientStatus::Unknown);
+    assert_eq!(control::given_up(&world.store), [], "its time is not over");
+    let over = Evaluation { status: EvalStatus::Complete, ..eval };
+    world.apply(&Command::UpsertEvals { evals: vec![over], time: world.now });
+    assert_eq!(control::given_up(&world.store), [node]);
+}
+
+/// What is heard of again is looked at, whatever became of it; failures of jobs that run on every node are not tried again.
+#[test]
+fn returned() {
+    let mut world = world();
+    world.register(testkit::job("agent").system().build());
+    let ids: Vec<AllocId> = ["web", "db", "agent", "idle"].map(|job| place(&mut world, job, "n1")).to_vec();
+    let eval = world.new_eval("web", EvalTrigger::MaxDisconnectTimeout);
+    for id in [ids[0], ids[1]] {
+        let unknown =
+            state::AllocStop { id, description: String::new(), client_status: Some(ClientStatus::Unknown), followup_eval_id: eval.id };
+        world.apply(&Command::ApplyPlan(Box::new(Plan { stops: vec![unknown], ..Plan::default() })));
+    }
+    let update = |id: AllocId, client_status| AllocUpdate { id, client_status, ..AllocUpdate::default() };
+    let updates = [
+        update(ids[0], ClientStatus::Running),
+        update(ids[1], ClientStatus::Failed),
+        update(ids[2], ClientStatus::Failed),
+        update(ids[3], ClientStatus::Running),
+    ];
+    let evals = control::report_evals(&world.store, &updates, &mut IdSource::new(1));
+    let named: Vec<_> = evals.iter().map(|eval| (eval.job_id.as_str(), eval.triggered_by)).collect();
+    assert_eq!(named, [("db", EvalTrigger::Reconnect), ("web", EvalTrigger::Reconnect)]);
 }
 
 /// Room on a node wakes what may fit there: by class, or what no class describes; room anywhere wakes all. What is not blocked stays as it is.

@@ -67,7 +67,7 @@ pub fn spec_hash(source: &Job) -> String {
 
 /// The deployment of a region's effective copy, waiting for its turn. `None` for kinds of jobs that have no deployments.
 pub fn new_deployment(effective: &Job, job_version: u64, id: DeploymentId) -> Option<Deployment> {
-    if effective.kind != JobType::Service {
+    if !matches!(effective.kind, JobType::Service | JobType::System) {
         return None;
     }
     let task_groups = effective

@@ -76,6 +76,15 @@ pub(crate) fn killing(now: i64, timeout: i64) -> TaskEvent {
     TaskEvent { kill_timeout: timeout, ..detail(event("Killing", now, text), "kill_timeout", format_duration(timeout)) }
 }
 
+/// Before the words about how it is killed.
+pub(crate) fn cut(now: i64, reason: &str) -> TaskEvent {
+    TaskEvent { kill_reason: reason.to_owned(), ..detail(event("Killing", now, reason), "kill_reason", reason) }
+}
+
+pub(crate) fn reconnected(now: i64) -> TaskEvent {
+    event("Reconnected", now, "Client reconnected")
+}
+
 pub(crate) fn kill_failed(now: i64, error: &str) -> TaskEvent {
     TaskEvent { kill_error: error.to_owned(), ..detail(event("Killing", now, error), "kill_error", error) }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Criteria {
 impl Criteria {
     /// `None`: nobody asks for a judgement, or a person gives it.
     pub fn of(group: &TaskGroup, kind: JobType, deployment_id: DeploymentId) -> Option<Self> {
-        if kind != JobType::Service {
+        if !matches!(kind, JobType::Service | JobType::System) {
             return None;
         }
         let (check, min_healthy_time, healthy_deadline) = if deployment_id.is_nil() {

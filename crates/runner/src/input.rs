@@ -60,6 +60,8 @@ pub enum Input {
     /// Somebody wants tasks to start again: that one, or the running ones (empty), or all of them from the beginning. Ask
     /// [`crate::Machine::restart_refusal`] first.
     Restart { task: String, all_tasks: bool },
+    /// The node itself ends the allocation, whatever the region wants, and says why.
+    Cut { reason: String },
     /// Somebody sent the task a signal.
     Signaled { task: String, signal: String },
 }

@@ -3,7 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use model::{AllocDeploymentStatus, AllocUpdate, Allocation, ClientStatus, Job, JobType, RestartPolicy, TaskGroup, TaskPhase, Time};
+use model::{
+    AllocDeploymentStatus, AllocUpdate, Allocation, ClientStatus, Job, JobType, RestartPolicy, TaskGroup, TaskPhase, Time, format_duration,
+};
 
 use crate::health::{Criteria, Finding, Judgement, examine};
 use crate::restart::{Ending, Verdict, dice};
@@ -37,6 +39,8 @@ pub struct Machine {
     judge_at: Option<i64>,
     /// All tasks begin anew as soon as the last one has ended.
     restarting_all: bool,
+    /// Why the node itself ends it.
+    cut: Option<String>,
     effects: VecDeque<Output>,
     outputs: VecDeque<Output>,
     last_saved: Option<Saved>,
@@ -95,6 +99,7 @@ impl Machine {
         let mut machine = Self::build(alloc, job, actors, settings);
         machine.dirs = if saved.dirs_built { Dirs::Built } else { Dirs::Missing };
         machine.restarting_all = saved.restarting_all;
+        machine.cut.clone_from(&saved.cut);
         machine.judgement = match saved.judgement.clone() {
             Some(judgement) if judgement.deployment_id == machine.alloc.deployment_id => Some(judgement),
             _ => machine.begin_judgement(now),
@@ -117,6 +122,7 @@ impl Machine {
             judgement: None,
             judge_at: None,
             restarting_all: false,
+            cut: None,
             effects: VecDeque::new(),
             outputs: VecDeque::new(),
             last_saved: None,
@@ -139,6 +145,7 @@ impl Machine {
                 self.on(&task, attempt, |machine, index| machine.actors[index].push(events::kill_failed(now, &message)));
             }
             Input::Restart { task, all_tasks } => self.restart(now, &task, all_tasks),
+            Input::Cut { reason } => self.cut(now, reason),
             Input::Signaled { task, signal } => {
                 if let Some(actor) = self.actors.iter_mut().find(|actor| actor.name == task) {
                     actor.push(events::signaling(now, &signal));
@@ -159,7 +166,8 @@ impl Machine {
             Stage::Backoff { until } | Stage::Delayed { until, .. } => Some(until),
             _ => None,
         };
-        self.actors.iter().filter_map(of_actor).chain(self.judge_at).min()
+        let run_ends_at = self.run_ends_at().filter(|_| !self.is_unwanted() && !self.is_finished());
+        self.actors.iter().filter_map(of_actor).chain(self.judge_at).chain(run_ends_at).min()
     }
 
     /// What must be written down.
@@ -169,6 +177,7 @@ impl Machine {
             tasks: self.actors.iter().map(|actor| (actor.name.clone(), actor.saved())).collect(),
             judgement: self.judgement.clone(),
             restarting_all: self.restarting_all,
+            cut: self.cut.clone(),
         }
     }
 
@@ -201,7 +210,7 @@ impl Machine {
                 Some(_) => None,
             };
         }
-        if self.is_finished() || self.alloc.server_terminal() {
+        if self.is_finished() || self.is_unwanted() {
             return Some("restart of an alloc that should not run".to_owned());
         }
         let none_runs = !self.actors.iter().any(|actor| actor.stage == Stage::Running);
@@ -220,6 +229,11 @@ impl Machine {
         let Ok((job, _)) = parts(&alloc) else { return };
         self.job = job.clone();
         let same_deployment = alloc.deployment_id == self.alloc.deployment_id;
+        if alloc.client_status == ClientStatus::Unknown && !alloc.server_terminal() {
+            for actor in self.actors.iter_mut().filter(|actor| actor.stage == Stage::Running) {
+                actor.push(events::reconnected(now));
+            }
+        }
         self.alloc = alloc;
         if !same_deployment {
             self.judgement = self.begin_judgement(now);
@@ -359,6 +373,17 @@ impl Machine {
         self.restarting_all |= doom == Doom::Reset;
     }
 
+    /// The first reason stays.
+    fn cut(&mut self, now: i64, reason: String) {
+        if self.is_unwanted() || self.is_finished() {
+            return;
+        }
+        for actor in self.actors.iter_mut().filter(|actor| !actor.is_dead() && actor.role != Role::Poststop) {
+            actor.push(events::cut(now, &reason));
+        }
+        self.cut = Some(reason);
+    }
+
     fn recover(&mut self, index: usize) {
         let actor = &mut self.actors[index];
         let doom = match actor.stage {
@@ -378,8 +403,9 @@ impl Machine {
         let policy = self.policy(index);
         let seed = self.settings.seed.wrapping_add(self.actors[index].attempt).wrapping_add((index as u64) << 32);
         let again_on_success = self.runs_for_ever(self.actors[index].role);
+        let is_unwanted = self.is_unwanted();
         let actor = &mut self.actors[index];
-        if self.alloc.server_terminal() {
+        if is_unwanted {
             actor.dies(now, false);
             return;
         }
@@ -415,7 +441,7 @@ impl Machine {
     /// Begins to stop a running task, after its delay.
     fn stop(&mut self, now: i64, index: usize, doom: Doom) {
         let Some(group) = group(&self.job, &self.alloc) else { return };
-        let whole = if self.alloc.server_terminal() { group.shutdown_delay.unwrap_or(0) } else { 0 };
+        let whole = if self.is_unwanted() { group.shutdown_delay.unwrap_or(0) } else { 0 };
         let own = group.task(&self.actors[index].name).map_or(0, |task| task.shutdown_delay);
         let delay = whole.max(0).saturating_add(own.max(0));
         let skips = self.skips_delay();
@@ -453,7 +479,10 @@ impl Machine {
 
     /// Looks at everything and decides what to do now.
     fn reconcile(&mut self, now: i64) {
-        if self.dirs == Dirs::Missing && !self.alloc.server_terminal() && !self.is_finished() {
+        if let Some(limit) = self.max_run_duration().filter(|_| self.run_ends_at().is_some_and(|end| end <= now)) {
+            self.cut(now, format!("Allocation ran for its max_run_duration of {}", format_duration(limit)));
+        }
+        if self.dirs == Dirs::Missing && !self.is_unwanted() && !self.is_finished() {
             self.dirs = Dirs::Building;
             for actor in &mut self.actors {
                 actor.push(events::setup(now));
@@ -483,7 +512,7 @@ impl Machine {
             return None;
         }
         let leader = self.actors.iter().find(|other| other.leader);
-        if self.alloc.server_terminal() {
+        if self.is_unwanted() {
             // The leader goes first.
             let waits = leader.is_some_and(|leader| !leader.is_dead() && !actor.leader);
             return (!waits).then_some(Why::AllocStopped);
@@ -572,7 +601,7 @@ impl Machine {
     /// Gives the verdict when it is due.
     fn judge(&mut self, now: i64) {
         self.judge_at = None;
-        if self.alloc.server_terminal() {
+        if self.is_unwanted() {
             return;
         }
         let criteria = group(&self.job, &self.alloc).and_then(|group| Criteria::of(group, self.job.kind, self.alloc.deployment_id));
@@ -636,19 +665,35 @@ impl Machine {
         }
     }
 
-    fn client_status(&self) -> (ClientStatus, &'static str) {
+    fn client_status(&self) -> (ClientStatus, &str) {
         // Cleaning up decides nothing about the work.
         if self.actors.iter().any(|actor| actor.role != Role::Poststop && actor.has_failed()) {
             return (ClientStatus::Failed, "Failed tasks");
         }
+        let words = self.cut.as_deref().unwrap_or("All tasks have completed");
         let any = |phase: TaskPhase| self.actors.iter().any(|actor| actor.state.state == phase);
         if any(TaskPhase::Running) {
             (ClientStatus::Running, "Tasks are running")
         } else if any(TaskPhase::Pending) {
             (ClientStatus::Pending, "No tasks have started")
         } else {
-            (ClientStatus::Complete, "All tasks have completed")
+            (ClientStatus::Complete, words)
         }
+    }
+
+    /// Its tasks are not to run any more: the region says so, or the node.
+    fn is_unwanted(&self) -> bool {
+        self.alloc.server_terminal() || self.cut.is_some()
+    }
+
+    fn max_run_duration(&self) -> Option<i64> {
+        let is_finite = matches!(self.job.kind, JobType::Batch | JobType::Sysbatch);
+        group(&self.job, &self.alloc)?.max_run_duration.filter(|limit| is_finite && *limit > 0)
+    }
+
+    /// When it has run for as long as it may, counted from its creation.
+    fn run_ends_at(&self) -> Option<i64> {
+        self.max_run_duration().map(|limit| self.alloc.create_time.saturating_add(limit))
     }
 
     fn mains_dead(&self) -> bool {

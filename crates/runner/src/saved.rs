@@ -16,6 +16,9 @@ pub struct Saved {
     pub(crate) tasks: BTreeMap<String, SavedTask>,
     pub(crate) judgement: Option<Judgement>,
     pub(crate) restarting_all: bool,
+    /// Why the node itself ends the allocation.
+    #[serde(with = "model::json::since_2")]
+    pub(crate) cut: Option<String>,
 }
 
 /// One task.

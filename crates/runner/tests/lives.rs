@@ -166,6 +166,8 @@ impl World {
                 let healthy = Some(*healthy == "healthy");
                 self.update(|alloc, _| alloc.deployment_status = Some(AllocDeploymentStatus { healthy, ..Default::default() }))
             }
+            ["cut"] => Input::Cut { reason: "nobody answered".to_owned() },
+            ["known", "unknown"] => self.update(|alloc, _| alloc.client_status = ClientStatus::Unknown),
             ["agent", "restarts"] => {
                 let (saved, alloc) = (self.machine.saved(), self.machine.alloc().clone());
                 self.machine = Machine::restore(self.now, alloc, saved, settings()).unwrap();
@@ -921,6 +923,129 @@ fn agent_restarts() {
          save
          start web/1",
     );
+}
+
+fn limited(mut alloc: Allocation, seconds: i64) -> Allocation {
+    let mut job = Job::clone(alloc.job.as_ref().unwrap());
+    job.task_groups[0].max_run_duration = Some(seconds * SECOND);
+    alloc.job = Some(Arc::new(job));
+    // It was made a while before the node heard of it.
+    Allocation { create_time: BIRTH - 5 * SECOND, ..alloc }
+}
+
+/// An allocation that has run for as long as it may is ended, in order, also by an agent that starts later; the time counts from its creation.
+#[test]
+fn max_run_duration() {
+    let world = tell(
+        limited(batch(vec![task("web")]), 30),
+        "save
+         dirs
+         = pending web=pending
+         > dirs ok
+         save
+         start web/1
+         > started web/1
+         = running web=running
+         > at 24
+         > at 25
+         stop web/1 - 5s
+         > ended web/1 130
+         = complete web=dead",
+    );
+    let reason = "Allocation ran for its max_run_duration of 30s";
+    assert_eq!(world.machine.report().client_description, reason);
+    assert!(world.events("web").contains(&format!("Killing: {reason}")), "{:?}", world.events("web"));
+    assert_eq!(world.machine.wake_at(), None);
+    // While no agent ran, and one that restarts afterwards does not begin again.
+    tell(
+        limited(batch(vec![task("web")]), 30),
+        "save
+         dirs
+         = pending web=pending
+         > dirs ok
+         save
+         start web/1
+         > started web/1
+         = running web=running
+         > agent restarts
+         recover web/1
+         > at 60
+         > recovered web/1 running
+         stop web/1 - 5s
+         > agent restarts
+         recover web/1
+         > recovered web/1 0
+         = complete web=dead
+         > agent restarts",
+    );
+    // It ended before; between two attempts; a service has no such limit.
+    tell(
+        limited(batch(vec![task("web")]), 30),
+        "save
+         dirs
+         = pending web=pending
+         > dirs ok
+         save
+         start web/1
+         > started web/1
+         = running web=running
+         > ended web/1 1
+         = pending web=pendingx1
+         > at 25
+         = complete web=deadx1
+         > at 60",
+    );
+    let world = tell(limited(service(vec![task("web")]), 30), "save\ndirs\n= pending web=pending\n> at 60");
+    assert_eq!(world.machine.report().client_description, "No tasks have started");
+}
+
+/// The node may end an allocation by itself; what the region says later changes nothing about it.
+#[test]
+fn cut() {
+    let world = tell(
+        service(vec![task("web"), hooked("clean", LifecycleHook::Poststop, false)]),
+        "save
+         dirs
+         = pending clean=pending web=pending
+         > dirs ok
+         save
+         start web/1
+         > started web/1
+         = running clean=pending web=running
+         > cut
+         stop web/1 - 5s
+         > cut
+         > ended web/1 130
+         save
+         start clean/1
+         = pending clean=pending web=dead
+         > started clean/1
+         = running clean=running web=dead
+         > ended clean/1 0
+         = complete clean=dead web=dead
+         > agent restarts
+         > known unknown
+         > at 600",
+    );
+    assert_eq!(world.machine.report().client_description, "nobody answered");
+}
+
+/// A region that took it for unknown is told that it runs, in the words of the interface.
+#[test]
+fn reconnected() {
+    let world = tell(
+        batch(vec![task("web")]),
+        "save
+         dirs
+         = pending web=pending
+         > dirs ok
+         save
+         start web/1
+         > started web/1
+         = running web=running
+         > known unknown",
+    );
+    assert_eq!(world.events("web").last().map(String::as_str), Some("Reconnected: Client reconnected"));
 }
 
 /// An allocation that came without what it needs is refused in words.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use model::{ALL_NODE_POOL, DEFAULT_NAMESPACE, DEFAULT_NODE_POOL, Job, JobType};
+use model::{ALL_NODE_POOL, DEFAULT_NAMESPACE, DEFAULT_NODE_POOL, Job};
 use state::Store;
 
 /// Errors and warnings about a job in this region.
@@ -37,9 +37,6 @@ pub fn check(view: &Store, job: &Job) -> Findings {
     let mut findings = Findings::default();
     if job.namespace != DEFAULT_NAMESPACE {
         findings.errors.push(format!("job {:?} is in nonexistent namespace {:?}; known: {DEFAULT_NAMESPACE}", job.id, job.namespace));
-    }
-    if !matches!(job.kind, JobType::Service | JobType::Batch) {
-        findings.errors.push(format!("job type {:?} is not supported yet; supported: service, batch", job.kind.as_str()));
     }
     let pools: BTreeSet<&str> =
         [ALL_NODE_POOL, DEFAULT_NODE_POOL].into_iter().chain(view.nodes().map(|node| node.node_pool.as_str())).collect();

@@ -164,7 +164,7 @@ async fn identify(core: Arc<Core>) {
     std::future::pending().await
 }
 
-/// Takes nodes for down that have not reported in time.
+/// Takes nodes for down, or disconnected, that have not reported in time.
 async fn heartbeats_run(core: Arc<Core>) {
     loop {
         tokio::time::sleep(HEARTBEAT_TICK).await;
@@ -173,12 +173,20 @@ async fn heartbeats_run(core: Arc<Core>) {
         let mut commands = Vec::new();
         let mut nodes = Vec::new();
         for id in expired {
-            let Some(known) = view.node(id).filter(|node| node.status != NodeStatus::Down) else { continue };
-            warn!(node = %id, name = %known.name, "node missed its heartbeat, taking it for down");
+            let is_awaited = |status| matches!(status, NodeStatus::Ready | NodeStatus::Initializing);
+            let Some(known) = view.node(id).filter(|node| is_awaited(node.status)) else { continue };
+            let status = control::silent_status(&view, id);
+            warn!(node = %id, name = %known.name, "node missed its heartbeat, taking it for {status}");
             let time = now();
             let evals = control::node_evals(&view, id, &mut core.ids());
             let event = Some(node::event("Node heartbeat missed", time));
-            commands.push(Command::SetNodeStatus { id, status: NodeStatus::Down, event, evals, time });
+            commands.push(Command::SetNodeStatus { id, status, event, evals, time });
+            nodes.push(id);
+        }
+        for id in control::given_up(&view) {
+            warn!(node = %id, "node was disconnected for too long, taking it for down");
+            let evals = control::node_evals(&view, id, &mut core.ids());
+            commands.push(Command::SetNodeStatus { id, status: NodeStatus::Down, event: None, evals, time: now() });
             nodes.push(id);
         }
         if commands.is_empty() {

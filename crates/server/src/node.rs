@@ -64,8 +64,7 @@ async fn register(core: &Core, node: Arc<Node>) -> Result<NodeReply, Failure> {
     });
     if !unchanged {
         let message = if old.is_some() { "Node re-registered" } else { "Node registered" };
-        let returned = old.is_some_and(|old| old.status != NodeStatus::Ready);
-        let evals = if returned { control::node_evals(&view, node.id, &mut core.ids()) } else { Vec::new() };
+        let evals = control::registration_evals(&view, &node, &mut core.ids());
         let id = node.id;
         core.execute(Command::RegisterNode { node: Arc::new(node.clone()), event: Some(event(message, time)), evals, time }).await?;
         tracing::info!(node = %id, name = %node.name, "{}", message.to_lowercase());
@@ -83,15 +82,22 @@ async fn heartbeat(core: &Core, id: NodeId, secret: Uuid) -> Result<NodeReply, F
         }
         Err(failure) => return Err(failure),
     };
-    if node.status != NodeStatus::Ready {
-        let time = now();
-        let evals = control::node_evals(&view, id, &mut core.ids());
-        let event = Some(event("Node reregistered by heartbeat", time));
-        core.execute(Command::SetNodeStatus { id, status: NodeStatus::Ready, event, evals, time }).await?;
-        tracing::info!(node = %id, name = %node.name, "node is back");
-        core.signals.room_came_up();
-    }
+    revive(core, &view, &node).await?;
     Ok(beat(core, id))
+}
+
+/// A node that was given up is heard of again.
+async fn revive(core: &Core, view: &View, node: &Node) -> Result<(), Failure> {
+    if node.status == NodeStatus::Ready {
+        return Ok(());
+    }
+    let (id, time) = (node.id, now());
+    let evals = control::node_evals(view, id, &mut core.ids());
+    let event = Some(event("Node reregistered by heartbeat", time));
+    core.execute(Command::SetNodeStatus { id, status: NodeStatus::Ready, event, evals, time }).await?;
+    tracing::info!(node = %id, name = %node.name, "node is back");
+    core.signals.room_came_up();
+    Ok(())
 }
 
 /// Expects the next heartbeat, and says when.
@@ -135,9 +141,14 @@ async fn pull(core: &Core, id: NodeId, secret: Uuid, min_index: u64, wait: i64) 
 
 async fn update(core: &Core, id: NodeId, secret: Uuid, updates: Vec<AllocUpdate>) -> Result<NodeReply, Failure> {
     let view = core.view();
-    known(&view, id, secret)?;
+    let node = known(&view, id, secret)?;
     if let Some(foreign) = updates.iter().find(|update| view.alloc(update.id).is_some_and(|alloc| alloc.node_id != id)) {
         return Err(Failure::new(403, format!("allocation {} does not belong to node {id}", foreign.id)));
+    }
+    if node.status == NodeStatus::Disconnected {
+        // Who reports is there; otherwise what it reports would be taken for unknown again at once.
+        revive(core, &view, &node).await?;
+        beat(core, id);
     }
     drop(view);
     let frees = updates.iter().any(|update| update.client_status.is_terminal());

@@ -57,7 +57,7 @@ pub async fn run(core: Arc<Core>) {
             updates.extend(report.updates);
             waiting.push(report.answer);
         }
-        let evals = control::failed_alloc_evals(&core.view(), &updates, &mut core.ids());
+        let evals = control::report_evals(&core.view(), &updates, &mut core.ids());
         let applied = core.execute(Command::UpdateAllocs { updates, evals, time: now() }).await;
         let answer = applied.map(|applied| applied.index);
         for waits in waiting {

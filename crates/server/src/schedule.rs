@@ -283,7 +283,7 @@ async fn refused(core: &Core, eval: Evaluation, reason: &str, queue: &mut Queue)
     core.instruments.plans.node_rejected.increment();
     let troubles = queue.troubles.entry(eval.id).or_default();
     troubles.n_refused += 1;
-    let n_max = if eval.kind == JobType::Batch { REFUSALS_MAX_BATCH } else { REFUSALS_MAX_SERVICE };
+    let n_max = if matches!(eval.kind, JobType::Batch | JobType::Sysbatch) { REFUSALS_MAX_BATCH } else { REFUSALS_MAX_SERVICE };
     if troubles.n_refused < n_max {
         debug!(eval = %eval.id, %reason, "plan refused, planning anew");
         queue.broker.retry(eval.id, now() + RETRY_AFTER);

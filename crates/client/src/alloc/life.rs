@@ -86,6 +86,7 @@ impl Life {
                 let result = self.signal(&task, &signal).await;
                 let _ = answer.send(result);
             }
+            Command::Cut(reason) => self.machine.handle(now, Input::Cut { reason }),
             Command::Report => self.shared.updates.push(self.machine.report()),
             Command::Halt => {
                 let mut alloc = Allocation::clone(self.machine.alloc());
@@ -103,7 +104,8 @@ impl Life {
         self.machine.handle(now, Input::Updated(alloc));
         let report = self.machine.report();
         let is_forgotten = known != report.client_status || verdict(&report.deployment_status).is_some_and(|own| judged != Some(own));
-        if is_forgotten && !known.is_terminal() && report.client_status != ClientStatus::Pending {
+        let says_something = report.client_status != ClientStatus::Pending || known == ClientStatus::Unknown;
+        if is_forgotten && !known.is_terminal() && says_something {
             self.shared.updates.push(report);
         }
     }

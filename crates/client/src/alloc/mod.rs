@@ -39,6 +39,8 @@ pub(crate) enum Command {
         signal: String,
         answer: oneshot::Sender<Result<(), String>>,
     },
+    /// The node itself ends it, for this reason.
+    Cut(String),
     /// The region may have forgotten what it was told.
     Report,
     /// The agent goes and takes its tasks with it; nobody is told.
@@ -60,6 +62,7 @@ struct Inner {
     finished_at: AtomicI64,
     collected: AtomicBool,
     forgetting: AtomicBool,
+    cutting: AtomicBool,
     view: Mutex<View>,
 }
 
@@ -108,6 +111,7 @@ impl AllocHandle {
             finished_at: AtomicI64::new(0),
             collected: AtomicBool::new(false),
             forgetting: AtomicBool::new(false),
+            cutting: AtomicBool::new(false),
             view: Mutex::default(),
         };
         Self { id: alloc.id, dir: AllocDir::new(&shared.config.alloc_dir, alloc.id), inner: Arc::new(inner) }
@@ -168,6 +172,11 @@ impl AllocHandle {
     /// Whether the caller is the first.
     pub fn begin_forgetting(&self) -> bool {
         !self.inner.forgetting.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether the caller is the first that ends it by the node's own decision.
+    pub fn begin_cutting(&self) -> bool {
+        !self.inner.cutting.swap(true, Ordering::Relaxed)
     }
 
     pub fn saved(&self) -> Option<Saved> {

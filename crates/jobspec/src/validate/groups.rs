@@ -53,7 +53,18 @@ fn check_policies(job: &Job, group: &TaskGroup, report: &mut Report<'_>) {
         Some(_) if matches!(job.kind, JobType::Batch | JobType::Sysbatch) => {
             report.error("Update", "update is for service and system jobs only");
         }
-        Some(update) => policies::update(update, group.count, &mut report.part("Update", "update")),
+        Some(update) => {
+            // How many nodes there are is not known here.
+            let count = if job.kind == JobType::System { 0 } else { group.count };
+            let mut report = report.part("Update", "update");
+            policies::update(update, count, &mut report);
+            if job.kind == JobType::System && update.canary > 0 {
+                report.error(
+                    "Canary",
+                    "a system job is tried without canaries: take canary away, and set max_parallel for how many nodes change at a time",
+                );
+            }
+        }
         None => {}
     }
     match &group.migrate {

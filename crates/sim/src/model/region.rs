@@ -117,7 +117,7 @@ impl Region {
 
     pub fn report(&mut self, alloc: &Allocation, healthy: bool) {
         let update = report(alloc, healthy, NOW);
-        let evals = control::failed_alloc_evals(&self.store, std::slice::from_ref(&update), &mut self.ids());
+        let evals = control::report_evals(&self.store, std::slice::from_ref(&update), &mut self.ids());
         self.apply(&Command::UpdateAllocs { updates: vec![update], evals, time: NOW });
     }
 

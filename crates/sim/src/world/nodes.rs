@@ -22,7 +22,7 @@ pub async fn nodes(sim: Sim, region: usize) {
                 return None;
             }
             let (time, mut ids) = (world.unix(), world.dice.ids());
-            let evals = control::failed_alloc_evals(&world.servers[at].store, &updates, &mut ids);
+            let evals = control::report_evals(&world.servers[at].store, &updates, &mut ids);
             Some((at, Command::UpdateAllocs { updates, evals, time }))
         });
         if let Some((at, command)) = asked {
