@@ -98,6 +98,8 @@ fn batch_work_is_left_until_the_deadline() {
     assert_eq!(draining.scheduling_eligibility, Eligibility::Ineligible);
     let shown = cluster.steppe(SERVER, &["node", "status", &first]).ok();
     assert!(shown.contains("Drain           = true; no deadline\n"), "{shown}");
+    let refused = cluster.steppe(SERVER, &["node", "eligibility", "-enable", &first]).fails_with(1);
+    assert!(refused.contains("is draining and takes no work: end the drain first"), "{refused}");
     let monitor = cluster.follow(SERVER, &["node", "drain", "-monitor", &first]);
     cluster.steppe(SERVER, &["node", "drain", "-disable", "-m", "not today", &first]).ok();
     let (lines, code) = monitor.end();
@@ -182,6 +184,23 @@ fn metadata_that_is_applied_lets_work_in_and_outlives_the_agent() {
     assert_eq!(servers.trim(), cluster.member(SERVER).rpc);
     let again = cluster.steppe("west-client-1", &["node", "config", "-update-servers", servers.trim()]).ok();
     assert_eq!(again, "Updated server list\n");
+}
+
+#[test]
+fn a_node_that_is_down_is_forgotten_and_its_work_is_lost() {
+    // killed in the middle of a drain, then purged before anybody missed it: replaced elsewhere, and the monitor ends
+    let cluster = Cluster::plan(&["west"], 1, 2).allow(ABOUT_NODES).up();
+    three_on_one(&cluster, SERVER);
+    let (first, second) = (id(&cluster, SERVER, "west-client-1"), id(&cluster, SERVER, "west-client-2"));
+    cluster.steppe(SERVER, &["node", "eligibility", "-disable", &second]).ok();
+    cluster.steppe(SERVER, &["node", "drain", "-enable", "-detach", &first]).ok();
+    cluster.kill(&["west-client-1"]);
+    let purged = process_tests::put(cluster.member(SERVER).http.trim_start_matches("http://"), &format!("/v1/node/{first}/purge"), None);
+    assert!(purged.is_some_and(|answer| answer["EvalIDs"].as_array().is_some_and(|ids| ids.len() == 1)));
+    let is_lost = |alloc: &&api::AllocListStub| alloc.client_status == ClientStatus::Lost && alloc.desired_status == DesiredStatus::Stop;
+    settled("all three are lost", || cluster.allocs(SERVER, "web"), |allocs| allocs.iter().filter(is_lost).count() == 3);
+    cluster.steppe(SERVER, &["node", "eligibility", "-enable", &second]).ok();
+    cluster.running_of(SERVER, "web", 3);
 }
 
 #[test]

@@ -65,7 +65,9 @@ async fn register(core: &Core, node: Arc<Node>) -> Result<NodeReply, Failure> {
     if !unchanged {
         let message = if old.is_some() { "Node re-registered" } else { "Node registered" };
         let returned = old.is_some_and(|old| old.status != NodeStatus::Ready);
-        let evals = if returned { control::node_evals(&view, node.id, &mut core.ids()) } else { Vec::new() };
+        // What a job asks of its nodes may hold there now, or no more.
+        let is_other = old.is_some_and(|old| old.computed_class != node.class_hash());
+        let evals = if returned || is_other { control::node_evals(&view, node.id, &mut core.ids()) } else { Vec::new() };
         let id = node.id;
         core.execute(Command::RegisterNode { node: Arc::new(node.clone()), event: Some(event(message, time)), evals, time }).await?;
         tracing::info!(node = %id, name = %node.name, "{}", message.to_lowercase());
