@@ -522,3 +522,64 @@ fn help_is_asked_for_in_two_ways() {
     assert!(flags::help().contains("-bootstrap-expect=<value>"));
     assert_eq!(flags::parse([]), Ok(Parsed::Run(Flags::default())));
 }
+
+#[test]
+fn networks_cores_and_drains_of_a_node() {
+    // blocks with names, in HCL and in JSON, over each other; a block that is empty means something
+    let hcl = r#"
+        client {
+          reservable_cores   = "0-3"
+          default_ineligible = true
+          reserved {
+            cores = "0,1"
+          }
+          host_network "public" {
+            cidr           = "203.0.113.0/24"
+            reserved_ports = "22,80"
+          }
+          host_network "lan" {
+            interface = "eth1"
+          }
+          drain_on_shutdown {}
+        }
+    "#;
+    let client = good(&[SERVER, ("a.hcl", hcl)], &[]).client;
+    assert_eq!((client.reservable_cores.as_str(), client.reserved.cores.as_str(), client.default_ineligible), ("0-3", "0,1", true));
+    let (public, lan) = (&client.host_networks["public"], &client.host_networks["lan"]);
+    assert_eq!((public.cidr.as_str(), public.reserved_ports.as_str(), lan.interface.as_str()), ("203.0.113.0/24", "22,80", "eth1"));
+    let drain = client.drain_on_shutdown.expect("it is there");
+    assert_eq!((drain.deadline, drain.ignore_system_jobs, drain.force), (Duration::from_secs(3600), false, false));
+    let json = r#"{"client": {"host_network": {"lan": {"cidr": "10.0.0.0/8"}, "wan": {"interface": "eth2"}},
+        "drain_on_shutdown": {"deadline": "5m", "ignore_system_jobs": true, "force": true}}}"#;
+    let client = good(&[SERVER, ("a.hcl", hcl), ("b.json", json)], &[]).client;
+    assert_eq!(client.host_networks.len(), 3);
+    assert_eq!((client.host_networks["lan"].cidr.as_str(), client.host_networks["lan"].interface.as_str()), ("10.0.0.0/8", "eth1"));
+    let drain = client.drain_on_shutdown.expect("it is there");
+    assert_eq!((drain.deadline, drain.ignore_system_jobs, drain.force), (Duration::from_secs(300), true, true));
+    assert_eq!(good(&[SERVER], &[]).client.drain_on_shutdown, None);
+}
+
+#[test]
+fn networks_cores_and_drains_that_cannot_be() {
+    for (inner, want) in [
+        ("host_network \"a\" {\n}", "client.host_network \"a\": it needs a cidr, an interface, or both"),
+        ("host_network \"a\" {\n  cidr = \"10.0.0.0\"\n}", "client.host_network \"a\": cidr: \"10.0.0.0\" is not a range of addresses"),
+        (
+            "host_network \"a\" {\n  interface = \"eth0\"\n  reserved_ports = \"x\"\n}",
+            "client.host_network \"a\": reserved_ports: \"x\" is not a port",
+        ),
+        ("host_network \"a\" {\n  cdir = \"10.0.0.0/8\"\n}", "\"a\": unknown key \"cdir\"; it takes cidr, interface, reserved_ports"),
+        ("host_network \"a\" {\n  cidr = 10\n}", "\"a\": cidr: expected a string, found the number 10"),
+        ("host_network \"a\" {\n  cidr = \"{{ GetPrivateIP }}/8\"\n}", "\"a\": cidr: address templates are not supported yet"),
+        ("host_network = \"a\"", "expected blocks with a name"),
+        ("reservable_cores = \"3-1\"", "client.reservable_cores: the range \"3-1\" ends before it begins"),
+        ("reserved {\n  cores = \"a\"\n}", "client.reserved.cores: \"a\" is not the number of a core"),
+        ("drain_on_shutdown {\n  deadline = \"soon\"\n}", "client.drain_on_shutdown: deadline: \"soon\" is not a duration"),
+        ("drain_on_shutdown {\n  deadlin = \"1s\"\n}", "unknown key \"deadlin\"; it takes deadline, ignore_system_jobs, force"),
+        ("drain_on_shutdown = true", "expected a block, drain_on_shutdown { … }, found the boolean true"),
+    ] {
+        let text = format!("client {{\n  enabled = true\n{inner}\n}}\n");
+        let problems = load(&[SERVER, ("a.hcl", &text)], &[]).map(|_| ()).expect_err(inner);
+        assert!(problems.contains(want) && problems.contains("a.hcl:"), "{inner}: {problems}");
+    }
+}

@@ -37,17 +37,21 @@ pub fn step(view: &Store, now: i64, ids: &mut IdSource) -> Step {
     let has_come = draining.iter().any(|drain| drain.is_due(now));
     let horizon = if has_come { now.saturating_add(TOGETHER) } else { now };
     let mut step = Step::default();
-    let mut marks = Marks { view, marked: BTreeMap::new() };
+    let mut marks = Marks { view, marked: BTreeMap::new(), last: Vec::new() };
     let mut movable: BTreeMap<(JobKey, Text), Vec<&Arc<Allocation>>> = BTreeMap::new();
     for drain in &draining {
         let left: Vec<&Arc<Allocation>> = view.node_allocs(drain.node.id).filter(|alloc| drain.waits_for(alloc)).collect();
         if left.is_empty() {
-            step.propose.push(over(drain.node.id, false, now));
+            step.propose.push(over(drain.node.id, None, now));
             continue;
         }
         if drain.is_due(horizon) {
-            left.iter().for_each(|alloc| marks.mark(alloc));
-            step.propose.push(over(drain.node.id, true, now));
+            // Its jobs are looked at with the end of the drain, not before: only then nothing has to stay until it has a place.
+            let mut jobs: BTreeMap<JobKey, Vec<&Arc<Allocation>>> = BTreeMap::new();
+            left.iter().for_each(|alloc| jobs.entry(alloc.job_key()).or_default().push(alloc));
+            let evals = jobs.iter().filter_map(|(key, allocs)| drain_eval(view, key, allocs, ids)).collect();
+            marks.last.extend(left.iter().filter(|alloc| stands(alloc)).map(|alloc| alloc.id));
+            step.propose.push(over(drain.node.id, Some(evals), now));
             continue;
         }
         if let Some(deadline) = drain.deadline {
@@ -155,6 +159,8 @@ fn next_of_group<'a>(view: &Store, key: &JobKey, group: &str, mut here: Vec<&'a 
 struct Marks<'a> {
     view: &'a Store,
     marked: BTreeMap<JobKey, Vec<&'a Arc<Allocation>>>,
+    /// At a deadline.
+    last: Vec<AllocId>,
 }
 
 impl<'a> Marks<'a> {
@@ -165,20 +171,23 @@ impl<'a> Marks<'a> {
     }
 
     fn command(self, now: i64, ids: &mut IdSource) -> Option<Command> {
+        let marked = self.marked.values().flatten().map(|alloc| alloc.id).chain(self.last);
         let transition = DesiredTransition { migrate: Some(true), ..Default::default() };
-        let (mut transitions, mut evals) = (Vec::new(), Vec::new());
-        for (key, allocs) in self.marked {
-            transitions.extend(allocs.iter().map(|alloc| (alloc.id, transition.clone())));
-            let first = allocs.first()?;
-            let Some(job) = self.view.job(&key).or(first.job.as_ref()) else { continue };
-            evals.push(Evaluation { node_id: first.node_id, ..job_eval(job, EvalTrigger::NodeDrain, ids) });
-        }
+        let transitions: Vec<_> = marked.map(|id| (id, transition.clone())).collect();
+        let evals = self.marked.iter().filter_map(|(key, allocs)| drain_eval(self.view, key, allocs, ids)).collect();
         (!transitions.is_empty()).then_some(Command::SetTransitions { transitions, evals, time: now })
     }
 }
 
-fn over(id: NodeId, deadline_reached: bool, now: i64) -> Command {
-    let details = if deadline_reached { [("deadline_reached".to_owned(), "true".to_owned())].into() } else { BTreeMap::new() };
+fn drain_eval(view: &Store, key: &JobKey, allocs: &[&Arc<Allocation>], ids: &mut IdSource) -> Option<Evaluation> {
+    let first = allocs.first()?;
+    let job = view.job(key).or(first.job.as_ref())?;
+    Some(Evaluation { node_id: first.node_id, ..job_eval(job, EvalTrigger::NodeDrain, ids) })
+}
+
+/// `evals`: of what is told to go when the deadline ends the drain.
+fn over(id: NodeId, at_deadline: Option<Vec<Evaluation>>, now: i64) -> Command {
+    let details = if at_deadline.is_some() { [("deadline_reached".to_owned(), "true".to_owned())].into() } else { BTreeMap::new() };
     let event = NodeEvent {
         message: "Node drain complete".to_owned(),
         subsystem: "Drain".to_owned(),
@@ -193,7 +202,7 @@ fn over(id: NodeId, deadline_reached: bool, now: i64) -> Command {
         mark_eligible: false,
         meta: BTreeMap::new(),
         event: Some(event),
-        evals: Vec::new(),
+        evals: at_deadline.unwrap_or_default(),
         time: now,
     }))
 }

@@ -451,6 +451,9 @@ fn node_evals(core: &Core, id: NodeId) -> Result<Vec<Evaluation>, Failure> {
 }
 
 async fn set_node_eligibility(core: &Core, id: NodeId, eligible: bool) -> Result<WriteReply, Failure> {
+    if eligible && core.view().node(id).is_some_and(|node| node.drain_strategy.is_some()) {
+        return Err(Failure::bad_request(format!("node {id} is draining and takes no work: end the drain first (node drain -disable)")));
+    }
     let evals = if eligible { node_evals(core, id)? } else { Vec::new() };
     let eval_ids = evals.iter().map(|eval| eval.id).collect();
     let (eligibility, message) = if eligible {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Allocation, ClientStatus, EvalId, Job, JobType, NodeStatus, ReschedulePolicy, TaskPhase};
+use model::{Allocation, ClientStatus, DrainStatus, Eligibility, EvalId, Job, JobType, NodeStatus, ReschedulePolicy, TaskPhase};
 use state::Store;
 
 use super::absence::{Presence, has_successor, is_about_absence, is_replaced_when_away, presence};
@@ -190,6 +190,14 @@ pub(super) fn lot_of_present(alloc: &Allocation) -> Lot {
 
 pub(crate) fn is_node_down(view: &Store, alloc: &Allocation) -> bool {
     view.node(alloc.node_id).is_none_or(|node| node.status == NodeStatus::Down)
+}
+
+/// The drain of its node is over: whatever was left had its time.
+pub(crate) fn is_drained(view: &Store, alloc: &Allocation) -> bool {
+    view.node(alloc.node_id).is_some_and(|node| {
+        let is_complete = node.last_drain.as_ref().is_some_and(|last| last.status == DrainStatus::Complete);
+        is_complete && node.drain_strategy.is_none() && node.scheduling_eligibility == Eligibility::Ineligible
+    })
 }
 
 pub(super) fn group_of(alloc: &Allocation) -> Option<&model::TaskGroup> {

@@ -338,7 +338,12 @@ impl<'a> Reconciler<'a> {
                 self.out.counts(group).place += 1;
             }
             Lot::Migrating => {
-                slot.stops_previous = Some(description::MIGRATING);
+                if classify::is_drained(self.view, alloc) {
+                    // It goes also when there is no place for its successor yet.
+                    self.out.stop(alloc, description::MIGRATING, None);
+                } else {
+                    slot.stops_previous = Some(description::MIGRATING);
+                }
                 self.out.counts(group).migrate += 1;
             }
             Lot::Now { delay } => {

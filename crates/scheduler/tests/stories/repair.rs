@@ -181,6 +181,40 @@ fn migrate() {
     region.assert_settled("web");
 }
 
+/// When the drain of its node is over, an allocation that was told to leave stops also without room elsewhere; it is placed when room comes up.
+#[test]
+fn drained() {
+    let mut region = Region::new(&["n1"]);
+    region.roll_out(job("web").count(1).build());
+    let alloc = region.world.live("web")[0].clone();
+    let drain = |strategy: Option<model::DrainStrategy>, time: i64| {
+        state::Command::SetNodeDrain(Box::new(state::NodeDrain {
+            id: testkit::node_id("n1"),
+            is_complete: strategy.is_none(),
+            strategy,
+            mark_eligible: false,
+            meta: Default::default(),
+            event: None,
+            evals: Vec::new(),
+            time,
+        }))
+    };
+    let time = region.world.now;
+    region.world.apply(&drain(Some(Default::default()), time));
+    region.world.transition(&[alloc.id], &DesiredTransition { migrate: Some(true), ..Default::default() });
+    region.evaluate("web");
+    assert_eq!(region.live_ids("web"), [alloc.id], "it has its time");
+    region.world.apply(&drain(None, time));
+    region.evaluate("web");
+    let old = region.world.store.alloc(alloc.id).unwrap();
+    assert_eq!((old.desired_description.as_str(), old.desired_status), ("alloc is being migrated", model::DesiredStatus::Stop));
+    assert_eq!(region.live_ids("web"), []);
+    region.world.add_node(testkit::node("n2").build());
+    region.evaluate("web");
+    assert_eq!(region.world.live("web")[0].node_name, "n2");
+    region.assert_settled("web");
+}
+
 /// A group may ask not to be replaced while nobody knows what became of its node. The older field for that is not heeded any more.
 #[test]
 fn no_replacement_on_lost() {
