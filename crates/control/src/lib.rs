@@ -5,6 +5,7 @@
 //! * [`node_evals`]: whose work a node's change concerns.
 //! * [`unblock`]: which blocked evaluations may fit now.
 //! * [`garbage`]: what is no longer needed.
+//! * [`periodic`]: which jobs are launched by the clock now; [`periodic_child`] and [`dispatched_child`]: what is launched.
 //!
 //! It does not know where work goes (`scheduler`), nor how commands get into the log. Everything is derived from a view; a new leader starts
 //! from nothing.
@@ -12,9 +13,13 @@
 mod broker;
 mod gc;
 mod heartbeat;
+mod launch;
 mod nodes;
+mod periodic;
 
 pub use broker::{Broker, Counts};
 pub use gc::{Thresholds, garbage};
 pub use heartbeat::{Heartbeats, Timing};
+pub use launch::{Dispatch, PAYLOAD_MAX, dispatched_child, periodic_child};
 pub use nodes::{capacity_index, failed_alloc_evals, job_eval, node_evals, unblock};
+pub use periodic::{Step, periodic};
