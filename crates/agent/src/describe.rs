@@ -75,6 +75,7 @@ fn server(config: &Config) -> Value {
         "FailoverHeartbeatTTL": nanoseconds(server.failover_heartbeat_ttl),
         "EnableEventBroker": server.enable_event_broker,
         "EventBufferSize": server.event_buffer_size,
+        "JobMaxCount": server.job_max_count,
         "RaftSnapshotThreshold": server.raft_snapshot_threshold,
         "RaftTrailingLogs": server.raft_trailing_logs,
         "JobGCInterval": model::format_duration(nanoseconds(server.gc.interval)),

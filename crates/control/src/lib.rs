@@ -7,6 +7,7 @@
 //! * [`unblock`]: which blocked evaluations may fit now.
 //! * [`garbage`]: what is no longer needed.
 //! * [`drain::step`]: what leaves a draining node next.
+//! * [`periodic`]: which jobs are launched by the clock now; [`periodic_child`] and [`dispatched_child`]: what is launched.
 //!
 //! It does not know where work goes (`scheduler`), nor how commands get into the log. Everything is derived from a view; a new leader starts
 //! from nothing.
@@ -16,10 +17,14 @@ mod broker;
 pub mod drain;
 mod gc;
 mod heartbeat;
+mod launch;
 mod nodes;
+mod periodic;
 
 pub use absence::{given_up, silent_status};
 pub use broker::{Broker, Counts};
 pub use gc::{Thresholds, garbage};
 pub use heartbeat::{Heartbeats, Timing};
+pub use launch::{Dispatch, PAYLOAD_MAX, dispatched_child, periodic_child};
 pub use nodes::{capacity_index, job_eval, node_evals, registration_evals, report_evals, unblock};
+pub use periodic::{Step, periodic};

@@ -49,6 +49,18 @@ impl Schedule {
         });
         next.min()
     }
+
+    /// The last point in time after `after` and not after `until` at which any of the expressions was due.
+    pub fn last_due(&self, after: i64, until: i64) -> Option<i64> {
+        // Looked for backwards only where there is something to find.
+        let first = self.next_after(after).filter(|first| *first <= until)?;
+        let end = Timestamp::from_nanosecond(i128::from(until)).ok()?.to_zoned(self.zone.clone());
+        let last = self.crons.iter().filter_map(|cron| {
+            let last = cron.find_previous_occurrence(&end, true).ok()?;
+            i64::try_from(last.timestamp().as_nanosecond()).ok()
+        });
+        Some(last.filter(|last| (first..=until).contains(last)).max().unwrap_or(first))
+    }
 }
 
 fn parse(expression: &str) -> Result<Cron, ScheduleError> {
@@ -99,6 +111,28 @@ mod tests {
             let schedule = Schedule::new(&config(spec, zone)).expect("a schedule");
             let next = schedule.next_after(nanoseconds(after)).map(|next| crate::Time(next).to_string());
             assert_eq!(next.as_deref(), expected, "{spec:?} {zone:?} after {after}");
+        }
+    }
+
+    /// Of all that was due in a span of time, the last counts: its end belongs to it, its beginning does not.
+    #[test]
+    fn last_launches() {
+        let rows = [
+            ("*/15 * * * *", "", "2026-03-01T10:07:00Z", "2026-03-01T10:14:59Z", None),
+            ("*/15 * * * *", "", "2026-03-01T10:07:00Z", "2026-03-01T10:15:00Z", Some("2026-03-01T10:15:00Z")),
+            ("*/15 * * * *", "", "2026-03-01T10:07:00Z", "2026-03-01T10:15:00.7Z", Some("2026-03-01T10:15:00Z")),
+            ("*/15 * * * *", "", "2026-03-01T10:15:00Z", "2026-03-01T10:15:09Z", None),
+            ("*/15 * * * *", "", "2026-02-01T10:07:00Z", "2026-03-01T10:29:00Z", Some("2026-03-01T10:15:00Z")),
+            ("* * * * * * *", "", "2026-03-01T10:00:00Z", "2026-03-02T10:00:00.1Z", Some("2026-03-02T10:00:00Z")),
+            ("@daily|0 7 * * *", "", "2026-03-01T10:07:00Z", "2026-03-03T06:00:00Z", Some("2026-03-03T00:00:00Z")),
+            ("@daily|0 7 * * *", "", "2026-03-01T10:07:00Z", "2026-03-03T08:00:00Z", Some("2026-03-03T07:00:00Z")),
+            ("0 0 1 1 * 2020", "", "2019-03-01T10:07:00Z", "2026-03-03T08:00:00Z", Some("2020-01-01T00:00:00Z")),
+            ("0 3 * * *", "America/New_York", "2026-07-01T10:07:00Z", "2026-07-03T07:00:00Z", Some("2026-07-03T07:00:00Z")),
+        ];
+        for (spec, zone, after, until, expected) in rows {
+            let schedule = Schedule::new(&config(spec, zone)).expect("a schedule");
+            let last = schedule.last_due(nanoseconds(after), nanoseconds(until)).map(|last| crate::Time(last).to_string());
+            assert_eq!(last.as_deref(), expected, "{spec:?} {zone:?} from {after} to {until}");
         }
     }
 

@@ -23,6 +23,7 @@ pub mod json;
 mod node;
 mod node_ext;
 mod places;
+mod policies;
 mod resources;
 mod rollout;
 mod scaling;

@@ -227,6 +227,7 @@ pub fn adopt(view: &Store, rollout: &Rollout, me: &RegionName, now: i64, ids: &m
     let trigger = if header.kind == RolloutKind::Stop { EvalTrigger::JobDeregister } else { EvalTrigger::JobRegister };
     let dropped = header.kind == RolloutKind::Run && effective.is_none();
     let mut eval = rollout_eval(view, rollout, trigger, ids);
+    let is_parent = effective.as_ref().is_some_and(Job::is_parent);
     if let Some(deployment) = &deployment {
         eval.deployment_id = deployment.id;
     }
@@ -238,8 +239,8 @@ pub fn adopt(view: &Store, rollout: &Rollout, me: &RegionName, now: i64, ids: &m
         id: header.id.clone(),
         job: effective.map(Arc::new),
         deployment,
-        // A dropped region has nothing to place; it stops the job when everybody has adopted.
-        eval: (!dropped).then_some(eval),
+        // A dropped region has nothing to place; it stops the job when everybody has adopted. Of a parent only its children are placed.
+        eval: (!dropped && !is_parent).then_some(eval),
         time: now,
     }))
 }

@@ -8,9 +8,9 @@
 use std::sync::Arc;
 
 use model::{
-    AllocId, AllocUpdate, Allocation, AutopilotConfig, Deployment, DeploymentId, EvalId, Evaluation, EventBatch, EventFilter, Job, JobKey,
-    JobSubmission, JobSummary, Namespace, Node, NodeEvent, NodeId, Overrides, RegionName, RegionRecord, RolloutHeader, RolloutId,
-    ScalingEvents, Testimony, Time, Uuid,
+    AllocId, AllocUpdate, Allocation, AutopilotConfig, Deployment, DeploymentId, EvalId, Evaluation, EventBatch, EventFilter, Job, JobId,
+    JobKey, JobSubmission, JobSummary, JobVersionTag, Namespace, Node, NodeEvent, NodeId, Overrides, RegionName, RegionRecord,
+    RolloutHeader, RolloutId, ScalingEvents, ScalingPolicy, Testimony, Time, Uuid,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -204,6 +204,16 @@ pub enum Read {
     Autopilot,
     /// How its servers are; of the leader alone.
     AutopilotHealth,
+    /// Of jobs that are not stopped. `prefix`: of the policies' ids; empty `job` and `kind`: of all.
+    ScalingPolicies {
+        namespace: Option<Namespace>,
+        prefix: String,
+        job: String,
+        kind: String,
+    },
+    ScalingPolicy {
+        id: String,
+    },
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -244,6 +254,9 @@ pub enum ReadValue {
     RaftGroup(Vec<RaftMember>),
     Autopilot(AutopilotConfig),
     AutopilotHealth(Vec<ServerHealth>),
+    /// In order of namespace, job and group.
+    ScalingPolicies(Vec<ScalingPolicy>),
+    ScalingPolicy(Option<Box<ScalingPolicy>>),
 }
 
 /// A server of a region's raft group.
@@ -363,6 +376,9 @@ pub enum Write {
         error: bool,
         /// JSON text of an object; empty when there is none.
         meta: String,
+        /// Only if the job's `JobModifyIndex` is this.
+        #[serde(with = "model::json::since_2")]
+        enforce_index: Option<u64>,
     },
     /// `reschedule`: what replaces it is placed as after a failure, on another node if there is one.
     StopAlloc {
@@ -428,6 +444,18 @@ pub enum Write {
         /// What somebody says about it.
         meta: BTreeMap<String, String>,
     },
+    /// Answered by [`WriteValue::Dispatched`].
+    DispatchJob(Box<DispatchJob>),
+    /// Launches a periodic job now.
+    ForceLaunch {
+        key: JobKey,
+    },
+    /// Answered by [`WriteValue::Tagged`]. `tag: None` takes the name away.
+    TagJobVersion {
+        key: JobKey,
+        name: String,
+        tag: Option<TagVersion>,
+    },
 }
 
 /// How a node shall be drained.
@@ -436,6 +464,28 @@ pub struct Drain {
     /// Nanoseconds from now; 0: none; negative: at once.
     pub deadline: i64,
     pub ignore_system_jobs: bool,
+}
+
+/// A child of a parameterized job is asked for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DispatchJob {
+    pub key: JobKey,
+    pub payload: Vec<u8>,
+    pub meta: BTreeMap<String, String>,
+    /// A live child with the same one is given instead; empty: none is.
+    pub idempotency_token: String,
+    /// Goes into the child's id.
+    pub id_prefix: String,
+    /// 0: that of the parent.
+    pub priority: i64,
+}
+
+/// A name for a version.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TagVersion {
+    /// `None`: the present one.
+    pub version: Option<u64>,
+    pub description: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -485,6 +535,15 @@ pub enum WriteValue {
     },
     /// Whether anything was.
     Changed(bool),
+    /// The child, made now or found by its token.
+    Dispatched {
+        id: JobId,
+        job_create_index: u64,
+        eval_id: EvalId,
+        eval_create_index: u64,
+    },
+    /// `None`: the name is gone.
+    Tagged(Option<JobVersionTag>),
 }
 
 /// What registering a job would do.

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::core::{Core, Leading, done, now};
-use crate::{drain, fence, members, node, reconcile, room, schedule};
+use crate::{drain, fence, members, node, periodic, reconcile, room, schedule};
 
 /// How often deadlines of nodes are looked at.
 const HEARTBEAT_TICK: Duration = Duration::from_millis(500);
@@ -127,6 +127,7 @@ fn open(core: &Arc<Core>, scope: &CancellationToken, tasks: &TaskTracker) {
     spawn("catch up", Box::pin(reconcile::catch_up(Arc::clone(core))));
     spawn("publish", Box::pin(reconcile::publish(Arc::clone(core))));
     spawn("heartbeats", Box::pin(heartbeats_run(Arc::clone(core))));
+    spawn("periodic", Box::pin(periodic::run(Arc::clone(core))));
     spawn("capacity", Box::pin(capacity(Arc::clone(core))));
     spawn("drain", Box::pin(drain::run(Arc::clone(core))));
     spawn("garbage", Box::pin(garbage(Arc::clone(core))));

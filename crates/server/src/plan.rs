@@ -6,14 +6,15 @@ use model::{EvalTrigger, Job};
 use rpc::message::{Failure, JobPlan};
 use state::{Command, RegisterJob};
 
-use crate::admit;
 use crate::core::{Core, now};
+use crate::{admit, launch, transitions};
 
 /// Registers the job in a copy of the state and schedules it there.
 pub async fn plan(core: &Core, job: &Arc<Job>) -> Result<JobPlan, Failure> {
     let effective = effective(core, job)?;
     let view = core.view();
-    let findings = admit::check(&view, &effective);
+    let mut findings = admit::check(&view, &effective);
+    transitions::check(core, &view, &effective, &mut findings);
     if !findings.errors.is_empty() {
         return Err(Failure::internal(findings.error_text()));
     }
@@ -26,10 +27,18 @@ pub async fn plan(core: &Core, job: &Arc<Job>) -> Result<JobPlan, Failure> {
         let mut eval = control::job_eval(&effective, EvalTrigger::JobRegister, &mut ids);
         eval.annotate_plan = true;
         let register = RegisterJob { job: Arc::new(effective), submission: None, enforce_index: None, eval: Some(eval.clone()), time };
+        let key = register.job.key();
         trial.apply(view.index() + 1, &Command::RegisterJob(Box::new(register)));
+        let new = trial.job(&key).cloned();
+        if let Some(parent) = new.as_ref().filter(|job| job.is_parent()) {
+            // Nothing of it is placed now; whether a child of it would find room is worth knowing.
+            eval = launch::try_launch(&mut trial, parent, time, &mut ids);
+        }
         let eval = trial.eval(eval.id).map(|eval| (**eval).clone()).unwrap_or(eval);
-        let decision = scheduler::schedule(&trial, &eval, time, ids.next_u64());
-        let new = trial.job(&eval.job_key()).cloned();
+        let mut decision = scheduler::schedule(&trial, &eval, time, ids.next_u64());
+        if new.as_ref().is_some_and(|job| job.is_parent()) {
+            decision.desired_updates.clear();
+        }
         (decision, eval, new)
     });
     let (decision, eval, new) = planned.await.map_err(|error| Failure::internal(format!("the dry run failed: {error}")))?;
@@ -48,9 +57,9 @@ pub async fn plan(core: &Core, job: &Arc<Job>) -> Result<JobPlan, Failure> {
 /// This region's copy of a multi-region job; any other job as it is.
 pub fn effective(core: &Core, job: &Arc<Job>) -> Result<Job, Failure> {
     if !job.is_multiregion() {
-        return Ok(Job { region: core.config.region.clone(), ..(**job).clone() });
+        return Ok(transitions::identified(Job { region: core.config.region.clone(), ..(**job).clone() }));
     }
-    multiregion::effective_job(job, &core.region).ok_or_else(|| {
+    multiregion::effective_job(job, &core.region).map(transitions::identified).ok_or_else(|| {
         let listed: Vec<String> = multiregion::submission::listed(job).iter().map(ToString::to_string).collect();
         Failure::bad_request(format!("region {:?} is not in the job's list: {}", core.region.as_str(), listed.join(", ")))
     })

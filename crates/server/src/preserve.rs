@@ -12,7 +12,9 @@ pub fn kept(register: &RegisterJob, job: Job, present: Option<&Arc<Job>>) -> Job
     for group in &mut job.task_groups {
         let Some(before) = present.group(&group.name) else { continue };
         if register.preserve_counts {
-            group.count = before.count;
+            // Within the bounds that the file sets.
+            let bounds = group.scaling.as_ref().map_or((0, i64::MAX), |policy| (policy.min, policy.max));
+            group.count = before.count.min(bounds.1).max(bounds.0);
         }
         if register.preserve_resources {
             for task in &mut group.tasks {
@@ -62,7 +64,14 @@ mod tests {
                 eval_priority: 0,
             };
             assert_eq!(numbers(&kept(&register, submitted.clone(), Some(&present))), [expected, (1, 100)]);
-            assert_eq!(numbers(&kept(&register, submitted, None)), [(1, 100), (1, 100)]);
+            assert_eq!(numbers(&kept(&register, submitted.clone(), None)), [(1, 100), (1, 100)]);
+            // Each row: the bounds of a policy, and the count that is kept of 5.
+            for (min, max, count) in [(1, 9, 5), (6, 9, 6), (1, 4, 4)] {
+                let mut submitted = submitted.clone();
+                submitted.task_groups[0].scaling = Some(model::ScalingPolicy { min, max, ..Default::default() });
+                let expected = if preserve_counts { count } else { 1 };
+                assert_eq!(kept(&register, submitted, Some(&present)).task_groups[0].count, expected);
+            }
         }
     }
 }

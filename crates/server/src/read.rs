@@ -31,6 +31,8 @@ pub fn watch_of(read: &Read) -> Option<Watch> {
         Read::NodeAllocs { id } => Watch::NodeAllocs(*id),
         Read::Rollout { key } => Watch::Rollout(key.clone()),
         Read::JobScaling { key } => Watch::JobScaling(key.clone()),
+        // A policy changes with its job.
+        Read::ScalingPolicies { .. } | Read::ScalingPolicy { .. } => Watch::Table(Table::Jobs),
         Read::Leader | Read::Peers | Read::Events { .. } | Read::RaftGroup | Read::Autopilot | Read::AutopilotHealth => return None,
     })
 }
@@ -113,6 +115,17 @@ pub fn value(view: &Store, records: &Records, heard: impl Fn(&model::RegionRecor
         Read::NodeAllocs { id } => ReadValue::Allocs(by_creation(view.node_allocs(*id))),
         Read::Rollout { key } => ReadValue::Rollout(rollout(view, records, heard, key)),
         Read::JobScaling { key } => ReadValue::JobScaling(view.scaling_events(key).cloned().unwrap_or_default()),
+        Read::ScalingPolicies { namespace, prefix, job, kind } => {
+            let is_wanted =
+                |policy: &model::ScalingPolicy| has_prefix(&policy.id, prefix) && (kind.is_empty() || *kind == policy.kind.as_str());
+            let jobs = view.jobs().filter(|known| in_namespace(namespace.as_ref(), &known.namespace) && !known.stop);
+            let jobs = jobs.filter(|known| job.is_empty() || known.id == *job.as_str());
+            ReadValue::ScalingPolicies(jobs.flat_map(|job| job.scaling_policies()).filter(is_wanted).collect())
+        }
+        Read::ScalingPolicy { id } => {
+            let policies = view.jobs().filter(|job| !job.stop).flat_map(|job| job.scaling_policies());
+            ReadValue::ScalingPolicy(policies.into_iter().find(|policy| policy.id == *id).map(Box::new))
+        }
         Read::Leader => ReadValue::Text(String::new()),
         Read::Peers => ReadValue::Texts(Vec::new()),
         Read::Events { .. } => ReadValue::Events(Vec::new()),

@@ -69,7 +69,7 @@ pub async fn run(core: Arc<Core>) {
 
 /// Commands that the state refused, so that they are not proposed again at once and for ever: each costs a log entry.
 #[derive(Default)]
-struct Refused(HashMap<String, Refusal>);
+pub struct Refused(HashMap<String, Refusal>);
 
 struct Refusal {
     pause: Duration,
@@ -78,7 +78,7 @@ struct Refusal {
 
 impl Refused {
     /// Takes out what has to wait; returns how long the first of it still waits.
-    fn hold_back(&mut self, commands: &mut Vec<Command>) -> Duration {
+    pub fn hold_back(&mut self, commands: &mut Vec<Command>) -> Duration {
         let now = Instant::now();
         self.0.retain(|_, refusal| now < refusal.until + AGAIN_AFTER_MAX);
         let mut first = Duration::MAX;
@@ -114,13 +114,14 @@ fn subject(command: &Command) -> String {
         Command::AdoptRollout(adoption) => format!("{name} {}", adoption.id),
         Command::SetRolloutPhase(change) => format!("{name} {} {}", change.id, change.to),
         Command::UnstageRollout { id, .. } | Command::OverrideRollout { id, .. } => format!("{name} {id}"),
+        Command::LaunchJob(launch) => format!("{name} {}", launch.parent),
         Command::StageRollout { header, .. } => format!("{name} {}", header.id),
         _ => name.to_owned(),
     }
 }
 
 /// Tells whether something was done.
-async fn propose(core: &Core, commands: Vec<Command>, refused: &mut Refused) -> bool {
+pub async fn propose(core: &Core, commands: Vec<Command>, refused: &mut Refused) -> bool {
     let subjects: Vec<String> = commands.iter().map(subject).collect();
     let answers = match core.propose_many(commands).await {
         Ok(answers) => answers,

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::admit;
 use crate::core::{Core, NO_LEADER, now};
 use crate::forward::{Front, ensure_consistent};
-use crate::preserve;
+use crate::{launch, preserve, transitions};
 
 /// A region that does not answer within this time is not reached. Longer than it waits for a leader of its own.
 const REGION_TIMEOUT: Duration = Duration::from_secs(8);
@@ -112,7 +112,12 @@ fn prepare(core: &Core, job: &Job) -> Answer {
 /// Why this region would not take the specification; empty when it would. A region that is no longer listed has nothing to object.
 fn admission(core: &Core, source: &Job) -> String {
     match multiregion::effective_job(source, &core.region) {
-        Some(effective) => admit::check(&core.view(), &effective).errors.join("; "),
+        Some(effective) => {
+            let view = core.view();
+            let mut findings = admit::check(&view, &effective);
+            transitions::check(core, &view, &effective, &mut findings);
+            findings.errors.join("; ")
+        }
         None => String::new(),
     }
 }
@@ -328,10 +333,10 @@ async fn unchanged(core: &Core, job: &Job, id: &RolloutId) -> Result<WriteReply,
     info!(rollout = %id, "the specification is unchanged, no new rollout");
     let view = core.view();
     let present = view.job(&job.key()).ok_or_else(|| Failure::not_found("job not found"))?;
-    let eval = control::job_eval(present, model::EvalTrigger::JobRegister, &mut core.ids());
-    let eval_id = eval.id;
-    let applied = core.execute(Command::UpsertEvals { evals: vec![eval], time: now() }).await?;
     let job_modify_index = present.job_modify_index;
+    let evals: Vec<_> = launch::eval_of(present, model::EvalTrigger::JobRegister, &mut core.ids()).into_iter().collect();
+    let eval_id = evals.first().map(|eval| eval.id).unwrap_or_default();
+    let applied = core.execute(Command::UpsertEvals { evals, time: now() }).await?;
     let value = WriteValue::Job { eval_id, job_modify_index, warnings: String::new(), unreached: Vec::new() };
     Ok(WriteReply { index: applied.index, value })
 }

@@ -10,7 +10,7 @@ use rpc::message::{Failure, RegisterJob, Write, WriteReply, WriteValue};
 use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
 
 use crate::core::{self, Core, now};
-use crate::{admit, autopilot, drain, leader, members, node, plan, preserve, rollout};
+use crate::{admit, autopilot, drain, launch, leader, members, node, plan, preserve, rollout, scaling, tags, transitions};
 
 /// What a job has that asks for no other.
 const DEFAULT_PRIORITY: i64 = 50;
@@ -40,8 +40,8 @@ async fn take(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
             let applied = core.execute(Command::SetJobStability { key, version, stable }).await?;
             Ok(reply(&applied, WriteValue::Done))
         }
-        Write::ScaleJob { key, group, count, message, error, meta } => {
-            scale_job(core, &key, Scaling { group, count, message, error, meta }).await
+        Write::ScaleJob { key, group, count, message, error, meta, enforce_index } => {
+            scale_job(core, &key, Scaling { group, count, message, error, meta, enforce_index }).await
         }
         Write::StopAlloc { id, no_shutdown_delay, reschedule } => stop_alloc(core, id, no_shutdown_delay, reschedule).await,
         Write::FailDeployment { id } => act(core, id, Act::Fail).await,
@@ -79,6 +79,9 @@ async fn take(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
         Write::TransferLeadership { server } => members::transfer_leadership(core, &server).await,
         Write::DrainNode { id, drain, mark_eligible, meta } => drain::set(core, id, drain, mark_eligible, meta).await,
         Write::SetAutopilot { config, cas } => autopilot::set(core, config, cas).await,
+        Write::DispatchJob(dispatch) => launch::dispatch(core, *dispatch).await,
+        Write::ForceLaunch { key } => launch::force(core, key).await,
+        Write::TagJobVersion { key, name, tag } => tags::tag(core, key, name, tag).await,
         Write::ReconcileSummaries => {
             let applied = core.execute(Command::ReconcileSummaries).await?;
             Ok(reply(&applied, WriteValue::Done))
@@ -98,31 +101,34 @@ fn known_job(view: &View, key: &JobKey) -> Result<Arc<Job>, Failure> {
     view.job(key).cloned().ok_or_else(|| Failure::not_found("job not found"))
 }
 
-/// The answer to a write that made an evaluation of a job.
-fn job_reply(applied: &Applied, eval: &Evaluation, warnings: String) -> WriteReply {
+/// The answer to a write that made an evaluation of a job, unless it is a parent.
+fn job_reply(applied: &Applied, eval: Option<&Evaluation>, warnings: String) -> WriteReply {
     let job_modify_index = match applied.outcome {
         Outcome::Registered { job_modify_index, .. } => job_modify_index,
         _ => applied.index,
     };
-    reply(applied, WriteValue::Job { eval_id: eval.id, job_modify_index, warnings, unreached: Vec::new() })
+    let eval_id = eval.map(|eval| eval.id).unwrap_or_default();
+    reply(applied, WriteValue::Job { eval_id, job_modify_index, warnings, unreached: Vec::new() })
 }
 
 // ---- jobs
 
-async fn register_job(core: &Arc<Core>, register: RegisterJob) -> Result<WriteReply, Failure> {
+async fn register_job(core: &Arc<Core>, mut register: RegisterJob) -> Result<WriteReply, Failure> {
     if register.job.is_multiregion() {
+        register.job = Arc::new(transitions::identified((*register.job).clone()));
         return rollout::submit(core, register).await;
     }
     let view = core.view();
     let job = plan::effective(core, &register.job)?;
     let job = preserve::kept(&register, job, view.job(&register.job.key()));
-    let findings = admit::check(&view, &job);
+    let mut findings = admit::check(&view, &job);
+    transitions::check(core, &view, &job, &mut findings);
     if !findings.errors.is_empty() {
         return Err(Failure::internal(findings.error_text()));
     }
     refuse_during_rollout(&view, &job.key(), "registering it in one region only")?;
-    let mut eval = control::job_eval(&job, EvalTrigger::JobRegister, &mut core.ids());
-    if register.eval_priority > 0 {
+    let mut eval = launch::eval_of(&job, EvalTrigger::JobRegister, &mut core.ids());
+    if let Some(eval) = eval.as_mut().filter(|_| register.eval_priority > 0) {
         eval.priority = register.eval_priority;
     }
     put_job(core, job, register.submission, register.enforce_index, eval, findings.warning_text()).await
@@ -133,12 +139,12 @@ async fn put_job(
     job: Job,
     submission: Option<model::JobSubmission>,
     enforce_index: Option<u64>,
-    eval: Evaluation,
+    eval: Option<Evaluation>,
     warnings: String,
 ) -> Result<WriteReply, Failure> {
-    let command = state::RegisterJob { job: Arc::new(job), submission, enforce_index, eval: Some(eval.clone()), time: now() };
+    let command = state::RegisterJob { job: Arc::new(job), submission, enforce_index, eval: eval.clone(), time: now() };
     let applied = core.execute(Command::RegisterJob(Box::new(command))).await?;
-    Ok(job_reply(&applied, &eval, warnings))
+    Ok(job_reply(&applied, eval.as_ref(), warnings))
 }
 
 /// Local acts on a job wait until its rollout is at its end here, or held for a person.
@@ -166,8 +172,8 @@ async fn deregister_job(
     if global && let Some(head) = view.rollout_head(&key) {
         return rollout::stop_everywhere(core, head, purge).await;
     }
-    let mut eval = control::job_eval(&job, EvalTrigger::JobDeregister, &mut core.ids());
-    if eval_priority > 0 {
+    let mut eval = launch::eval_of(&job, EvalTrigger::JobDeregister, &mut core.ids());
+    if let Some(eval) = eval.as_mut().filter(|_| eval_priority > 0) {
         eval.priority = eval_priority;
     }
     if no_shutdown_delay {
@@ -175,9 +181,9 @@ async fn deregister_job(
         let transitions = view.job_allocs(&key).filter(|alloc| !alloc.is_terminal()).map(|alloc| (alloc.id, transition.clone())).collect();
         core.execute(Command::SetTransitions { transitions, evals: Vec::new(), time: now() }).await?;
     }
-    let command = Command::DeregisterJob { key, purge, eval: Some(Box::new(eval.clone())), time: now() };
+    let command = Command::DeregisterJob { key, purge, eval: eval.clone().map(Box::new), time: now() };
     let applied = core.execute(command).await?;
-    Ok(job_reply(&applied, &eval, String::new()))
+    Ok(job_reply(&applied, eval.as_ref(), String::new()))
 }
 
 /// A job that is not there is as good as stopped: clients get an evaluation all the same, which stops what may be left of it.
@@ -186,7 +192,7 @@ async fn evaluate_unknown_job(core: &Core, key: JobKey, eval_priority: i64) -> R
     let job = Job { id: key.id, namespace: key.namespace, priority, ..Default::default() };
     let eval = control::job_eval(&job, EvalTrigger::JobDeregister, &mut core.ids());
     let applied = core.execute(Command::UpsertEvals { evals: vec![eval.clone()], time: now() }).await?;
-    Ok(job_reply(&applied, &eval, String::new()))
+    Ok(job_reply(&applied, Some(&eval), String::new()))
 }
 
 async fn evaluate_job(core: &Core, key: &JobKey, force_reschedule: bool) -> Result<WriteReply, Failure> {
@@ -194,6 +200,10 @@ async fn evaluate_job(core: &Core, key: &JobKey, force_reschedule: bool) -> Resu
     let _turn = core.evaluating.acquire().await;
     let view = core.view();
     let job = known_job(&view, key)?;
+    if job.is_parent() {
+        let text = "is periodic or parameterized, so nothing of it is placed: evaluate one of its children";
+        return Err(Failure::internal(format!("job {:?} {text}", key.id.as_str())));
+    }
     let eval = control::job_eval(&job, EvalTrigger::JobRegister, &mut core.ids());
     let mut transitions = Vec::new();
     if force_reschedule {
@@ -224,7 +234,10 @@ async fn revert_job(core: &Core, key: &JobKey, version: u64, enforce_prior_versi
     };
     refuse_during_rollout(&view, key, "reverting it in one region")?;
     let job = Job { stop: false, ..(**earlier).clone() };
-    let eval = control::job_eval(&job, EvalTrigger::JobRegister, &mut core.ids());
+    if let Some(problem) = transitions::other_kind(Some(&present), &job) {
+        return Err(Failure::internal(problem));
+    }
+    let eval = launch::eval_of(&job, EvalTrigger::JobRegister, &mut core.ids());
     let submission = view.job_submission(key, version).map(|submission| (**submission).clone());
     put_job(core, job, submission, None, eval, String::new()).await
 }
@@ -237,10 +250,12 @@ struct Scaling {
     message: String,
     error: bool,
     meta: String,
+    /// Only if the job's modify index is this.
+    enforce_index: Option<u64>,
 }
 
 async fn scale_job(core: &Core, key: &JobKey, scaling: Scaling) -> Result<WriteReply, Failure> {
-    let Scaling { group, count, message, error, meta } = scaling;
+    let Scaling { group, count, message, error, meta, enforce_index } = scaling;
     let view = core.view();
     let present = known_job(&view, key)?;
     let Some(before) = present.group(&group) else {
@@ -255,8 +270,15 @@ async fn scale_job(core: &Core, key: &JobKey, scaling: Scaling) -> Result<WriteR
         ScalingEvent { time, count, previous_count: before.count, message, error, meta, eval_id: EvalId::default(), create_index: 0 };
     let mut register = None;
     if let Some(count) = count {
-        if count < 0 {
-            return Err(Failure::bad_request("scaling action count can't be negative"));
+        launch::refuse_when_closed(&view)?;
+        if let Some(problem) = scaling::problem(&present, before, count) {
+            return Err(Failure::bad_request(problem));
+        }
+        if let Some(wanted) = enforce_index.filter(|wanted| *wanted != present.job_modify_index) {
+            return Err(Failure::internal(format!(
+                "Enforcing job modify index {wanted}: job exists with conflicting job modify index: {}",
+                present.job_modify_index
+            )));
         }
         if view.latest_deployment(key).is_some_and(|deployment| deployment.is_active() && deployment.job_version == present.version) {
             return Err(Failure::bad_request("job scaling blocked due to active deployment"));
@@ -266,10 +288,13 @@ async fn scale_job(core: &Core, key: &JobKey, scaling: Scaling) -> Result<WriteR
         if let Some(scaled) = job.task_groups.iter_mut().find(|known| known.name == group) {
             scaled.count = count;
         }
-        let eval = control::job_eval(&job, EvalTrigger::JobScaling, &mut core.ids());
-        event.eval_id = eval.id;
+        if let Some(problem) = transitions::too_many(core.config.bounds.job_count_max, &job) {
+            return Err(Failure::bad_request(problem));
+        }
+        let eval = launch::eval_of(&job, EvalTrigger::JobScaling, &mut core.ids());
+        event.eval_id = eval.as_ref().map(|eval| eval.id).unwrap_or_default();
         let enforce_index = Some(present.job_modify_index);
-        register = Some(state::RegisterJob { job: Arc::new(job), submission: None, enforce_index, eval: Some(eval), time });
+        register = Some(state::RegisterJob { job: Arc::new(job), submission: None, enforce_index, eval, time });
     }
     let eval_id = event.eval_id;
     let command = state::ScaleJob { key: key.clone(), group, register, event };

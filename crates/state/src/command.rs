@@ -197,9 +197,10 @@ pub enum Command {
 pub struct LaunchJob {
     pub parent: JobKey,
     /// The child, which names its parent. One that is there already is not launched again, nor is one with the idempotency token of a live
-    /// sibling: [`Outcome::Launched`] names that one.
-    pub register: RegisterJob,
-    /// For which point in time (unix nanoseconds) a periodic job is launched; `None`: somebody asked for it.
+    /// sibling: [`Outcome::Launched`] names that one. `None`: what is due is passed over, because an earlier child still runs.
+    pub register: Option<RegisterJob>,
+    /// For which point in time (unix nanoseconds) a periodic job is launched; `None`: somebody asked for it. Each is launched at most once, and
+    /// not at all while an earlier child runs if the parent does not want that: [`Outcome::Done`].
     pub due: Option<i64>,
 }
 

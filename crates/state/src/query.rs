@@ -142,6 +142,11 @@ impl Store {
         self.launches.get(key).copied()
     }
 
+    /// Those that are launched by the clock, in order of namespace and id; also stopped and disabled ones.
+    pub fn periodic_jobs(&self) -> impl Iterator<Item = &Arc<Job>> {
+        self.launches.keys().filter_map(|key| self.jobs.get(key))
+    }
+
     /// The jobs that were launched for a periodic or parameterized one, in order of their ids.
     pub fn children<'a>(&'a self, parent: &JobKey) -> impl Iterator<Item = &'a Arc<Job>> + use<'a> {
         let parent = parent.clone();

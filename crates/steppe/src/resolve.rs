@@ -3,7 +3,7 @@
 //! A full id or name wins over others that begin with it; otherwise a prefix stands for the only thing that begins with it. More than one
 //! are listed, and the command ends with an error: guessing would act on the wrong thing.
 
-use api::Client;
+use api::{Client, JobListStub};
 use model::{Allocation, Deployment, Evaluation};
 
 use crate::context::{During, Stop, in_namespace, query};
@@ -25,7 +25,18 @@ impl JobName {
 
 /// The job of that name, or the only one that begins with it.
 pub async fn job(client: &Client, given: &str) -> Result<JobName, Stop> {
-    let jobs = client.jobs(&query().prefix(given)).await.during("querying job prefix")?.value;
+    among(client, given, |_| true).await
+}
+
+/// As [`job`], where only some are meant, such as those that launch others: a prefix then stands for the only one of them.
+pub async fn parent(client: &Client, given: &str, is_meant: fn(&JobListStub) -> bool) -> Result<JobName, Stop> {
+    among(client, given, is_meant).await
+}
+
+async fn among(client: &Client, given: &str, is_meant: fn(&JobListStub) -> bool) -> Result<JobName, Stop> {
+    let mut jobs = client.jobs(&query().prefix(given)).await.during("querying job prefix")?.value;
+    // What is named in full is taken for what was meant: the server then says why it is not.
+    jobs.retain(|job| *job.id == *given || is_meant(job));
     let exact: Vec<_> = jobs.iter().filter(|job| *job.id == *given).collect();
     let found = match (exact.as_slice(), jobs.as_slice()) {
         ([one], _) => *one,

@@ -31,6 +31,8 @@ stories! {
     job_look,
     /// Changing a job: stop with its questions, revert, evaluate, promote, scale, start, restart.
     job_change,
+    /// Jobs that launch others, by the clock and by a dispatch; names of versions; scaling.
+    launch,
     /// Deployments: lists, columns that come and go, what can be done to one.
     deployment,
     /// Allocations: one in every length, logs and files, stop, restart, signal.

@@ -133,8 +133,10 @@ impl Limits {
         }
     }
 
-    pub fn server(&self) -> server::Bounds {
+    /// `job_count_max`: as the server is configured.
+    pub fn server(&self, job_count_max: u64) -> server::Bounds {
         server::Bounds {
+            job_count_max,
             watches: size(self.max_watches),
             pending_writes: size(self.max_pending_writes),
             gossip_syncs: size(self.gossip_max_syncs),
@@ -202,6 +204,8 @@ pub struct Server {
     pub enable_event_broker: bool,
     /// Log entries whose events are kept for who comes late or is slow.
     pub event_buffer_size: u64,
+    /// Allocations of all groups of one job together; 0 for any number.
+    pub job_max_count: u64,
     /// Log entries since the last snapshot after which the next one is made.
     pub raft_snapshot_threshold: u64,
     /// Log entries that stay although a snapshot covers them, for servers that are a little behind.
@@ -446,6 +450,7 @@ impl Default for Server {
             failover_heartbeat_ttl: Duration::from_secs(5 * 60),
             enable_event_broker: true,
             event_buffer_size: 100,
+            job_max_count: server::Bounds::default().job_count_max,
             raft_snapshot_threshold: log.n_entries_max,
             raft_trailing_logs: log.n_entries_kept,
             autopilot: Autopilot::default(),

@@ -111,9 +111,8 @@ impl JobListStub {
             multiregion: job.multiregion.clone(),
             kind: job.kind,
             priority: job.priority,
-            // Jobs of these kinds are refused so far, so none can be listed.
-            periodic: false,
-            parameterized_job: false,
+            periodic: job.is_periodic(),
+            parameterized_job: job.is_parameterized(),
             stop: job.stop,
             status: job.status,
             status_description: job.status_description.clone(),

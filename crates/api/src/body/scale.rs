@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use model::Namespace;
 use model::json::nullable;
+use model::{Namespace, ScalingPolicy, ScalingType};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -68,4 +68,32 @@ pub struct ScalingEvent {
     #[serde(rename = "EvalID")]
     pub eval_id: Option<String>,
     pub create_index: u64,
+}
+
+/// A policy of a list.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct ScalingPolicyListStub {
+    #[serde(rename = "ID")]
+    pub id: String,
+    pub enabled: bool,
+    #[serde(rename = "Type")]
+    pub kind: ScalingType,
+    #[serde(with = "nullable")]
+    pub target: BTreeMap<String, String>,
+    pub create_index: u64,
+    pub modify_index: u64,
+}
+
+impl From<&ScalingPolicy> for ScalingPolicyListStub {
+    fn from(policy: &ScalingPolicy) -> Self {
+        Self {
+            id: policy.id.clone(),
+            enabled: policy.enabled,
+            kind: policy.kind,
+            target: policy.target.clone(),
+            create_index: policy.create_index,
+            modify_index: policy.modify_index,
+        }
+    }
 }

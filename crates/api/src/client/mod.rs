@@ -11,6 +11,7 @@ mod evals;
 mod events;
 mod files;
 mod jobs;
+mod launches;
 mod nodes;
 mod query;
 mod snapshot;

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
 
 use super::ahead::ahead_of;
-use super::{AllocHandle, Command, Running, lock, spec};
+use super::{AllocHandle, Command, Running, lock, payload, spec};
 use crate::error::chain;
 use crate::shared::Shared;
 use crate::{measured, store, time};
@@ -182,8 +182,10 @@ impl Life {
                 other.finished().await;
             }
             let build = move || {
-                let group = alloc.job.as_ref().and_then(|job| job.group(&alloc.task_group));
-                dir.build(group.map(|group| group.tasks.as_slice()).unwrap_or_default())
+                let Some(job) = &alloc.job else { return dir.build(&[]) };
+                let tasks = job.group(&alloc.task_group).map(|group| group.tasks.as_slice()).unwrap_or_default();
+                dir.build(tasks)?;
+                payload::write(&dir, job, tasks)
             };
             let result = tokio::task::spawn_blocking(build).await.unwrap_or_else(|error| Err(error.to_string()));
             handle.send(Command::Happened(Input::DirsBuilt(result)));

@@ -5,6 +5,7 @@ mod dirs;
 mod env;
 mod interpolate;
 mod life;
+mod payload;
 mod spec;
 
 use std::collections::BTreeMap;

@@ -47,7 +47,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("/v1/var/**", "variables"),
     ("/v1/services", "service discovery"),
     ("/v1/service/**", "service discovery"),
-    ("/v1/scaling/**", "scaling policies"),
     ("/v1/volumes", "volumes"),
     ("/v1/volumes/**", "volumes"),
     ("/v1/volume/**", "volumes"),

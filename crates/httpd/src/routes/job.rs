@@ -3,7 +3,7 @@
 use model::JobKey;
 use rpc::message::{Read, ReadValue};
 
-use super::{job_changes, job_lists, job_plan, job_register, job_rollout, job_scale};
+use super::{job_changes, job_launch, job_lists, job_plan, job_register, job_rollout, job_scale, job_tags};
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb, decode_segment};
 use crate::respond::{Answer, Meta};
@@ -38,11 +38,17 @@ pub(super) async fn job(cx: Cx) -> Answer {
                 _ => job_changes::set_stability(cx, key).await,
             }
         }
-        "dispatch" | "dispatch/payload" => Err(Refusal::not_built("dispatching jobs")),
-        "periodic/force" => Err(Refusal::not_built("launching periodic jobs")),
+        "dispatch" | "dispatch/payload" | "periodic/force" => {
+            cx.only(Verb::Put)?;
+            match noun {
+                "dispatch" => job_launch::dispatch(cx, key).await,
+                "dispatch/payload" => job_launch::dispatch_payload(cx, key).await,
+                _ => job_launch::force(cx, key).await,
+            }
+        }
         "services" => Err(Refusal::not_built("listing the services of a job")),
         "actions" | "action" => Err(Refusal::not_built("job actions")),
-        "tag" => Err(Refusal::not_built("tagging job versions")),
+        "tag" => job_tags::tag(cx, key, tag_name(&rest)).await,
         _ => {
             cx.only(Verb::Get)?;
             match noun {
@@ -90,6 +96,12 @@ fn split(rest: &str) -> (&str, &str) {
         return (id, "tag");
     }
     NOUNS.iter().find_map(|noun| Some((rest.strip_suffix(noun)?.strip_suffix('/')?, *noun))).unwrap_or((rest, ""))
+}
+
+/// The name in `…/versions/<name>/tag`, decoded; empty when it is not text.
+fn tag_name(rest: &str) -> String {
+    let name = rest.strip_suffix("/tag").and_then(|rest| rest.rsplit_once('/')).map(|(_, name)| name);
+    name.and_then(decode_segment).unwrap_or_default()
 }
 
 async fn read(cx: Cx, key: JobKey) -> Answer {

@@ -34,10 +34,16 @@ pub(super) async fn versions(cx: Cx, key: JobKey) -> Answer {
     if versions.is_empty() {
         return Err(Refusal::absent(meta, "job versions not found"));
     }
+    let tagged = || versions.iter().find(|job| job.version_tag.as_ref().is_some_and(|known| known.name == tag));
+    let chosen = match tag.as_str() {
+        "" => chosen,
+        _ => match tagged() {
+            Some(job) => Some(job.version),
+            None => return Err(Refusal::absent(meta, format!("no version of the job has the tag {tag:?}"))),
+        },
+    };
     let diffs = match diffs {
         false => None,
-        // Versions cannot be tagged yet, so no tag names one.
-        true if !tag.is_empty() => return Err(Refusal::absent(meta, format!("no version of the job has the tag {tag:?}"))),
         true => Some(differences(&versions, chosen).map_err(|problem| Refusal::absent(meta.clone(), problem))?),
     };
     let (last_contact, known_leader) = meta.contact.unwrap_or_default();

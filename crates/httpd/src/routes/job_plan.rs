@@ -1,9 +1,10 @@
 //! Dry runs: plan and validate.
 
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use api::{JobPlanRequest, JobPlanResponse, JobValidateRequest, JobValidateResponse, decode, diff};
-use model::{JobKey, PlanAnnotations};
+use model::{JobKey, PeriodicConfig, PlanAnnotations, Schedule, Time};
 use rpc::message::{Write, WriteValue};
 
 use super::job_register::{join, place};
@@ -29,7 +30,9 @@ pub(super) async fn plan(mut cx: Cx, key: JobKey) -> Answer {
         diff::annotate(&mut diff, &annotations);
         diff
     });
+    let next = plan.new.periodic.as_ref().filter(|periodic| periodic.enabled).and_then(next_launch);
     let response = JobPlanResponse {
+        next_periodic_launch: Time(next.unwrap_or_default()),
         annotations: Some(annotations),
         failed_tg_allocs: plan.failed_tg_allocs,
         job_modify_index: plan.job_modify_index,
@@ -40,6 +43,12 @@ pub(super) async fn plan(mut cx: Cx, key: JobKey) -> Answer {
         ..Default::default()
     };
     cx.json(Some(&meta), &response)
+}
+
+/// The first launch after now, unix nanoseconds.
+fn next_launch(periodic: &PeriodicConfig) -> Option<i64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    Schedule::new(periodic).ok()?.next_after(i64::try_from(now).ok()?)
 }
 
 /// Answers 200 also when the job is not valid.

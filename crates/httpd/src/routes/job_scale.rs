@@ -28,8 +28,9 @@ pub(super) async fn scale(mut cx: Cx, key: JobKey) -> Answer {
         true => String::new(),
         false => serde_json::to_string(&request.meta).map_err(|error| Refusal::bad_request(format!("Meta: {error}")))?,
     };
+    let enforce_index = Some(request.job_modify_index).filter(|index| *index > 0);
     let ScalingRequest { count, message, error, .. } = request;
-    let (meta, value) = cx.write(Write::ScaleJob { key, group, count, message, error, meta: details }).await?;
+    let (meta, value) = cx.write(Write::ScaleJob { key, group, count, message, error, meta: details, enforce_index }).await?;
     registered(&cx, meta, value, String::new())
 }
 

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::{JobStatusesAlloc, JobStatusesDeployment, JobStatusesJob, JobStatusesLatestDeployment, JobStatusesRequest};
 use futures::{StreamExt, TryStreamExt, stream};
-use model::{Job, JobSummary};
+use model::{Job, JobKey, JobSummary};
 use rpc::message::{ListedAlloc, Read, ReadOptions, ReadValue};
 
 use crate::list::{self, Key, Order};
@@ -29,6 +29,11 @@ pub(super) async fn statuses(mut cx: Cx) -> Answer {
     let children = request.include_children || cx.params.flag("include_children")? || !wanted.is_empty();
     let read = Read::Jobs { namespace, prefix: cx.params.text("prefix").to_owned() };
     let (mut meta, ReadValue::Jobs(mut jobs)) = cx.read(read).await? else { return Err(Refusal::mismatch()) };
+    let mut of_children: BTreeMap<JobKey, Vec<String>> = BTreeMap::new();
+    for (child, _) in jobs.iter().filter(|(job, _)| !job.parent_id.is_empty()) {
+        let parent = JobKey { namespace: child.namespace.clone(), id: child.parent_id.clone() };
+        of_children.entry(parent).or_default().push(child.status.to_string());
+    }
     jobs.retain(|(job, _)| {
         (wanted.is_empty() || wanted.contains(&(job.namespace.as_str(), job.id.as_str()))) && (children || job.parent_id.is_empty())
     });
@@ -39,7 +44,11 @@ pub(super) async fn statuses(mut cx: Cx) -> Answer {
     for (job, _) in &jobs {
         reads.push(status(&cx, &options, job));
     }
-    let statuses: Vec<JobStatusesJob> = stream::iter(reads).buffered(READS_AT_A_TIME).try_collect().await?;
+    let mut statuses: Vec<JobStatusesJob> = stream::iter(reads).buffered(READS_AT_A_TIME).try_collect().await?;
+    for status in &mut statuses {
+        let key = JobKey { namespace: status.namespace.clone(), id: status.id.clone() };
+        status.child_statuses = of_children.remove(&key).unwrap_or_default();
+    }
     cx.json(Some(&meta), &statuses)
 }
 

@@ -11,12 +11,14 @@ mod events_everywhere;
 mod fs;
 mod job;
 mod job_changes;
+mod job_launch;
 mod job_lists;
 mod job_plan;
 mod job_register;
 mod job_rollout;
 mod job_scale;
 mod job_statuses;
+mod job_tags;
 mod jobs;
 mod jobs_parse;
 mod metrics;
@@ -24,6 +26,7 @@ mod monitor;
 mod node_stats;
 mod nodes;
 mod operator;
+mod policies;
 mod search;
 mod snapshot;
 mod status;
@@ -70,6 +73,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/agent/servers", any(agent::servers))
         .route("/v1/agent/health", any(agent::health))
         .route("/v1/agent/monitor", any(monitor::monitor))
+        .route("/v1/scaling/policies", any(policies::list))
+        .route("/v1/scaling/policy/{*rest}", any(policies::policy))
         .route("/v1/metrics", any(metrics::metrics))
         .route("/v1/status/leader", any(status::leader))
         .route("/v1/status/peers", any(status::peers))

@@ -112,7 +112,13 @@ async fn texts() {
     check("DELETE", "/v1/client/metadata", "", 405, "Invalid method").await;
     check("GET", "/v1/client/metadata", "", 400, "No local Node and node_id not provided").await;
     // Not built.
-    check("PUT", "/v1/job/web/dispatch", "{}", 501, "dispatching jobs is not supported yet").await;
+    // Launches and names of versions.
+    check("GET", "/v1/job/web/dispatch", "", 405, "Invalid method").await;
+    check("PUT", "/v1/job/web/dispatch", "{\"JobID\":\"db\"}", 400, "Job ID does not match").await;
+    check("GET", "/v1/job/web/periodic/force", "", 405, "Invalid method").await;
+    check("GET", "/v1/job/web/versions/gold/tag", "", 405, "Invalid method").await;
+    check("PUT", "/v1/job/web/versions/gold/tag", "", 400, "Request body is empty").await;
+    check("PUT", "/v1/scaling/policies", "", 405, "Invalid method").await;
     get("/v1/agent/monitor/export", 501, "reading the log that was written before (GET /v1/agent/monitor/export) is not supported yet")
         .await;
     get("/v1/acl/policies", 501, "access control (GET /v1/acl/policies) is not supported yet").await;

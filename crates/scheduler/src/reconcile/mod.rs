@@ -150,7 +150,8 @@ struct Reconciler<'a> {
 
 pub(crate) fn reconcile<'a>(view: &'a Store, eval: &Evaluation, now: i64) -> Wishes<'a> {
     let key = eval.job_key();
-    match view.job(&key).filter(|job| !job.stop) {
+    // Of a parent nothing runs but its children.
+    match view.job(&key).filter(|job| !job.stop && !job.is_parent()) {
         Some(job) => reconcile_wanted(view, key, job, eval.id, now),
         None => reconcile_stopped(view, &key),
     }

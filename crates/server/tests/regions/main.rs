@@ -3,6 +3,7 @@
 mod calls;
 mod common;
 mod faults;
+mod launches;
 mod membership;
 mod one_region;
 mod rollout;

@@ -195,6 +195,7 @@ async fn scaling() {
         message: message.to_owned(),
         error: count.is_none(),
         meta: String::new(),
+        enforce_index: None,
     };
     until("a deployment that ended", async || match read(&caller, "west", Read::JobLatestDeployment { key: key.clone() }).await {
         Ok(ReadValue::Deployment(Some(deployment))) if !deployment.is_active() => Some(()),

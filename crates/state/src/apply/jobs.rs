@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::{
-    Allocation, Evaluation, EventSubject, Job, JobKey, JobStatus, JobSubmission, JobSummary, JobVersionTag, ScalingEvent, ScalingEvents,
-    TaskGroupSummary,
+    Allocation, Evaluation, EventSubject, Job, JobChildrenSummary, JobKey, JobStatus, JobSubmission, JobSummary, JobVersionTag,
+    ScalingEvent, ScalingEvents, TaskGroupSummary,
 };
 
 use super::Change;
@@ -117,21 +117,23 @@ impl Change<'_> {
     /// Makes `job` the present version and returns its number.
     pub(super) fn put_job(&mut self, mut job: Job, version: u64, time: i64) -> u64 {
         let key = job.key();
-        let old = self.store.jobs.get(&key);
+        let old = self.store.jobs.get(&key).cloned();
         job.version = version;
         job.stable = false;
-        job.create_index = old.map_or(self.index, |old| old.create_index);
+        job.create_index = old.as_ref().map_or(self.index, |old| old.create_index);
         job.modify_index = self.index;
         job.job_modify_index = self.index;
         job.submit_time = time;
-        job.status = old.map_or(JobStatus::Pending, |old| old.status);
+        job.status = old.as_ref().map_or(JobStatus::Pending, |old| old.status);
         job.status_description = String::new();
         job.version_tag = None;
         if old.is_none() {
             self.count_child(&job, None, Some(job.status));
         }
-        if job.is_periodic() && !self.store.launches.contains_key(&key) {
-            // What was due before it was there is not missed.
+        if !job.is_periodic() {
+            self.store.launches.remove(&key);
+        } else if !self.store.launches.contains_key(&key) || old.as_ref().is_none_or(|old| old.stop || old.periodic != job.periodic) {
+            // What was due before it had this schedule, or while it was stopped, is not missed.
             self.store.launches.insert(key.clone(), time);
         }
         self.ensure_summary(&job);
@@ -304,6 +306,18 @@ impl Change<'_> {
         self.put_summary(parent, summary);
     }
 
+    fn count_children(&self, parent: &JobKey) -> JobChildrenSummary {
+        let mut counts = JobChildrenSummary::default();
+        for child in self.store.children(parent) {
+            match child.status {
+                JobStatus::Pending => counts.pending += 1,
+                JobStatus::Running => counts.running += 1,
+                JobStatus::Dead => counts.dead += 1,
+            }
+        }
+        counts
+    }
+
     fn ensure_summary(&mut self, job: &Job) {
         let key = job.key();
         let mut summary = match self.store.job_summaries.get(&key) {
@@ -312,7 +326,8 @@ impl Change<'_> {
                 job_id: key.id.clone(),
                 namespace: key.namespace.clone(),
                 create_index: self.index,
-                children: Some(Default::default()),
+                // Those of an earlier job of this name go on.
+                children: Some(self.count_children(&key)),
                 ..Default::default()
             },
         };
@@ -364,14 +379,14 @@ impl Change<'_> {
         let keys: Vec<JobKey> = self.store.jobs.keys().cloned().collect();
         for key in keys {
             let Some(summary) = self.store.job_summaries.get(&key) else { continue };
-            let mut fresh = JobSummary { modify_index: self.index, ..(**summary).clone() };
+            let mut fresh = JobSummary { modify_index: self.index, children: Some(self.count_children(&key)), ..(**summary).clone() };
             for group in fresh.summary.values_mut() {
                 *group = TaskGroupSummary { queued: group.queued, ..Default::default() };
             }
             for alloc in self.store.job_allocs(&key).filter(|alloc| is_counted(alloc, summary)) {
                 super::allocs::add(fresh.summary.entry(alloc.task_group.as_str().to_owned()).or_default(), alloc, 1);
             }
-            if fresh.summary != summary.summary {
+            if fresh.summary != summary.summary || fresh.children != summary.children {
                 self.put_summary(key, fresh);
             }
         }

@@ -8,6 +8,7 @@ mod deployments;
 mod evals;
 mod events;
 mod jobs;
+mod launches;
 mod nodes;
 mod plans;
 mod reap;

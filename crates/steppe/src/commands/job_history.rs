@@ -25,7 +25,8 @@ pub struct Args {
     /// Compare with this version instead of the one before.
     #[arg(long = "diff-version")]
     diff_version: Option<u64>,
-    #[arg(long = "diff-tag", hide = true)]
+    /// Compare with the version of this tag instead of the one before.
+    #[arg(long = "diff-tag", conflicts_with = "diff_version")]
     diff_tag: Option<String>,
     /// A job's name, or a prefix of it.
     job: String,
@@ -33,13 +34,18 @@ pub struct Args {
 
 pub async fn run(args: Args) -> Outcome {
     let client = args.global.client()?;
-    if args.diff_tag.is_some() {
-        return Err(Stop::error("-diff-tag is not supported yet: versions have no tags"));
-    }
     let name = resolve::job(&client, &args.job).await?;
     let mut versions = client.job_versions(&name.id, false, &name.query()).await.during("retrieving job versions")?.value.versions;
     versions.sort_by_key(|job| std::cmp::Reverse(job.version));
-    for wanted in [args.version, args.diff_version].into_iter().flatten() {
+    let base = match &args.diff_tag {
+        None => args.diff_version,
+        Some(tag) => {
+            let has_tag = |job: &&Job| job.version_tag.as_ref().is_some_and(|known| known.name == *tag);
+            let tagged = versions.iter().find(has_tag).map(|job| job.version);
+            Some(tagged.ok_or_else(|| Stop::error(format!("Job \"{}\" has no version with the tag \"{tag}\"", name.id)))?)
+        }
+    };
+    for wanted in [args.version, base].into_iter().flatten() {
         if !versions.iter().any(|job| job.version == wanted) {
             let known: Vec<String> = versions.iter().map(|job| job.version.to_string()).collect();
             return Err(Stop::error(format!("Job \"{}\" has no version {wanted}; there are {}", name.id, known.join(", "))));
@@ -51,17 +57,23 @@ pub async fn run(args: Args) -> Outcome {
         all => args.format.print(&all)?,
     };
     if !printed {
-        let texts: Vec<String> = shown.iter().map(|job| text(&args, job, &versions)).collect();
+        let texts: Vec<String> = shown.iter().map(|job| text(&args, job, base, &versions)).collect();
         say!("{}", texts.join("\n\n"));
     }
     Ok(0)
 }
 
-fn text(args: &Args, job: &Job, versions: &[Job]) -> String {
+fn text(args: &Args, job: &Job, base: Option<u64>, versions: &[Job]) -> String {
     let mut pairs =
         vec![("Version", job.version.to_string()), ("Stable", job.stable.to_string()), ("Submit Date", show::time(job.submit_time))];
-    if args.changes || args.diff_version.is_some() {
-        let base = match args.diff_version {
+    if let Some(tag) = &job.version_tag {
+        pairs.push(("Tag Name", tag.name.clone()));
+        if !tag.description.is_empty() {
+            pairs.push(("Tag Description", tag.description.clone()));
+        }
+    }
+    if args.changes || base.is_some() {
+        let base = match base {
             Some(version) => versions.iter().find(|other| other.version == version),
             // Versions of a job that was purged in between are not consecutive.
             None => versions.iter().find(|other| other.version < job.version),

@@ -7,6 +7,7 @@ use model::Job;
 
 use super::job_file::{self, FileArgs};
 use super::job_run::warn;
+use super::launches;
 use crate::context::{During, Global, Outcome, Stop, query};
 use crate::show::{self, Color, Format, color, title};
 
@@ -103,6 +104,10 @@ fn text(answer: &JobPlanResponse, verbose: bool) -> String {
         for line in show::failed_groups(&answer.failed_tg_allocs) {
             text.push_str(&format!("  {line}\n"));
         }
+    }
+    if answer.next_periodic_launch.0 > 0 {
+        let next = launches::at(answer.next_periodic_launch.0);
+        text.push_str(&format!("{}\n", color(Color::Green, &format!("- If submitted now, next periodic launch would be at {next}."))));
     }
     text.push('\n');
     text

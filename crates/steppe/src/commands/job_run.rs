@@ -6,7 +6,7 @@ use api::{Client, JobRegisterRequest};
 use model::JobSubmission;
 
 use super::job_file::{self, FileArgs};
-use super::job_rollout;
+use super::{job_rollout, launches};
 use crate::context::{Global, Outcome, Stop, query};
 use crate::monitor::{self, Follow};
 use crate::show::{self, Color, color};
@@ -92,6 +92,9 @@ pub async fn run(args: Args) -> Outcome {
         return monitor::evaluation(&client, &answer.eval_id, args.follow.verbose).await;
     }
     say!("Job registration successful");
+    if let Some(next) = launches::approximate(&job) {
+        say!("{next}");
+    }
     if !answer.eval_id.is_empty() {
         say!("Evaluation ID: {}", answer.eval_id);
     }

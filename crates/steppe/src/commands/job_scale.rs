@@ -56,5 +56,9 @@ pub async fn run(args: Args) -> Outcome {
     };
     let answer = client.scale_job(&name.id, &request, &name.query()).await.during("scaling job")?.value;
     job_run::warn(&answer.warnings);
+    if answer.eval_id.is_empty() {
+        say!("Job scale successful");
+        return Ok(0);
+    }
     job_run::follow(&client, &answer.eval_id, args.follow).await
 }

@@ -3,7 +3,7 @@
 use api::JobRegisterRequest;
 use model::Job;
 
-use super::job_run;
+use super::{job_run, launches};
 use crate::context::{During, Global, Outcome, Stop};
 use crate::monitor::Follow;
 use crate::resolve;
@@ -28,10 +28,11 @@ pub async fn run(args: Args) -> Outcome {
     }
     // Without the source the job still starts: it was made here or by a tool that sends none.
     let submission = client.job_submission(&name.id, stopped.version, &name.query()).await.ok().map(|answer| answer.value);
+    let job = Job { stop: false, ..stopped };
     let request = JobRegisterRequest {
         enforce_index: true,
-        job_modify_index: stopped.job_modify_index,
-        job: Some(Job { stop: false, ..stopped }),
+        job_modify_index: job.job_modify_index,
+        job: Some(job.clone()),
         submission,
         ..Default::default()
     };
@@ -39,6 +40,9 @@ pub async fn run(args: Args) -> Outcome {
     job_run::warn(&answer.warnings);
     if answer.eval_id.is_empty() {
         say!("Job start successful");
+        if let Some(next) = launches::approximate(&job) {
+            say!("{next}");
+        }
         return Ok(0);
     }
     job_run::follow(&client, &answer.eval_id, args.follow).await

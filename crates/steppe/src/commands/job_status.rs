@@ -4,7 +4,7 @@ use api::client::Query;
 use api::{Client, JobListStub};
 use model::{Evaluation, Job, JobSummary};
 
-use super::{deployment_status, job_allocs, multiregion};
+use super::{deployment_status, job_allocs, launches, multiregion};
 use crate::context::{During, Global, Outcome, Stop, query};
 use crate::resolve;
 use crate::show::{self, Format, section};
@@ -84,7 +84,7 @@ pub fn table(jobs: &[JobListStub], namespaces: bool) -> String {
     show::table(&rows)
 }
 
-fn status(status: model::JobStatus, stop: bool) -> String {
+pub fn status(status: model::JobStatus, stop: bool) -> String {
     if stop { format!("{status} (stopped)") } else { status.to_string() }
 }
 
@@ -100,7 +100,16 @@ async fn one(client: &Client, args: &Args, given: &str) -> Outcome {
         return Ok(0);
     }
     let summary = client.job_summary(&name.id, &in_namespace).await.during("querying job summary")?.value;
+    if job.is_parent() {
+        for section in launches::sections(client, &job, &summary, &in_namespace).await? {
+            say!("\n{section}");
+        }
+        return Ok(0);
+    }
     say!("\n{}", section("Summary", &summary_table(&summary)));
+    if let Some(children) = summary.children.as_ref().filter(|children| children.pending + children.running + children.dead > 0) {
+        say!("\n{}", section("Children Job Summary", &launches::children_table(children)));
+    }
     let mut evals = client.job_evaluations(&name.id, &in_namespace).await.during("querying job evaluations")?.value;
     evals.sort_by_key(|eval| std::cmp::Reverse(eval.create_index));
     if args.evals || args.verbose {
@@ -139,12 +148,15 @@ fn head(job: &Job) -> String {
         ("Namespace", job.namespace.to_string()),
         ("Node Pool", job.node_pool.clone()),
         ("Status", status(job.status, job.stop)),
-        // Jobs of these kinds are refused so far.
-        ("Periodic", false.to_string()),
-        ("Parameterized", false.to_string()),
+        ("Periodic", job.is_periodic().to_string()),
+        ("Parameterized", job.is_parameterized().to_string()),
     ];
     if !job.dispatch_idempotency_token.is_empty() {
         pairs.push(("Idempotency Token", job.dispatch_idempotency_token.clone()));
+    }
+    if job.is_periodic() {
+        let next = launches::next(job).map_or_else(|| "none".to_owned(), launches::at);
+        pairs.push(("Next Periodic Launch", next));
     }
     show::pairs(&pairs)
 }

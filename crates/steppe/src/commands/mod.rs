@@ -16,11 +16,13 @@ mod eval_list;
 mod eval_status;
 mod job_allocs;
 mod job_deployments;
+mod job_dispatch;
 mod job_eval;
 mod job_file;
 mod job_history;
 mod job_init;
 mod job_inspect;
+mod job_periodic;
 mod job_plan;
 mod job_promote;
 mod job_restart;
@@ -29,10 +31,13 @@ mod job_rollout;
 mod job_rollout_act;
 mod job_run;
 mod job_scale;
+mod job_scaling_events;
 mod job_start;
 mod job_status;
 mod job_stop;
+mod job_tag;
 mod job_validate;
+mod launches;
 mod monitor;
 mod multiregion;
 mod node_config;
@@ -47,6 +52,7 @@ mod operator_metrics;
 mod operator_raft;
 mod operator_snapshot;
 mod run;
+mod scaling_policy;
 mod server;
 mod status;
 mod system;
@@ -99,6 +105,9 @@ enum Noun {
     /// Look at the region's own workings.
     #[command(subcommand)]
     Operator(Operator),
+    /// Look at the bounds between which groups are scaled.
+    #[command(subcommand)]
+    Scaling(Scaling),
     /// Act on servers and the pool they form.
     #[command(subcommand)]
     Server(Server),
@@ -193,6 +202,8 @@ enum Job {
     Allocs(job_allocs::Args),
     /// List a job's deployments.
     Deployments(job_deployments::Args),
+    /// Launch a parameterized job.
+    Dispatch(job_dispatch::Args),
     /// Evaluate a job again.
     Eval(job_eval::Args),
     /// List a job's versions.
@@ -201,6 +212,9 @@ enum Job {
     Init(job_init::Args),
     /// Print a job in JSON, or the file it came from.
     Inspect(job_inspect::Args),
+    /// Act on jobs that are launched by the clock.
+    #[command(subcommand)]
+    Periodic(Periodic),
     /// Show what registering a job file would change.
     Plan(job_plan::Args),
     /// Promote the canaries of a job's latest deployment.
@@ -216,14 +230,48 @@ enum Job {
     Run(job_run::Args),
     /// Change the count of a group.
     Scale(job_scale::Args),
+    /// List what was said about the counts of a job's groups.
+    ScalingEvents(job_scaling_events::Args),
     /// Start a stopped job.
     Start(job_start::Args),
     /// List jobs, or show one.
     Status(job_status::Args),
     /// Stop a job.
     Stop(job_stop::Args),
+    /// Give versions of a job names.
+    #[command(subcommand)]
+    Tag(Tag),
     /// Check a job file.
     Validate(job_validate::Args),
+}
+
+#[derive(Subcommand, Debug)]
+enum Periodic {
+    /// Launch a periodic job now.
+    Force(job_periodic::Args),
+}
+
+#[derive(Subcommand, Debug)]
+enum Tag {
+    /// Name a version.
+    Apply(job_tag::ApplyArgs),
+    /// Take a name away.
+    Unset(job_tag::UnsetArgs),
+}
+
+#[derive(Subcommand, Debug)]
+enum Scaling {
+    /// Look at scaling policies.
+    #[command(subcommand)]
+    Policy(ScalingPolicy),
+}
+
+#[derive(Subcommand, Debug)]
+enum ScalingPolicy {
+    /// Show a policy.
+    Info(scaling_policy::InfoArgs),
+    /// List policies.
+    List(scaling_policy::ListArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -356,10 +404,12 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Eval(Eval::Status(args)) | Noun::EvalStatus(args) => eval_status::run(args).await,
         Noun::Job(Job::Allocs(args)) => job_allocs::run(args).await,
         Noun::Job(Job::Deployments(args)) => job_deployments::run(args).await,
+        Noun::Job(Job::Dispatch(args)) => job_dispatch::run(args).await,
         Noun::Job(Job::Eval(args)) => job_eval::run(args).await,
         Noun::Job(Job::History(args)) => job_history::run(args).await,
         Noun::Job(Job::Init(args)) | Noun::Init(args) => job_init::run(&args),
         Noun::Job(Job::Inspect(args)) | Noun::Inspect(args) => job_inspect::run(args).await,
+        Noun::Job(Job::Periodic(Periodic::Force(args))) => job_periodic::run(args).await,
         Noun::Job(Job::Plan(args)) | Noun::Plan(args) => job_plan::run(args).await,
         Noun::Job(Job::Promote(args)) => job_promote::run(args).await,
         Noun::Job(Job::Restart(args)) => job_restart::run(args).await,
@@ -372,9 +422,12 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Job(Job::Rollout(Rollout::Status(args))) => job_rollout::run(args).await,
         Noun::Job(Job::Run(args)) | Noun::Run(args) => job_run::run(args).await,
         Noun::Job(Job::Scale(args)) => job_scale::run(args).await,
+        Noun::Job(Job::ScalingEvents(args)) => job_scaling_events::run(args).await,
         Noun::Job(Job::Start(args)) | Noun::Start(args) => job_start::run(args).await,
         Noun::Job(Job::Status(args)) => job_status::run(args).await,
         Noun::Job(Job::Stop(args)) | Noun::Stop(args) => job_stop::run(args).await,
+        Noun::Job(Job::Tag(Tag::Apply(args))) => job_tag::apply(args).await,
+        Noun::Job(Job::Tag(Tag::Unset(args))) => job_tag::unset(args).await,
         Noun::Job(Job::Validate(args)) | Noun::Validate(args) => job_validate::run(args).await,
         Noun::Monitor(args) => monitor::run(args).await,
         Noun::Node(Node::Drain(args)) | Noun::NodeDrain(args) => node_drain::run(args).await,
@@ -393,6 +446,8 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Operator(Operator::Snapshot(OperatorSnapshot::Inspect(args))) => operator_snapshot::inspect(&args),
         Noun::Operator(Operator::Snapshot(OperatorSnapshot::Restore(args))) => operator_snapshot::restore(args).await,
         Noun::Operator(Operator::Snapshot(OperatorSnapshot::Save(args))) => operator_snapshot::save(args).await,
+        Noun::Scaling(Scaling::Policy(ScalingPolicy::Info(args))) => scaling_policy::info(args).await,
+        Noun::Scaling(Scaling::Policy(ScalingPolicy::List(args))) => scaling_policy::list(args).await,
         Noun::Server(Server::ForceLeave(args)) | Noun::ServerForceLeave(args) => server::force_leave(args).await,
         Noun::Server(Server::Join(args)) | Noun::ServerJoin(args) => server::join(args).await,
         Noun::Server(Server::Members(args)) | Noun::ServerMembers(args) => server::members(args).await,
