@@ -64,8 +64,9 @@ fn jobs(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
         let last = view.job_allocs(&key).map(|alloc| alloc.modify_time).chain(evals.iter().map(|eval| eval.modify_time));
         let last = last.fold(job.submit_time, i64::max);
         let idle = old(last, now, thresholds.job) && evals.iter().all(|eval| eval.is_terminal());
-        // A service that nobody stopped is dead only for the moment.
-        let wanted = !job.stop && job.kind == model::JobType::Service && job.task_groups.iter().any(|group| group.count > 0);
+        // A service or system job that nobody stopped is dead only for the moment.
+        let lasts = matches!(job.kind, model::JobType::Service | model::JobType::System);
+        let wanted = !job.stop && lasts && job.task_groups.iter().any(|group| group.count > 0);
         let rolls = [view.rollout_head(&key), view.rollout_staged(&key)].into_iter().flatten().any(|rollout| !rollout.phase.is_terminal())
             || view.job_deployments(&key).any(|deployment| deployment.is_active());
         if !idle || wanted || rolls || !view.job_allocs(&key).all(|alloc| is_over(alloc)) {
@@ -86,7 +87,7 @@ fn evals(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
             return;
         }
         let job = view.job(&eval.job_key());
-        let batch = eval.kind == model::JobType::Batch;
+        let batch = matches!(eval.kind, model::JobType::Batch | model::JobType::Sysbatch);
         let threshold = if batch { thresholds.batch_eval } else { thresholds.eval };
         // The results of a batch job decide that it is not run again, so they stay as long as the job.
         let needed = batch && job.is_some_and(|job| job.status != JobStatus::Dead || !job.stop);

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use model::{
     AllocId, AllocUpdate, Allocation, AutopilotConfig, Deployment, DeploymentId, EvalId, Evaluation, EventBatch, EventFilter, Job, JobKey,
-    JobSubmission, JobSummary, Namespace, Node, NodeEvent, NodeId, Overrides, RegionName, RegionRecord, RolloutHeader, RolloutId,
-    ScalingEvents, Testimony, Time, Uuid,
+    JobSubmission, JobSummary, Namespace, NamespaceSpec, Node, NodeEvent, NodeId, NodePool, Overrides, RegionName, RegionRecord,
+    RolloutHeader, RolloutId, ScalingEvents, SchedulerConfiguration, Testimony, Text, Time, Uuid,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -204,6 +204,75 @@ pub enum Read {
     Autopilot,
     /// How its servers are; of the leader alone.
     AutopilotHealth,
+    Namespaces {
+        prefix: String,
+    },
+    Namespace {
+        name: Namespace,
+    },
+    NodePools {
+        prefix: String,
+    },
+    NodePool {
+        name: Text,
+    },
+    /// How the region schedules.
+    Scheduler,
+    /// What keeps a namespace or a node pool from being deleted here; empty when nothing, or when the region does not follow `authority`.
+    UsersOf {
+        place: Place,
+        authority: RegionName,
+    },
+    /// What can be found by the beginning of its id, or `fuzzy` by a part of its name.
+    Search {
+        context: SearchContext,
+        text: String,
+        fuzzy: bool,
+        namespace: Option<Namespace>,
+    },
+}
+
+/// What jobs or nodes are sorted into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    Namespace(Namespace),
+    NodePool(Text),
+}
+
+/// Where is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SearchContext {
+    Allocs,
+    Deployments,
+    Evals,
+    Jobs,
+    Namespaces,
+    NodePools,
+    Nodes,
+    ScalingPolicies,
+    /// Those that follow are parts of jobs, and found by `fuzzy` alone.
+    Groups,
+    Tasks,
+    Images,
+    Commands,
+    Classes,
+}
+
+/// Of one context.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// The best first, no more than people look through.
+    pub matches: Vec<FoundOne>,
+    /// There are more.
+    pub truncated: bool,
+}
+
+/// Something that was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FoundOne {
+    pub id: String,
+    /// Where it is: namespace, job, group, task, as far as they apply.
+    pub scope: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -244,6 +313,12 @@ pub enum ReadValue {
     RaftGroup(Vec<RaftMember>),
     Autopilot(AutopilotConfig),
     AutopilotHealth(Vec<ServerHealth>),
+    Namespaces(Vec<Arc<NamespaceSpec>>),
+    Namespace(Option<Arc<NamespaceSpec>>),
+    NodePools(Vec<Arc<NodePool>>),
+    NodePool(Option<Arc<NodePool>>),
+    Scheduler(SchedulerConfiguration),
+    Found(Found),
 }
 
 /// A server of a region's raft group.
@@ -420,6 +495,29 @@ pub enum Write {
         config: AutopilotConfig,
         cas: Option<u64>,
     },
+    /// Namespaces and node pools are written in the authoritative region alone. `passed_on_by`: another region that takes this one for it.
+    Places {
+        change: PlacesChange,
+        passed_on_by: Option<RegionName>,
+    },
+    /// Answered by [`WriteValue::Changed`]. `cas`: only if the present settings have this modify index.
+    SetScheduler {
+        config: SchedulerConfiguration,
+        cas: Option<u64>,
+    },
+    DeleteEvals {
+        ids: Vec<EvalId>,
+    },
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum PlacesChange {
+    UpsertNamespace(Box<NamespaceSpec>),
+    DeleteNamespace(Namespace),
+    UpsertNodePool(Box<NodePool>),
+    DeleteNodePool(Text),
+    /// A node names a pool that nobody has described.
+    EnsureNodePool(Text),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

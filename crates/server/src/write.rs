@@ -10,7 +10,7 @@ use rpc::message::{Failure, RegisterJob, Write, WriteReply, WriteValue};
 use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
 
 use crate::core::{self, Core, now};
-use crate::{admit, autopilot, leader, members, node, plan, preserve, rollout};
+use crate::{admit, autopilot, eval_delete, leader, members, node, places, plan, preserve, rollout, scheduler_config};
 
 /// What a job has that asks for no other.
 const DEFAULT_PRIORITY: i64 = 50;
@@ -78,6 +78,9 @@ async fn take(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
         Write::RemovePeer { server } => members::remove_peer(core, &server).await,
         Write::TransferLeadership { server } => members::transfer_leadership(core, &server).await,
         Write::SetAutopilot { config, cas } => autopilot::set(core, config, cas).await,
+        Write::Places { change, passed_on_by } => places::change(core, change, passed_on_by).await,
+        Write::SetScheduler { config, cas } => scheduler_config::set(core, config, cas).await,
+        Write::DeleteEvals { ids } => eval_delete::delete(core, ids).await,
         Write::ReconcileSummaries => {
             let applied = core.execute(Command::ReconcileSummaries).await?;
             Ok(reply(&applied, WriteValue::Done))
@@ -109,6 +112,7 @@ fn job_reply(applied: &Applied, eval: &Evaluation, warnings: String) -> WriteRep
 // ---- jobs
 
 async fn register_job(core: &Arc<Core>, register: RegisterJob) -> Result<WriteReply, Failure> {
+    scheduler_config::admits(&core.view())?;
     if register.job.is_multiregion() {
         return rollout::submit(core, register).await;
     }
@@ -222,6 +226,7 @@ async fn revert_job(core: &Core, key: &JobKey, version: u64, enforce_prior_versi
         return Err(Failure::not_found(format!("job {:?} has no version {version}; kept: {}", key.id, known.join(", "))));
     };
     refuse_during_rollout(&view, key, "reverting it in one region")?;
+    scheduler_config::admits(&view)?;
     let job = Job { stop: false, ..(**earlier).clone() };
     let eval = control::job_eval(&job, EvalTrigger::JobRegister, &mut core.ids());
     let submission = view.job_submission(key, version).map(|submission| (**submission).clone());
@@ -254,6 +259,7 @@ async fn scale_job(core: &Core, key: &JobKey, scaling: Scaling) -> Result<WriteR
         ScalingEvent { time, count, previous_count: before.count, message, error, meta, eval_id: EvalId::default(), create_index: 0 };
     let mut register = None;
     if let Some(count) = count {
+        scheduler_config::admits(&view)?;
         if count < 0 {
             return Err(Failure::bad_request("scaling action count can't be negative"));
         }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use model::SchedulerAlgorithm;
 pub use telemetry::LogLevel;
 
 use super::document::{Entry, Value};
@@ -31,6 +32,7 @@ pub enum Slot<'c> {
     Peers(&'c mut Vec<String>),
     Map(&'c mut BTreeMap<String, String>),
     Level(&'c mut LogLevel),
+    Algorithm(&'c mut SchedulerAlgorithm),
 }
 
 impl Slot<'_> {
@@ -56,6 +58,7 @@ impl Slot<'_> {
             Slot::Words(slot) => *slot = words(value)?,
             Slot::Peers(slot) => *slot = peers(value)?,
             Slot::Map(slot) => slot.extend(map(value)?),
+            Slot::Algorithm(slot) => *slot = algorithm(&text(value)?)?,
             Slot::Level(slot) => *slot = text(value)?.parse().map_err(|unknown: telemetry::UnknownLevel| unknown.to_string())?,
         }
         Ok(())
@@ -232,6 +235,13 @@ fn map(value: &Value) -> Result<BTreeMap<String, String>, String> {
         map.insert(entry.key.clone(), value);
     }
     Ok(map)
+}
+
+fn algorithm(text: &str) -> Result<SchedulerAlgorithm, String> {
+    match text.parse() {
+        Ok(algorithm) if algorithm != SchedulerAlgorithm::Unset => Ok(algorithm),
+        _ => Err(format!("\"{text}\" is not a scheduler algorithm: write binpack or spread")),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -9,6 +9,7 @@ mod evals;
 mod events;
 mod jobs;
 mod nodes;
+mod places;
 mod plans;
 mod reap;
 mod restore;
