@@ -7,11 +7,11 @@ pub struct Args {
     #[command(flatten)]
     global: Global,
     /// A namespace's name.
-    namespace: String,
+    name: String,
 }
 
 pub async fn run(args: Args) -> Outcome {
-    args.global.client()?.delete_namespace(&args.namespace, &query()).await.during("deleting namespace")?;
-    say!("Successfully deleted namespace \"{}\"!", args.namespace);
+    args.global.client()?.delete_namespace(&args.name, &query()).await.during("deleting namespace")?;
+    say!("Successfully deleted namespace \"{}\"!", args.name);
     Ok(0)
 }

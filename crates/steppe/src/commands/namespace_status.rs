@@ -15,11 +15,11 @@ pub struct Args {
     #[command(flatten)]
     format: Format,
     /// A namespace's name, or a prefix of it.
-    namespace: String,
+    name: String,
 }
 
 pub async fn run(args: Args) -> Outcome {
-    let namespace = find(&args.global.client()?, &args.namespace).await?;
+    let namespace = find(&args.global.client()?, &args.name).await?;
     if args.format.print(&namespace)? {
         return Ok(0);
     }
@@ -69,11 +69,11 @@ pub struct InspectArgs {
     #[arg(long = "t", value_name = "template")]
     template: Option<String>,
     /// A namespace's name, or a prefix of it.
-    namespace: String,
+    name: String,
 }
 
 pub async fn inspect(args: InspectArgs) -> Outcome {
-    let namespace = find(&args.global.client()?, &args.namespace).await?;
+    let namespace = find(&args.global.client()?, &args.name).await?;
     Format { json: args.template.is_none(), template: args.template }.print(&namespace)?;
     Ok(0)
 }
