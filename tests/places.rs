@@ -60,8 +60,7 @@ fn a_namespace_is_made_in_one_region_and_used_in_the_other() {
     let listed = cluster.steppe(SOUTH, &["job", "status", "-namespace=*"]).ok();
     assert_eq!(listed.lines().filter(|line| line.starts_with("web ")).count(), 2, "{listed}");
     assert!(listed.lines().next().is_some_and(|head| head.contains("Namespace")), "{listed}");
-    let forbidden = job("mock", "dev").text().replace("raw_exec", "mock_driver");
-    let refused = cluster.steppe_with(SOUTH, &["job", "run", "-detach", "-"], &forbidden).fails_with(1);
+    let refused = cluster.submit(SOUTH, &job("mock", "dev").driver("mock_driver", "run_for = \"1h\""), &[]).fails_with(1);
     assert!(refused.contains("jobs of namespace \"dev\" may not use driver \"mock_driver\""), "{refused}");
     for server in [NORTH, SOUTH] {
         let refused = cluster.steppe(server, &["namespace", "delete", "dev"]).fails_with(1);
@@ -69,9 +68,11 @@ fn a_namespace_is_made_in_one_region_and_used_in_the_other() {
     }
     cluster.steppe(SOUTH, &["job", "stop", "-detach", "-purge", "-namespace=dev", "web"]).ok();
     settled("it is gone", || cluster.steppe(NORTH, &["namespace", "delete", "dev"]).code, |code| *code == 0);
-    settled("both have forgotten it", || [namespaces(&cluster, NORTH), namespaces(&cluster, SOUTH)].concat(), |all| {
-        !all.contains(&"dev".to_owned())
-    });
+    settled(
+        "both have forgotten it",
+        || [namespaces(&cluster, NORTH), namespaces(&cluster, SOUTH)].concat(),
+        |all| !all.contains(&"dev".to_owned()),
+    );
     // the other job of that name goes on
     assert_eq!(cluster.running_of(SOUTH, "web", 1).len(), 1);
 }
@@ -101,7 +102,7 @@ fn a_pool_comes_with_its_first_node() {
 fn the_broker_can_be_paused_and_registration_refused() {
     // first settings from the configuration; evaluations stay pending, also after a restart, can be deleted, and go on afterwards
     let config = "server {\n  default_scheduler_config {\n    scheduler_algorithm = \"spread\"\n  }\n}\n";
-    let cluster = Cluster::plan(&["west"], 1, 0).server_config(config).up();
+    let cluster = Cluster::plan(&["west"], 1, 0).server_config(config).beside(&cluster()).up();
     let server = "west-server-1";
     let set = |flags: &[&str]| cluster.steppe(server, &[&["operator", "scheduler", "set-config"], flags].concat());
     let shown = cluster.steppe(server, &["operator", "scheduler", "get-config"]).ok();
@@ -141,6 +142,7 @@ fn without_the_authoritative_region_reads_go_on_and_writes_fail_in_words() {
     let cluster = Cluster::plan(&["north", "south"], 1, 0)
         .server_config("server {\n  authoritative_region = \"north\"\n}\n")
         .allow(&["north"])
+        .beside(&cluster())
         .up();
     cluster.steppe(NORTH, &["namespace", "apply", "-description=before", "dev"]).ok();
     settled("south follows", || namespaces(&cluster, SOUTH), |seen| seen.contains(&"dev".to_owned()));
@@ -149,7 +151,11 @@ fn without_the_authoritative_region_reads_go_on_and_writes_fail_in_words() {
     let refused = cluster.steppe(SOUTH, &["namespace", "apply", "-description=during", "dev"]).fails_with(1);
     assert!(refused.contains("are written in the authoritative region \"north\""), "{refused}");
     cluster.start(&[NORTH]);
-    settled("it can be written again", || cluster.steppe(SOUTH, &["namespace", "apply", "-description=after", "dev"]).code, |code| *code == 0);
+    settled(
+        "it can be written again",
+        || cluster.steppe(SOUTH, &["namespace", "apply", "-description=after", "dev"]).code,
+        |code| *code == 0,
+    );
     let shown = || cluster.steppe(SOUTH, &["namespace", "status", "dev"]).out;
     settled("south follows again", shown, |shown| shown.contains("after"));
     // and one that is used cannot be deleted while a region cannot be asked
