@@ -300,6 +300,8 @@ fn server_config(
             server_stabilization_time: nanoseconds(server.autopilot.server_stabilization_time),
             ..Default::default()
         },
+        scheduler: server.scheduler.clone(),
+        authoritative_region: server.authoritative_region.clone(),
         event_buffer: if server.enable_event_broker { usize::try_from(server.event_buffer_size).unwrap_or(usize::MAX) } else { 0 },
         build: VERSION.to_owned(),
         telemetry: told.figures.clone(),

@@ -25,6 +25,8 @@ pub(crate) struct Key<'a> {
 pub(crate) enum Order {
     /// Namespace, then name: `<namespace>.<name>`.
     Name,
+    /// `<name>`, of what is in no namespace.
+    Plain { reverse: bool },
     /// `<id>`
     Id,
     /// Create index, oldest first unless reversed: `<create index>.<id>`.
@@ -35,8 +37,13 @@ pub(crate) enum Order {
 
 impl Order {
     fn is_descending(self) -> bool {
-        matches!(self, Self::Index { reverse: true } | Self::Changed { reverse: false })
+        matches!(self, Self::Index { reverse: true } | Self::Plain { reverse: true } | Self::Changed { reverse: false })
     }
+}
+
+/// The order of what is in no namespace.
+pub(crate) fn by_name(params: &Params) -> Order {
+    Order::Plain { reverse: params.text("reverse") == "true" }
 }
 
 /// The order of allocations, evaluations and deployments: by id with a prefix, else by age.
@@ -112,6 +119,7 @@ pub(crate) fn filter_refusal(problem: String) -> Refusal {
 fn ordered(key: Key<'_>, order: Order) -> Key<'_> {
     match order {
         Order::Name => Key { namespace: key.namespace, name: key.name, ..Key::default() },
+        Order::Plain { .. } => Key { name: key.name, ..Key::default() },
         Order::Id => Key { id: key.id, ..Key::default() },
         Order::Index { .. } => Key { index: key.index, id: key.id, ..Key::default() },
         Order::Changed { .. } => Key { index: key.index, namespace: key.namespace, name: key.name, ..Key::default() },
@@ -134,6 +142,7 @@ fn token(key: Key<'_>, order: Order) -> String {
     let id = model::Uuid::from_u128(key.id);
     match order {
         Order::Name => format!("{}.{}", key.namespace, key.name),
+        Order::Plain { .. } => key.name.to_owned(),
         Order::Id => id.to_string(),
         Order::Index { .. } => format!("{}.{id}", key.index),
         Order::Changed { .. } => format!("{}.{}.{}", key.index, key.namespace, key.name),
@@ -155,6 +164,7 @@ impl Token {
         let mut token = Self { index: 0, namespace: String::new(), name: String::new(), id: 0 };
         match order {
             Order::Name => token.name(text).ok_or_else(refuse)?,
+            Order::Plain { .. } => text.clone_into(&mut token.name),
             Order::Id => token.id = id(text)?,
             Order::Index { .. } => {
                 let (index, text) = text.split_once('.').ok_or_else(refuse)?;

@@ -23,7 +23,6 @@ pub(crate) fn canonicalize(job: &mut Fields) {
     fill(job, "Namespace", model::DEFAULT_NAMESPACE);
     fill(job, "Type", "service");
     fill(job, "Priority", 50);
-    fill(job, "NodePool", model::DEFAULT_NODE_POOL);
     if let Some(id) = job.get("ID").cloned().filter(|_| is_unset(job, "Name")) {
         job.insert("Name".to_owned(), id);
     }

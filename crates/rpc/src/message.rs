@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use model::{
     AllocId, AllocUpdate, Allocation, AutopilotConfig, Deployment, DeploymentId, EvalId, Evaluation, EventBatch, EventFilter, Job, JobId,
-    JobKey, JobSubmission, JobSummary, JobVersionTag, Namespace, Node, NodeEvent, NodeId, Overrides, RegionName, RegionRecord,
-    RolloutHeader, RolloutId, ScalingEvents, ScalingPolicy, Testimony, Time, Uuid,
+    JobKey, JobSubmission, JobSummary, JobVersionTag, Namespace, NamespaceSpec, Node, NodeEvent, NodeId, NodePool, Overrides, RegionName,
+    RegionRecord, RolloutHeader, RolloutId, ScalingEvents, ScalingPolicy, SchedulerConfiguration, Testimony, Text, Time, Uuid,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -214,6 +214,75 @@ pub enum Read {
     ScalingPolicy {
         id: String,
     },
+    Namespaces {
+        prefix: String,
+    },
+    Namespace {
+        name: Namespace,
+    },
+    NodePools {
+        prefix: String,
+    },
+    NodePool {
+        name: Text,
+    },
+    /// How the region schedules.
+    Scheduler,
+    /// What keeps a namespace or a node pool from being deleted here; empty when nothing, or when the region does not follow `authority`.
+    UsersOf {
+        place: Place,
+        authority: RegionName,
+    },
+    /// What can be found by the beginning of its id, or `fuzzy` by a part of its name.
+    Search {
+        context: SearchContext,
+        text: String,
+        fuzzy: bool,
+        namespace: Option<Namespace>,
+    },
+}
+
+/// What jobs or nodes are sorted into.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    Namespace(Namespace),
+    NodePool(Text),
+}
+
+/// Where is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SearchContext {
+    Allocs,
+    Deployments,
+    Evals,
+    Jobs,
+    Namespaces,
+    NodePools,
+    Nodes,
+    ScalingPolicies,
+    /// Those that follow are parts of jobs, and found by `fuzzy` alone.
+    Groups,
+    Tasks,
+    Images,
+    Commands,
+    Classes,
+}
+
+/// Of one context.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// The best first, no more than people look through.
+    pub matches: Vec<FoundOne>,
+    /// There are more.
+    pub truncated: bool,
+}
+
+/// Something that was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FoundOne {
+    pub id: String,
+    /// Where it is: namespace, job, group, task, as far as they apply.
+    pub scope: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -257,6 +326,12 @@ pub enum ReadValue {
     /// In order of namespace, job and group.
     ScalingPolicies(Vec<ScalingPolicy>),
     ScalingPolicy(Option<Box<ScalingPolicy>>),
+    Namespaces(Vec<Arc<NamespaceSpec>>),
+    Namespace(Option<Arc<NamespaceSpec>>),
+    NodePools(Vec<Arc<NodePool>>),
+    NodePool(Option<Arc<NodePool>>),
+    Scheduler(SchedulerConfiguration),
+    Found(Found),
 }
 
 /// A server of a region's raft group.
@@ -456,6 +531,19 @@ pub enum Write {
         name: String,
         tag: Option<TagVersion>,
     },
+    /// Namespaces and node pools are written in the authoritative region alone. `passed_on_by`: another region that takes this one for it.
+    Places {
+        change: PlacesChange,
+        passed_on_by: Option<RegionName>,
+    },
+    /// Answered by [`WriteValue::Changed`]. `cas`: only if the present settings have this modify index.
+    SetScheduler {
+        config: SchedulerConfiguration,
+        cas: Option<u64>,
+    },
+    DeleteEvals {
+        ids: Vec<EvalId>,
+    },
 }
 
 /// How a node shall be drained.
@@ -486,6 +574,16 @@ pub struct TagVersion {
     /// `None`: the present one.
     pub version: Option<u64>,
     pub description: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum PlacesChange {
+    UpsertNamespace(Box<NamespaceSpec>),
+    DeleteNamespace(Namespace),
+    UpsertNodePool(Box<NodePool>),
+    DeleteNodePool(Text),
+    /// A node names a pool that nobody has described.
+    EnsureNodePool(Text),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

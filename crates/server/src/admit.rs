@@ -1,9 +1,13 @@
 //! Admission: what must hold before a job becomes a command. Looks at a view and changes nothing.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use model::{ALL_NODE_POOL, DEFAULT_NAMESPACE, DEFAULT_NODE_POOL, Job};
+use model::{DEFAULT_NODE_POOL, Job, Text, matches_glob};
 use state::Store;
+
+/// Of a group that asks for a network and names no mode.
+const DEFAULT_NETWORK_MODE: &str = "host";
 
 /// Errors and warnings about a job in this region.
 #[derive(Debug, Default)]
@@ -35,14 +39,7 @@ fn listed(texts: &[String], what: &str) -> String {
 /// Checks an effective job against what the region has.
 pub fn check(view: &Store, job: &Job) -> Findings {
     let mut findings = Findings::default();
-    if job.namespace != DEFAULT_NAMESPACE {
-        findings.errors.push(format!("job {:?} is in nonexistent namespace {:?}; known: {DEFAULT_NAMESPACE}", job.id, job.namespace));
-    }
-    let pools: BTreeSet<&str> =
-        [ALL_NODE_POOL, DEFAULT_NODE_POOL].into_iter().chain(view.nodes().map(|node| node.node_pool.as_str())).collect();
-    if !pools.contains(job.node_pool.as_str()) {
-        findings.errors.push(format!("job {:?} is in nonexistent node pool {:?}; known: {}", job.id, job.node_pool, names(&pools)));
-    }
+    namespace(view, job, &mut findings);
     if view.n_nodes() > 0 {
         datacenters(view, job, &mut findings);
         drivers(view, job, &mut findings);
@@ -54,6 +51,64 @@ pub fn check(view: &Store, job: &Job) -> Findings {
         findings.errors.push(format!("cannot change job type from {:?} to {:?}", present.kind.as_str(), job.kind.as_str()));
     }
     findings
+}
+
+/// The namespace, the node pool, and what the one says about the other and about what jobs may use.
+fn namespace(view: &Store, job: &Job, findings: &mut Findings) {
+    let (id, name) = (job.id.as_str(), job.namespace.as_str());
+    let pool = pool_of(view, job);
+    if view.node_pool(pool.as_str()).is_none() {
+        let pools = view.node_pools();
+        let known: BTreeSet<&str> = pools.iter().map(|pool| pool.name.as_str()).collect();
+        findings.errors.push(format!("job {id:?} is in nonexistent node pool {:?}; known: {}", pool.as_str(), names(&known)));
+    }
+    let Some(namespace) = view.namespace(&job.namespace) else {
+        let namespaces = view.namespaces();
+        let known: BTreeSet<&str> = namespaces.iter().map(|namespace| namespace.name.as_str()).collect();
+        findings.errors.push(format!("job {id:?} is in nonexistent namespace {name:?}; known: {}", names(&known)));
+        return;
+    };
+    if namespace.node_pools.as_ref().is_some_and(|pools| !pools.allows(&pool)) {
+        findings.errors.push(format!("jobs of namespace {name:?} may not use node pool {:?}", pool.as_str()));
+    }
+    let Some(capabilities) = &namespace.capabilities else { return };
+    let refuses = |enabled: &[String], disabled: &[String], wanted: &str| {
+        let is_in = |list: &[String]| list.iter().any(|known| known == wanted);
+        !enabled.is_empty() && !is_in(enabled) || is_in(disabled)
+    };
+    for group in &job.task_groups {
+        for network in &group.networks {
+            let mode = if network.mode.is_empty() { DEFAULT_NETWORK_MODE } else { &network.mode };
+            if refuses(&capabilities.enabled_network_modes, &capabilities.disabled_network_modes, mode) {
+                findings.errors.push(format!("group {:?}: jobs of namespace {name:?} may not use network mode {mode:?}", group.name));
+            }
+        }
+        for task in &group.tasks {
+            if refuses(&capabilities.enabled_task_drivers, &capabilities.disabled_task_drivers, &task.driver) {
+                let (task, driver) = (&task.name, &task.driver);
+                let text = format!("task {task:?} of group {:?}: jobs of namespace {name:?} may not use driver {driver:?}", group.name);
+                findings.errors.push(text);
+            }
+        }
+    }
+}
+
+/// The pool that a job is for: that of its namespace, if it names none.
+fn pool_of(view: &Store, job: &Job) -> Text {
+    if !job.node_pool.is_empty() {
+        return job.node_pool.as_str().into();
+    }
+    let namespace = view.namespace(&job.namespace);
+    let default = namespace.as_ref().and_then(|namespace| namespace.node_pools.as_ref()).and_then(|pools| pools.default());
+    default.unwrap_or(DEFAULT_NODE_POOL).into()
+}
+
+/// The job with its node pool in place.
+pub fn in_its_pool(view: &Store, job: &Arc<Job>) -> Arc<Job> {
+    if !job.node_pool.is_empty() {
+        return Arc::clone(job);
+    }
+    Arc::new(Job { node_pool: pool_of(view, job).as_str().into(), ..(**job).clone() })
 }
 
 fn names(known: &BTreeSet<&str>) -> String {
@@ -87,37 +142,6 @@ fn drivers(view: &Store, job: &Job, findings: &mut Findings) {
                 task.driver,
                 names(&known)
             ));
-        }
-    }
-}
-
-/// `*` stands for any characters.
-fn matches_glob(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((head, tail)) => {
-            text.starts_with(head)
-                && (head.len()..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| matches_glob(tail, &text[at..]))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Datacenters may be given with stars.
-    #[test]
-    fn globs() {
-        for (pattern, text, want) in [
-            ("*", "west-1", true),
-            ("west-*", "west-1", true),
-            ("*-1", "west-1", true),
-            ("west", "west-1", false),
-            ("w*t-*1", "west-1", true),
-            ("e*", "west-1", false),
-        ] {
-            assert_eq!(matches_glob(pattern, text), want, "{pattern} {text}");
         }
     }
 }

@@ -81,6 +81,8 @@ pub struct Signals {
     pub reconcile: Notify,
     /// Rollouts or deployments changed: there may be something to publish.
     pub publish: Notify,
+    /// How the region schedules was changed.
+    pub scheduler: Notify,
     /// The state was replaced.
     pub restored: Notify,
     /// Room may have come up; see [`Signals::room_came_up`].

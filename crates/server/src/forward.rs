@@ -17,7 +17,7 @@ use rpc::transport::CallError;
 use tracing::{Instrument, debug_span};
 
 use crate::core::{Core, LEADER_HOLD, NO_LEADER};
-use crate::{agent_calls, autopilot, instruments, members, monitor, node, read, rollout, snapshot, write};
+use crate::{agent_calls, autopilot, instruments, members, monitor, node, places, read, rollout, snapshot, write};
 
 /// An answer that takes no waiting comes within this time, or not at all.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -397,6 +397,9 @@ async fn read_here(core: &Core, options: &ReadOptions, what: &Read) -> Result<Re
         }
         Read::Autopilot => return Ok(reply(core.view().index(), ReadValue::Autopilot(core.autopilot()))),
         Read::AutopilotHealth => return Ok(reply(core.view().index(), ReadValue::AutopilotHealth(autopilot::health(core)?))),
+        Read::UsersOf { place, authority } => {
+            return Ok(reply(core.view().index(), ReadValue::Texts(places::users(core, place, authority))));
+        }
         Read::RaftGroup => return Ok(reply(1, ReadValue::RaftGroup(members::group(core)))),
         Read::Events { after, filter, gapless } => {
             let wait = if options.min_index == 0 { Duration::ZERO } else { meant(options.wait) };

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::core::{Core, Leading, done, now};
-use crate::{drain, fence, members, node, periodic, reconcile, room, schedule};
+use crate::{drain, fence, follow, members, node, periodic, reconcile, room, schedule, scheduler_config};
 
 /// How often deadlines of nodes are looked at.
 const HEARTBEAT_TICK: Duration = Duration::from_millis(500);
@@ -131,6 +131,7 @@ fn open(core: &Arc<Core>, scope: &CancellationToken, tasks: &TaskTracker) {
     spawn("capacity", Box::pin(capacity(Arc::clone(core))));
     spawn("drain", Box::pin(drain::run(Arc::clone(core))));
     spawn("garbage", Box::pin(garbage(Arc::clone(core))));
+    spawn("follow", Box::pin(follow::run(Arc::clone(core))));
     spawn("members", Box::pin(members::keep(Arc::clone(core))));
 }
 
@@ -153,12 +154,18 @@ pub fn panic_text(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message")
 }
 
-/// Gives a region that was just founded its uuid.
+/// Gives a region that was just founded its uuid and its settings.
 async fn identify(core: Arc<Core>) {
     while core.view().identity().cluster.is_nil() {
         let command = Command::Bootstrap { region: core.region.clone(), cluster: Uuid::new_v4() };
         if let Err(failure) = core.propose(command).await {
             warn!(%failure, "bootstrap");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+    while let Some(command) = scheduler_config::first(&core) {
+        if let Err(failure) = core.propose(command).await {
+            warn!(%failure, "first scheduler configuration");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }

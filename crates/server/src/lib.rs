@@ -7,6 +7,7 @@
 //! * `forward`: a call comes in; it is answered here, or passed on once.
 //! * `read`, `write`, `node`, `rollout`: the answers.
 //! * `leader`: the scope that leadership opens and closes; `schedule`, `reconcile` and the others live in it.
+//! * `places`, `follow`: namespaces and node pools, which one region writes and the others take over.
 //! * `founding`, `members`: how servers of a region find each other, found their raft group and keep it in line with the pool.
 //! * `instruments`, `probe`: what is measured, and what is read when somebody looks.
 //! * `pool`: the gossip socket; `memo`: what it remembers over restarts.
@@ -17,8 +18,10 @@ mod autopilot;
 mod clock;
 mod core;
 mod drain;
+mod eval_delete;
 mod events;
 mod fence;
+mod follow;
 mod forward;
 mod founding;
 mod instruments;
@@ -29,6 +32,7 @@ mod memo;
 mod monitor;
 mod node;
 mod periodic;
+mod places;
 mod plan;
 pub mod pool;
 mod preserve;
@@ -40,6 +44,8 @@ mod rollout;
 mod room;
 mod scaling;
 mod schedule;
+mod scheduler_config;
+mod search;
 mod snapshot;
 mod start;
 mod succession;

@@ -8,6 +8,8 @@ use multiregion::Records;
 use rpc::message::{ListedAlloc, Part, Read, ReadValue, RolloutRegionView, RolloutView};
 use state::{Store, Table, Watch, in_namespace};
 
+use crate::search;
+
 /// What a reader of `read` waits for; `None`: it cannot be waited for.
 pub fn watch_of(read: &Read) -> Option<Watch> {
     Some(match read {
@@ -33,6 +35,13 @@ pub fn watch_of(read: &Read) -> Option<Watch> {
         Read::JobScaling { key } => Watch::JobScaling(key.clone()),
         // A policy changes with its job.
         Read::ScalingPolicies { .. } | Read::ScalingPolicy { .. } => Watch::Table(Table::Jobs),
+        Read::Namespaces { .. } => Watch::Table(Table::Namespaces),
+        Read::Namespace { name } => Watch::Namespace(name.clone()),
+        Read::NodePools { .. } => Watch::Table(Table::NodePools),
+        Read::NodePool { name } => Watch::NodePool(name.clone()),
+        Read::Scheduler => Watch::Table(Table::Scheduler),
+        Read::UsersOf { .. } => Watch::Table(Table::Jobs),
+        Read::Search { context, .. } => Watch::Table(search::table(*context)),
         Read::Leader | Read::Peers | Read::Events { .. } | Read::RaftGroup | Read::Autopilot | Read::AutopilotHealth => return None,
     })
 }
@@ -126,6 +135,16 @@ pub fn value(view: &Store, records: &Records, heard: impl Fn(&model::RegionRecor
             let policies = view.jobs().filter(|job| !job.stop).flat_map(|job| job.scaling_policies());
             ReadValue::ScalingPolicy(policies.into_iter().find(|policy| policy.id == *id).map(Box::new))
         }
+        Read::Namespaces { prefix } => ReadValue::Namespaces(begin_with(view.namespaces(), prefix, |namespace| &namespace.name)),
+        Read::Namespace { name } => ReadValue::Namespace(view.namespace(name)),
+        Read::NodePools { prefix } => ReadValue::NodePools(begin_with(view.node_pools(), prefix, |pool| &pool.name)),
+        Read::NodePool { name } => ReadValue::NodePool(view.node_pool(name)),
+        Read::Scheduler => ReadValue::Scheduler(view.scheduler().clone()),
+        Read::Search { context, text, fuzzy, namespace } => {
+            ReadValue::Found(search::find(view, *context, text, *fuzzy, namespace.as_ref()))
+        }
+        // Answered by who knows whom the region follows.
+        Read::UsersOf { .. } => ReadValue::Texts(Vec::new()),
         Read::Leader => ReadValue::Text(String::new()),
         Read::Peers => ReadValue::Texts(Vec::new()),
         Read::Events { .. } => ReadValue::Events(Vec::new()),
@@ -144,7 +163,12 @@ fn as_submitted(view: &Store, job: &Arc<model::Job>) -> Arc<model::Job> {
     }
 }
 
-fn has_prefix(id: &impl std::fmt::Display, prefix: &str) -> bool {
+fn begin_with<T>(mut all: Vec<Arc<T>>, prefix: &str, name: impl Fn(&T) -> &str) -> Vec<Arc<T>> {
+    all.retain(|one| name(one).starts_with(prefix));
+    all
+}
+
+pub(crate) fn has_prefix(id: &impl std::fmt::Display, prefix: &str) -> bool {
     prefix.is_empty() || id.to_string().starts_with(&prefix.to_ascii_lowercase())
 }
 

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::admit;
 use crate::core::{Core, NO_LEADER, now};
 use crate::forward::{Front, ensure_consistent};
-use crate::{launch, preserve, transitions};
+use crate::{launch, preserve, scheduler_config, transitions};
 
 /// A region that does not answer within this time is not reached. Longer than it waits for a leader of its own.
 const REGION_TIMEOUT: Duration = Duration::from_secs(8);
@@ -111,15 +111,14 @@ fn prepare(core: &Core, job: &Job) -> Answer {
 
 /// Why this region would not take the specification; empty when it would. A region that is no longer listed has nothing to object.
 fn admission(core: &Core, source: &Job) -> String {
-    match multiregion::effective_job(source, &core.region) {
-        Some(effective) => {
-            let view = core.view();
-            let mut findings = admit::check(&view, &effective);
-            transitions::check(core, &view, &effective, &mut findings);
-            findings.errors.join("; ")
-        }
-        None => String::new(),
+    let Some(effective) = multiregion::effective_job(source, &core.region) else { return String::new() };
+    let view = core.view();
+    if let Err(failure) = scheduler_config::admits(&view) {
+        return failure.text;
     }
+    let mut findings = admit::check(&view, &effective);
+    transitions::check(core, &view, &effective, &mut findings);
+    findings.errors.join("; ")
 }
 
 fn to_wire(core: &Core, answer: Answer) -> (Prepared, Vec<RegionName>) {
@@ -269,6 +268,7 @@ async fn decide_and_commit(core: &Arc<Core>, register: &RegisterJob) -> Result<W
     // The specification before anything is put in per region: that is what all of them get.
     let registered = core.view().rollout_head(&register.job.key()).and_then(|head| head.source.clone());
     let job = Arc::new(preserve::kept(register, (*register.job).clone(), registered.as_ref()));
+    let job = admit::in_its_pool(&core.view(), &job);
     let register = &RegisterJob { job, ..register.clone() };
     let job = &register.job;
     if !listed(job).contains(&core.region) {

@@ -55,13 +55,16 @@ pub async fn run(core: Arc<Core>) {
         // After the notices, so that it contains what they tell of.
         let view = core.view();
         changed.into_iter().for_each(|id| queue.observe(&view, id));
-        let batch = queue.take(&view);
+        // Paused, evaluations come in and stay pending.
+        let is_paused = view.scheduler().pause_eval_broker;
+        let batch = if is_paused { Vec::new() } else { queue.take(&view) };
         queue.instruments.broker.show(&queue.broker.counts());
         if batch.is_empty() {
-            let wake_at = queue.broker.wake_at();
+            let wake_at = queue.broker.wake_at().filter(|_| !is_paused);
             let wake = wake_at.map_or(Duration::from_secs(3600), |at| Duration::from_nanos(at.saturating_sub(now()).max(0).unsigned_abs()));
             tokio::select! {
                 Some(id) = changes.recv() => queue.observe(&core.view(), id),
+                () = core.signals.scheduler.notified() => {}
                 () = tokio::time::sleep(wake) => {}
             }
             continue;

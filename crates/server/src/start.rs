@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use control::{Thresholds, Timing};
 use gossip::{Gossip, Input, MemberMeta, Memory, ServerIdentity};
-use model::{AutopilotConfig, RegionName, Uuid};
+use model::{AutopilotConfig, RegionName, SchedulerConfiguration, Uuid};
 use raftstore::{Change, DataDir, Expect, Kind, Published, Publisher, Replica, ReplicaOptions, SnapshotPolicy};
 use rpc::caller::Caller;
 use rpc::transport::{Identity, Limits, Pool, serve_with};
@@ -71,6 +71,10 @@ pub struct Config {
     pub bounds: Bounds,
     /// How the region looks after its servers, as long as no person has said it.
     pub autopilot: AutopilotConfig,
+    /// How the region schedules, until a person says it: the first leader's counts.
+    pub scheduler: SchedulerConfiguration,
+    /// The region in which namespaces and node pools are written; empty: this one.
+    pub authoritative_region: String,
     /// Log entries whose events are kept for those who follow the event stream; 0: there is no event stream.
     pub event_buffer: usize,
     /// The version of the program.
@@ -354,6 +358,7 @@ fn signal(signals: &Signals, touched: &Touched) {
             }
             Watch::Table(Table::Deployments | Table::Rollouts) => (reconcile, publish) = (true, true),
             Watch::Table(Table::Jobs | Table::Allocs) => reconcile = true,
+            Watch::Table(Table::Scheduler) => signals.scheduler.notify_one(),
             _ => {}
         }
     }

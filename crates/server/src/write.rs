@@ -10,7 +10,9 @@ use rpc::message::{Failure, RegisterJob, Write, WriteReply, WriteValue};
 use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
 
 use crate::core::{self, Core, now};
-use crate::{admit, autopilot, drain, launch, leader, members, node, plan, preserve, rollout, scaling, tags, transitions};
+use crate::{
+    admit, autopilot, drain, eval_delete, launch, leader, members, node, places, plan, preserve, rollout, scaling, scheduler_config, tags, transitions,
+};
 
 /// What a job has that asks for no other.
 const DEFAULT_PRIORITY: i64 = 50;
@@ -82,6 +84,9 @@ async fn take(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
         Write::DispatchJob(dispatch) => launch::dispatch(core, *dispatch).await,
         Write::ForceLaunch { key } => launch::force(core, key).await,
         Write::TagJobVersion { key, name, tag } => tags::tag(core, key, name, tag).await,
+        Write::Places { change, passed_on_by } => places::change(core, change, passed_on_by).await,
+        Write::SetScheduler { config, cas } => scheduler_config::set(core, config, cas).await,
+        Write::DeleteEvals { ids } => eval_delete::delete(core, ids).await,
         Write::ReconcileSummaries => {
             let applied = core.execute(Command::ReconcileSummaries).await?;
             Ok(reply(&applied, WriteValue::Done))
@@ -114,6 +119,7 @@ fn job_reply(applied: &Applied, eval: Option<&Evaluation>, warnings: String) -> 
 // ---- jobs
 
 async fn register_job(core: &Arc<Core>, mut register: RegisterJob) -> Result<WriteReply, Failure> {
+    scheduler_config::admits(&core.view())?;
     if register.job.is_multiregion() {
         register.job = Arc::new(transitions::identified((*register.job).clone()));
         return rollout::submit(core, register).await;
@@ -233,6 +239,7 @@ async fn revert_job(core: &Core, key: &JobKey, version: u64, enforce_prior_versi
         return Err(Failure::not_found(format!("job {:?} has no version {version}; kept: {}", key.id, known.join(", "))));
     };
     refuse_during_rollout(&view, key, "reverting it in one region")?;
+    scheduler_config::admits(&view)?;
     let job = Job { stop: false, ..(**earlier).clone() };
     if let Some(problem) = transitions::other_kind(Some(&present), &job) {
         return Err(Failure::internal(problem));
@@ -270,7 +277,7 @@ async fn scale_job(core: &Core, key: &JobKey, scaling: Scaling) -> Result<WriteR
         ScalingEvent { time, count, previous_count: before.count, message, error, meta, eval_id: EvalId::default(), create_index: 0 };
     let mut register = None;
     if let Some(count) = count {
-        launch::refuse_when_closed(&view)?;
+        scheduler_config::admits(&view)?;
         if let Some(problem) = scaling::problem(&present, before, count) {
             return Err(Failure::bad_request(problem));
         }

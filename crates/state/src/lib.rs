@@ -13,6 +13,7 @@ mod packed;
 mod query;
 pub mod snapshot;
 mod store;
+mod users;
 mod watch;
 
 pub use apply::{AUTOPILOT_CHANGED, FENCED, SCHEDULER_CHANGED};

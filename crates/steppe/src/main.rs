@@ -14,6 +14,7 @@ mod context;
 mod flags;
 mod monitor;
 mod resolve;
+mod spec_file;
 mod usage;
 
 use std::ffi::OsString;

@@ -43,6 +43,8 @@ stories! {
     server,
     /// Evaluations: lists, pages, one with its failures.
     eval,
+    /// Namespaces, node pools, scheduler settings, and evaluations that are deleted.
+    places,
     /// Figures in every form, and the log of an agent, a server and a node.
     telemetry,
     /// Whatever an id stands for, and figures about the agent and the region.

@@ -85,6 +85,22 @@ pub fn slot<'c>(config: &'c mut Config, path: &str) -> Option<Slot<'c>> {
         "autopilot.last_contact_threshold" => Slot::Time(&mut server.autopilot.last_contact_threshold),
         "autopilot.max_trailing_logs" => Slot::Count(&mut server.autopilot.max_trailing_logs, 1..=u64::MAX),
         "autopilot.min_quorum" => Slot::Count(&mut server.autopilot.min_quorum, 0..=99),
+        "server.authoritative_region" => Slot::Text(&mut server.authoritative_region),
+        "server.default_scheduler_config.scheduler_algorithm" => Slot::Algorithm(&mut server.scheduler.algorithm),
+        "server.default_scheduler_config.memory_oversubscription_enabled" => Slot::Switch(&mut server.scheduler.memory_oversubscription),
+        "server.default_scheduler_config.reject_job_registration" => Slot::Switch(&mut server.scheduler.reject_job_registration),
+        "server.default_scheduler_config.pause_eval_broker" => Slot::Switch(&mut server.scheduler.pause_eval_broker),
+        "server.default_scheduler_config.node_limit_for_feasibility_checks" => Slot::Count(&mut server.scheduler.node_limit, 0..=u64::MAX),
+        "server.default_scheduler_config.preemption_config.system_scheduler_enabled" => {
+            Slot::Switch(&mut server.scheduler.preemption.system)
+        }
+        "server.default_scheduler_config.preemption_config.sysbatch_scheduler_enabled" => {
+            Slot::Switch(&mut server.scheduler.preemption.sysbatch)
+        }
+        "server.default_scheduler_config.preemption_config.batch_scheduler_enabled" => Slot::Switch(&mut server.scheduler.preemption.batch),
+        "server.default_scheduler_config.preemption_config.service_scheduler_enabled" => {
+            Slot::Switch(&mut server.scheduler.preemption.service)
+        }
         "server.node_gc_threshold" => Slot::Time(&mut server.gc.node),
 
         "client.enabled" => Slot::Switch(&mut client.enabled),

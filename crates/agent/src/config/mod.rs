@@ -212,6 +212,10 @@ pub struct Server {
     pub raft_trailing_logs: u64,
     pub autopilot: Autopilot,
     pub gc: Gc,
+    /// Where namespaces and node pools are written; the own region when empty.
+    pub authoritative_region: String,
+    /// How the region schedules, until a person says it (`operator scheduler set-config`).
+    pub scheduler: model::SchedulerConfiguration,
 }
 
 /// How a region looks after its own servers, until a person says it (`operator autopilot set-config`).
@@ -455,6 +459,8 @@ impl Default for Server {
             raft_trailing_logs: log.n_entries_kept,
             autopilot: Autopilot::default(),
             gc: Gc::default(),
+            authoritative_region: String::new(),
+            scheduler: model::SchedulerConfiguration::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use model::SchedulerAlgorithm;
 pub use telemetry::LogLevel;
 
 use super::document::{Entry, Value};
@@ -36,6 +37,7 @@ pub enum Slot<'c> {
     HostNetworks(&'c mut BTreeMap<String, HostNetwork>),
     /// A block that may be empty and means something all the same.
     DrainOnShutdown(&'c mut Option<DrainOnShutdown>),
+    Algorithm(&'c mut SchedulerAlgorithm),
 }
 
 impl Slot<'_> {
@@ -63,6 +65,7 @@ impl Slot<'_> {
             Slot::Map(slot) => slot.extend(map(value)?),
             Slot::HostNetworks(slot) => host_networks(value, slot)?,
             Slot::DrainOnShutdown(slot) => drain_on_shutdown(value, slot.get_or_insert_default())?,
+            Slot::Algorithm(slot) => *slot = algorithm(&text(value)?)?,
             Slot::Level(slot) => *slot = text(value)?.parse().map_err(|unknown: telemetry::UnknownLevel| unknown.to_string())?,
         }
         Ok(())
@@ -282,6 +285,13 @@ fn drain_on_shutdown(value: &Value, drain: &mut DrainOnShutdown) -> Result<(), S
         set.map_err(|problem| format!("{}: {problem}", entry.key))?;
     }
     Ok(())
+}
+
+fn algorithm(text: &str) -> Result<SchedulerAlgorithm, String> {
+    match text.parse() {
+        Ok(algorithm) if algorithm != SchedulerAlgorithm::Unset => Ok(algorithm),
+        _ => Err(format!("\"{text}\" is not a scheduler algorithm: write binpack or spread")),
+    }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

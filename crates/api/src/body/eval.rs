@@ -78,6 +78,14 @@ pub struct EvalDeleteRequest {
     pub filter: String,
 }
 
+/// `DELETE /v1/evaluations`: how many there were.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct EvalDeleteResponse {
+    pub count: i64,
+    pub index: u64,
+}
+
 /// `GET /v1/evaluations/count`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, rename_all = "PascalCase")]

@@ -13,6 +13,7 @@ mod files;
 mod jobs;
 mod launches;
 mod nodes;
+mod places;
 mod query;
 mod snapshot;
 mod stream;
@@ -141,6 +142,19 @@ impl Client {
     /// `DELETE path`.
     pub async fn delete<T: DeserializeOwned>(&self, path: &str, query: &Query) -> Result<Answer<T>, Error> {
         self.exchange(Method::DELETE, path, query, Bytes::new()).await
+    }
+
+    /// `DELETE path` with a body.
+    pub async fn delete_with<T: DeserializeOwned>(&self, path: &str, query: &Query, body: &impl Serialize) -> Result<Answer<T>, Error> {
+        let body = serde_json::to_vec(body).map_err(|error| Error::Request { reason: error.to_string() })?;
+        self.exchange(Method::DELETE, path, query, Bytes::from(body)).await
+    }
+
+    /// `PUT path` with a body, for endpoints that answer with an empty one.
+    pub async fn put_quietly(&self, path: &str, query: &Query, body: &impl Serialize) -> Result<Answer<()>, Error> {
+        let body = serde_json::to_vec(body).map_err(|error| Error::Request { reason: error.to_string() })?;
+        let (headers, _) = self.read(Method::PUT, path, query, Bytes::from(body)).await?;
+        Ok(answer((), &headers))
     }
 
     /// Any request, for endpoints that answer with an empty body.

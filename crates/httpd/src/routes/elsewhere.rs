@@ -23,7 +23,6 @@ pub(super) async fn no_user_interface() -> Html<&'static str> {
 
 /// Paths of the interface that are not built, with what they are for. `**` stands for any rest.
 const NOT_BUILT: &[(&str, &str)] = &[
-    ("/v1/search/fuzzy", "searching by fragments"),
     ("/v1/agent/monitor/export", "reading the log that was written before"),
     ("/v1/agent/host", "describing the agent's host"),
     ("/v1/agent/pprof/**", "profiling the agent"),
@@ -34,14 +33,9 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("/v1/client/metadata", "changing the metadata of a node"),
     ("/v1/client/identity", "node identities"),
     ("/v1/client/identity/**", "node identities"),
-    ("/v1/node/pools", "managing node pools"),
-    ("/v1/operator/scheduler/configuration", "configuring the scheduler"),
     ("/v1/operator/snapshot", "snapshots by HTTP"),
     ("/v1/operator/keyring/**", "managing root keys"),
     ("/v1/operator/upgrade-check/**", "upgrade checks"),
-    ("/v1/namespaces", "managing namespaces"),
-    ("/v1/namespace", "managing namespaces"),
-    ("/v1/namespace/**", "managing namespaces"),
     ("/v1/acl/**", "access control"),
     ("/v1/vars", "variables"),
     ("/v1/var/**", "variables"),

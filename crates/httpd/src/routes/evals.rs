@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use api::{EvalCountResponse, EvalDeleteRequest, EvaluationStub};
+use api::{EvalCountResponse, EvalDeleteRequest, EvalDeleteResponse, EvaluationStub};
 use model::{EvalId, Evaluation};
-use rpc::message::{Read, ReadValue};
+use rpc::message::{Read, ReadOptions, ReadValue, Write};
 use serde::Serialize;
 
 use super::allocs::id;
@@ -77,7 +77,7 @@ pub(super) async fn evaluation(cx: Cx) -> Answer {
     }
 }
 
-/// Only a region whose broker is paused gives evaluations away, and no broker can be paused yet: what is wrong with the request is said first.
+/// By ids, or all that a filter lets through. Only a region whose broker is paused gives evaluations away.
 async fn delete(mut cx: Cx) -> Answer {
     cx.known_region().await?;
     let request: EvalDeleteRequest = cx.decode().await?;
@@ -89,15 +89,32 @@ async fn delete(mut cx: Cx) -> Answer {
         }
         _ => {}
     }
+    let mut ids = Vec::with_capacity(request.eval_ids.len());
     for (index, text) in request.eval_ids.iter().enumerate() {
-        text.parse::<EvalId>().map_err(|error| Refusal::bad_request(format!("EvalIDs[{index}]: {error}")))?;
+        ids.push(text.parse::<EvalId>().map_err(|error| Refusal::bad_request(format!("EvalIDs[{index}]: {error}")))?);
     }
     if !request.filter.is_empty() {
-        Filter::parse::<Evaluation>(&request.filter).map_err(list::filter_refusal)?;
+        ids = filtered(&cx, &request.filter).await?;
     }
-    Err(Refusal::internal(
-        "eval broker is enabled; eval broker must be paused to delete evals (PauseEvalBroker), and pausing it is not supported yet",
-    ))
+    let mut meta = Meta::written(1);
+    // Also without any: whether it may be done at all is said in any case.
+    for piece in if ids.is_empty() { vec![&ids[..]] } else { ids.chunks(MOST_DELETED).collect() } {
+        (meta, _) = cx.write(Write::DeleteEvals { ids: piece.to_vec() }).await?;
+    }
+    cx.json(Some(&meta), &EvalDeleteResponse { count: i64::try_from(ids.len()).unwrap_or(i64::MAX), index: meta.index })
+}
+
+async fn filtered(cx: &Cx, filter: &str) -> Result<Vec<EvalId>, Refusal> {
+    let filter = Filter::parse::<Evaluation>(filter).map_err(list::filter_refusal)?;
+    let read = Read::Evals { namespace: cx.list_namespace(), prefix: String::new() };
+    let (_, ReadValue::Evals(evals)) = cx.read_with(ReadOptions::default(), read).await? else { return Err(Refusal::mismatch()) };
+    let mut ids = Vec::new();
+    for eval in evals {
+        if filter.matches(&*eval).map_err(list::filter_refusal)? {
+            ids.push(eval.id);
+        }
+    }
+    Ok(ids)
 }
 
 /// As [`api::RelatedEvaluation`], without copying the evaluation.

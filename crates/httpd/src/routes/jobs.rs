@@ -29,6 +29,6 @@ async fn list(cx: Cx) -> Answer {
     cx.json(Some(&meta), &each(&jobs, |(job, summary)| JobListStub::new(job, Some(summary), with_meta)))
 }
 
-fn key((job, _): &(Arc<Job>, Arc<JobSummary>)) -> Key<'_> {
+pub(super) fn key((job, _): &(Arc<Job>, Arc<JobSummary>)) -> Key<'_> {
     Key { namespace: &job.namespace, name: &job.id, ..Key::default() }
 }

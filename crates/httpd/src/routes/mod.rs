@@ -23,10 +23,13 @@ mod jobs;
 mod jobs_parse;
 mod metrics;
 mod monitor;
+mod namespaces;
+mod node_pools;
 mod node_stats;
 mod nodes;
 mod operator;
 mod policies;
+mod scheduler;
 mod search;
 mod snapshot;
 mod status;
@@ -86,6 +89,13 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/operator/raft/transfer-leadership", any(operator::transfer_leadership))
         .route("/v1/operator/snapshot", any(snapshot::snapshot))
         .route("/v1/search", any(search::search))
+        .route("/v1/search/fuzzy", any(search::fuzzy))
+        .route("/v1/namespaces", any(namespaces::list))
+        .route("/v1/namespace", any(namespaces::any))
+        .route("/v1/namespace/{*rest}", any(namespaces::one))
+        .route("/v1/node/pools", any(node_pools::pools))
+        .route("/v1/node/pool/{*rest}", any(node_pools::pool))
+        .route("/v1/operator/scheduler/configuration", any(scheduler::configuration))
         .route("/v1/system/gc", any(system::collect_garbage))
         .route("/v1/system/reconcile/summaries", any(system::reconcile_summaries))
         .route("/", any(elsewhere::root))

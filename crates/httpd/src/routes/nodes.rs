@@ -31,16 +31,13 @@ pub(super) async fn list(cx: Cx) -> Answer {
     cx.json(Some(&meta), &each(&nodes, |node| NodeListStub::new(node, fields)))
 }
 
-fn key(node: &Arc<Node>) -> Key<'_> {
+pub(super) fn key(node: &Arc<Node>) -> Key<'_> {
     Key { id: node.id.0.as_u128(), ..Key::default() }
 }
 
 pub(super) async fn node(cx: Cx) -> Answer {
     let rest = cx.rest("/v1/node/");
     let (id_text, noun) = rest.split_once('/').unwrap_or((&rest, ""));
-    if id_text == "pools" || id_text == "pool" {
-        return Err(Refusal::not_built("managing node pools"));
-    }
     match noun {
         "" | "allocations" => {
             cx.only(Verb::Get)?;

@@ -1,119 +1,141 @@
-//! `/v1/search`: ids by prefix.
+//! `/v1/search`: ids by prefix; `/v1/search/fuzzy`: names by a part of them.
 
-use api::{SearchRequest, SearchResponse};
+use std::collections::BTreeMap;
+
+use api::{FuzzyMatch, FuzzySearchRequest, FuzzySearchResponse, SearchRequest, SearchResponse};
 use futures::future::{select_all, try_join_all};
 use model::Namespace;
-use rpc::message::{Read, ReadOptions, ReadValue};
+use rpc::message::{Found, Read, ReadOptions, ReadValue, SearchContext};
 
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb};
 use crate::respond::{Answer, Meta};
 
-/// Matches per context.
-const MOST: usize = 20;
+/// Shorter texts are part of nearly everything.
+const FUZZY_CHARACTERS_MIN: usize = 2;
 
-/// Where can be searched.
-const CONTEXTS: &[&str] = &["allocs", "deployment", "evals", "jobs", "nodes"];
+/// Where can be searched, by the names of the interface.
+const CONTEXTS: &[(&str, SearchContext)] = &[
+    ("allocs", SearchContext::Allocs),
+    ("deployment", SearchContext::Deployments),
+    ("evals", SearchContext::Evals),
+    ("jobs", SearchContext::Jobs),
+    ("namespaces", SearchContext::Namespaces),
+    ("node_pools", SearchContext::NodePools),
+    ("nodes", SearchContext::Nodes),
+    ("scaling_policy", SearchContext::ScalingPolicies),
+];
+
+/// Who looks for jobs by a part of their names looks for their parts, too.
+const PARTS_OF_JOBS: &[(&str, SearchContext)] = &[
+    ("groups", SearchContext::Groups),
+    ("tasks", SearchContext::Tasks),
+    ("images", SearchContext::Images),
+    ("commands", SearchContext::Commands),
+    ("classes", SearchContext::Classes),
+];
 
 /// Contexts of the interface that hold nothing yet.
-const LATER: &[&str] =
-    &["node_pools", "namespaces", "quotas", "recommendations", "scaling_policy", "plugins", "vars", "volumes", "host_volumes"];
+const LATER: &[&str] = &["quotas", "recommendations", "plugins", "vars", "volumes", "host_volumes", "services"];
 
 pub(super) async fn search(mut cx: Cx) -> Answer {
     cx.only(Verb::Put)?;
     let request: SearchRequest = cx.decode().await?;
     let contexts = contexts(&request.context)?;
-    let namespace = match (cx.params.text("namespace"), request.namespace.as_str()) {
-        ("", "") => Some(Namespace::from(model::DEFAULT_NAMESPACE)),
-        ("", "*") => None,
-        ("", namespace) => Some(Namespace::from(namespace)),
-        _ => cx.list_namespace(),
-    };
-    let reads: Vec<(&'static str, Read)> =
-        contexts.iter().filter_map(|context| Some((*context, read(context, &request.prefix, namespace.clone())?))).collect();
-    cx.known_region().await?;
-    let options = cx.params.read_options()?;
-    if options.min_index > 0 && !reads.is_empty() {
-        wait(&cx, &options, &reads).await?;
-    }
-    let now = cx.options_now()?;
-    let found = try_join_all(reads.iter().map(|(_, read)| cx.read_with(now.clone(), read.clone()))).await?;
-    let mut response = SearchResponse { index: 1, known_leader: true, ..Default::default() };
-    let mut meta = Meta { index: 1, contact: Some((0, true)), next_token: None };
-    for ((context, _), (read_meta, value)) in reads.iter().zip(found) {
-        let mut ids = ids(value)?;
-        response.truncations.insert((*context).to_owned(), ids.len() > MOST);
-        ids.truncate(MOST);
-        response.matches.insert((*context).to_owned(), ids);
-        meta.index = meta.index.max(read_meta.index);
-        meta.contact = read_meta.contact.or(meta.contact);
-    }
+    let (meta, found) = find(&cx, &contexts, &request.prefix, false, namespace(&cx, &request.namespace)).await?;
+    let (last_contact, known_leader) = contact(&meta);
+    let truncations = found.iter().map(|(context, found)| ((*context).to_owned(), found.truncated)).collect();
+    let ids = |found: Found| found.matches.into_iter().map(|one| one.id).collect();
+    let mut matches: BTreeMap<String, Vec<String>> = found.into_iter().map(|(context, found)| (context.to_owned(), ids(found))).collect();
     if contexts.len() > 1 {
         // Of everything, what has nothing is left out.
-        response.matches.retain(|_, ids| !ids.is_empty());
+        matches.retain(|_, ids| !ids.is_empty());
     }
-    let (last_contact, known_leader) = meta.contact.unwrap_or_default();
-    response.index = meta.index;
-    response.known_leader = known_leader;
-    response.last_contact = i64::try_from(last_contact.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
+    let response = SearchResponse { matches, truncations, index: meta.index, last_contact, known_leader, next_token: String::new() };
     cx.json(Some(&meta), &response)
 }
 
-fn contexts(asked: &str) -> Result<Vec<&'static str>, Refusal> {
+pub(super) async fn fuzzy(mut cx: Cx) -> Answer {
+    cx.only(Verb::Put)?;
+    let request: FuzzySearchRequest = cx.decode().await?;
+    let n = request.text.chars().count();
+    if n < FUZZY_CHARACTERS_MIN {
+        return Err(Refusal::bad_request(format!("Text: {n} characters are too few to search for: give {FUZZY_CHARACTERS_MIN} or more")));
+    }
+    let mut contexts = contexts(&request.context)?;
+    if contexts.iter().any(|(_, context)| *context == SearchContext::Jobs) {
+        contexts.extend(PARTS_OF_JOBS);
+    }
+    let (meta, found) = find(&cx, &contexts, &request.text, true, namespace(&cx, &request.namespace)).await?;
+    let (last_contact, known_leader) = contact(&meta);
+    let truncations = found.iter().map(|(context, found)| ((*context).to_owned(), found.truncated)).collect();
+    let matched = |found: Found| found.matches.into_iter().map(|one| FuzzyMatch { id: one.id, scope: one.scope }).collect();
+    let matches = found.into_iter().filter(|(_, found)| !found.matches.is_empty());
+    let matches = matches.map(|(context, found)| (context.to_owned(), matched(found))).collect();
+    let response = FuzzySearchResponse { matches, truncations, index: meta.index, last_contact, known_leader, next_token: String::new() };
+    cx.json(Some(&meta), &response)
+}
+
+/// That of the query, else of the body; `None`: all.
+fn namespace(cx: &Cx, of_body: &str) -> Option<Namespace> {
+    match (cx.params.text("namespace"), of_body) {
+        ("", "*") => None,
+        ("", "") => Some(Namespace::from(model::DEFAULT_NAMESPACE)),
+        ("", namespace) => Some(Namespace::from(namespace)),
+        _ => cx.list_namespace(),
+    }
+}
+
+fn contexts(asked: &str) -> Result<Vec<(&'static str, SearchContext)>, Refusal> {
     if asked.is_empty() || asked == "all" {
         return Ok(CONTEXTS.to_vec());
     }
-    match CONTEXTS.iter().find(|context| **context == asked) {
-        Some(context) => Ok(vec![context]),
+    match CONTEXTS.iter().find(|(name, _)| *name == asked) {
+        Some(context) => Ok(vec![*context]),
         None if LATER.contains(&asked) => Err(Refusal::not_built(format_args!("searching in {asked}"))),
-        None => Err(Refusal::bad_request(format!("unknown context {asked:?}: it is one of all, {}", CONTEXTS.join(", ")))),
+        None => {
+            let names: Vec<&str> = CONTEXTS.iter().map(|(name, _)| *name).collect();
+            Err(Refusal::bad_request(format!("unknown context {asked:?}: it is one of all, {}", names.join(", "))))
+        }
     }
 }
 
-/// `None` when nothing of this context can begin with the prefix.
-fn read(context: &str, prefix: &str, namespace: Option<Namespace>) -> Option<Read> {
-    if context == "jobs" {
-        return Some(Read::Jobs { namespace, prefix: prefix.to_owned() });
+/// What each context has, waiting for news of any of them if the parameters say so.
+async fn find(
+    cx: &Cx,
+    contexts: &[(&'static str, SearchContext)],
+    text: &str,
+    fuzzy: bool,
+    namespace: Option<Namespace>,
+) -> Result<(Meta, Vec<(&'static str, Found)>), Refusal> {
+    cx.known_region().await?;
+    let read = |context| Read::Search { context, text: text.to_owned(), fuzzy, namespace: namespace.clone() };
+    let options = cx.params.read_options()?;
+    if options.min_index > 0 {
+        wait(cx, &options, contexts.iter().map(|(_, context)| read(*context))).await?;
     }
-    let prefix = id_prefix(prefix)?;
-    Some(match context {
-        "allocs" => Read::Allocs { namespace, prefix, part: None },
-        "evals" => Read::Evals { namespace, prefix },
-        "deployment" => Read::Deployments { namespace, prefix },
-        _ => Read::Nodes { prefix },
-    })
-}
-
-/// Ids are found by whole bytes: of an odd number of digits the last one is left out.
-fn id_prefix(prefix: &str) -> Option<String> {
-    if prefix.len() > 36 || !prefix.chars().all(|c| c.is_ascii_hexdigit() || c == '-') {
-        return None;
+    let now = cx.options_now()?;
+    let answers = try_join_all(contexts.iter().map(|(_, context)| cx.read_with(now.clone(), read(*context)))).await?;
+    let mut meta = Meta { index: 1, contact: Some((0, true)), next_token: None };
+    let mut all = Vec::with_capacity(contexts.len());
+    for ((name, _), (read_meta, value)) in contexts.iter().zip(answers) {
+        let ReadValue::Found(found) = value else { return Err(Refusal::mismatch()) };
+        all.push((*name, found));
+        meta.index = meta.index.max(read_meta.index);
+        meta.contact = read_meta.contact.or(meta.contact);
     }
-    let mut prefix = prefix.to_ascii_lowercase();
-    if prefix.chars().filter(char::is_ascii_hexdigit).count() % 2 == 1 {
-        prefix.pop();
-    }
-    Some(prefix)
+    Ok((meta, all))
 }
 
 /// Until something changes in one of the contexts, or the wait is over.
-async fn wait(cx: &Cx, options: &ReadOptions, reads: &[(&'static str, Read)]) -> Result<(), Refusal> {
-    let waits = reads.iter().map(|(_, read)| Box::pin(cx.read_with(options.clone(), read.clone())));
+async fn wait(cx: &Cx, options: &ReadOptions, reads: impl Iterator<Item = Read>) -> Result<(), Refusal> {
+    let waits = reads.map(|read| Box::pin(cx.read_with(options.clone(), read)));
     let (first, _, _) = select_all(waits).await;
     first.map(|_| ())
 }
 
-/// At least one more than [`MOST`], if there are more.
-fn ids(value: ReadValue) -> Result<Vec<String>, Refusal> {
-    let mut ids: Vec<String> = match value {
-        ReadValue::Jobs(jobs) => jobs.into_iter().map(|(job, _)| job.id.to_string()).collect(),
-        ReadValue::Allocs(allocs) => allocs.into_iter().map(|listed| listed.alloc.id.to_string()).collect(),
-        ReadValue::Evals(evals) => evals.into_iter().map(|eval| eval.id.to_string()).collect(),
-        ReadValue::Deployments(deployments) => deployments.into_iter().map(|deployment| deployment.id.to_string()).collect(),
-        ReadValue::Nodes(nodes) => nodes.into_iter().map(|node| node.id.to_string()).collect(),
-        _ => return Err(Refusal::mismatch()),
-    };
-    ids.sort();
-    ids.dedup();
-    Ok(ids)
+/// Nanoseconds, and whether a leader is known.
+fn contact(meta: &Meta) -> (i64, bool) {
+    let (last_contact, known_leader) = meta.contact.unwrap_or_default();
+    (i64::try_from(last_contact.saturating_mul(1_000_000)).unwrap_or(i64::MAX), known_leader)
 }

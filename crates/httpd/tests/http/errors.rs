@@ -104,7 +104,7 @@ async fn texts() {
         "/v1/search",
         "{\"Context\":\"moon\"}",
         400,
-        "unknown context \"moon\": it is one of all, allocs, deployment, evals, jobs, nodes",
+        "unknown context \"moon\": it is one of all, allocs, deployment, evals, jobs, namespaces, node_pools, nodes, scaling_policy",
     )
     .await;
     check("PUT", &format!("/v1/node/{NODE}/drain"), "", 400, "Request body is empty").await;
@@ -133,10 +133,6 @@ async fn texts() {
     delete(&format!("{{\"EvalIDs\":[\"{EVAL}\"],\"Filter\":\"Status == pending\"}}"), 400, "EvalIDs and Filter exclude each other").await;
     let many = format!("{{\"EvalIDs\":[{}]}}", vec![format!("\"{EVAL}\""); 7282].join(","));
     delete(&many, 400, "7282 EvalIDs are more than the 7281 that one request may have").await;
-    let paused =
-        "eval broker is enabled; eval broker must be paused to delete evals (PauseEvalBroker), and pausing it is not supported yet";
-    delete(&format!("{{\"EvalIDs\":[\"{EVAL}\"]}}"), 500, paused).await;
-    delete("{\"Filter\":\"Status == pending\"}", 500, paused).await;
 }
 
 /// A region that does not exist is refused also where the answer would not depend on it.
@@ -188,6 +184,13 @@ async fn verbs() {
         ("PUT", "/v1/status/leader".to_owned()),
         ("PUT", "/v1/regions".to_owned()),
         ("GET", "/v1/search".to_owned()),
+        ("GET", "/v1/search/fuzzy".to_owned()),
+        ("PUT", "/v1/namespaces".to_owned()),
+        ("GET", "/v1/namespace".to_owned()),
+        ("PATCH", "/v1/namespace/dev".to_owned()),
+        ("DELETE", "/v1/node/pools".to_owned()),
+        ("PUT", "/v1/node/pool/gpu/nodes".to_owned()),
+        ("DELETE", "/v1/operator/scheduler/configuration".to_owned()),
         ("GET", "/v1/system/gc".to_owned()),
         ("POST", "/v1/system/gc".to_owned()),
     ] {

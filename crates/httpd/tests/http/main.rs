@@ -7,6 +7,7 @@ mod errors;
 mod hostile;
 mod metrics;
 mod monitor;
+mod places;
 mod routes;
 mod shapes;
 mod streams;

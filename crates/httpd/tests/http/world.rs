@@ -261,6 +261,27 @@ impl World {
                 leader: true,
                 voter: true,
             }]),
+            Read::Namespaces { prefix } => {
+                ReadValue::Namespaces(namespaces().into_iter().filter(|namespace| namespace.name.starts_with(&prefix)).collect())
+            }
+            Read::Namespace { name } => ReadValue::Namespace(namespaces().into_iter().find(|namespace| namespace.name == name)),
+            Read::NodePools { prefix } => {
+                ReadValue::NodePools(node_pools().into_iter().filter(|pool| pool.name.starts_with(&prefix)).collect())
+            }
+            Read::NodePool { name } => ReadValue::NodePool(node_pools().into_iter().find(|pool| pool.name == name)),
+            Read::Scheduler => ReadValue::Scheduler(SchedulerConfiguration { modify_index: 9, ..Default::default() }),
+            Read::UsersOf { .. } => ReadValue::Texts(Vec::new()),
+            Read::Search { context, text, .. } => {
+                let ids: Vec<String> = match context {
+                    SearchContext::Jobs => self.jobs.iter().map(|job| job.id.to_string()).collect(),
+                    SearchContext::Nodes => self.nodes.iter().map(|node| node.id.to_string()).collect(),
+                    SearchContext::Groups => vec!["web-group".to_owned()],
+                    _ => Vec::new(),
+                };
+                let found = ids.into_iter().filter(|id| id.starts_with(&text));
+                let matches = found.map(|id| FoundOne { id, scope: vec!["default".to_owned()] }).collect();
+                ReadValue::Found(Found { matches, truncated: context == SearchContext::Groups })
+            }
             Read::Rollout { key } => ReadValue::Rollout(self.job(&key).filter(|job| job.is_multiregion()).map(|job| rollout(&job))),
         }
     }
@@ -292,6 +313,8 @@ impl World {
             Write::SetNodeEligibility { .. } | Write::EvaluateNode { .. } | Write::PurgeNode { .. } | Write::DrainNode { .. } => {
                 WriteValue::Node { eval_ids: vec![eval_id], node_modify_index: 31 }
             }
+            Write::SetScheduler { cas, .. } => WriteValue::Changed(cas.is_none_or(|index| index == 9)),
+            Write::Places { .. } | Write::DeleteEvals { .. } => WriteValue::Done,
             Write::CollectGarbage | Write::ReconcileSummaries | Write::SetJobStability { .. } | Write::OverrideRollout { .. } => {
                 WriteValue::Done
             }
@@ -334,6 +357,15 @@ impl World {
             _ => NodeCallReply::Done,
         })
     }
+}
+
+fn namespaces() -> Vec<Arc<NamespaceSpec>> {
+    let named = |name: &str| Arc::new(NamespaceSpec { name: name.into(), create_index: 1, modify_index: 1, ..Default::default() });
+    vec![named("default"), named("dev"), named("prod")]
+}
+
+fn node_pools() -> Vec<Arc<NodePool>> {
+    ["all", "default", "gpu"].map(|name| Arc::new(NodePool { name: name.into(), ..Default::default() })).to_vec()
 }
 
 fn rollout(job: &Job) -> RolloutView {

@@ -123,7 +123,8 @@ fn check_job(job: &Job, report: &mut Report<'_>) {
     if !is_word_of(&job.namespace, "-") {
         report.error("Namespace", format!("invalid namespace {:?}: it has 1 to 128 letters, digits and -", job.namespace.as_str()));
     }
-    if !is_word_of(&job.node_pool, "-_") {
+    // Empty: that of the namespace.
+    if !job.node_pool.is_empty() && !is_word_of(&job.node_pool, "-_") {
         report.error("NodePool", format!("invalid node pool {:?}: it has 1 to 128 letters, digits, - and _", job.node_pool));
     }
     if !(1..=PRIORITY_MAX).contains(&job.priority) {

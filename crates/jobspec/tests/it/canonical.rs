@@ -26,7 +26,8 @@ fn defaults() {
         ("Type", json!("service")),
         ("Priority", json!(50)),
         ("Datacenters", json!(["*"])),
-        ("NodePool", json!("default")),
+        // That of the namespace.
+        ("NodePool", json!("")),
         ("Meta", json!(null)),
         ("Constraints", json!(null)),
         ("Multiregion", json!(null)),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{ALL_NODE_POOL, DEFAULT_NAMESPACE, DEFAULT_NODE_POOL, EventSubject, JobStatus, Namespace, NamespaceSpec, NodePool, Text};
+use model::{ALL_NODE_POOL, DEFAULT_NAMESPACE, DEFAULT_NODE_POOL, EventSubject, Namespace, NamespaceSpec, NodePool, Text};
 
 use super::Change;
 use crate::command::Outcome;
@@ -32,9 +32,8 @@ impl Change<'_> {
             if !self.store.namespaces.contains_key(name) {
                 return Outcome::Refused(format!("namespace {:?} not found", name.as_str()));
             }
-            if let Some(job) = self.store.jobs.values().find(|job| job.namespace == *name && job.status != JobStatus::Dead) {
-                let (name, job) = (name.as_str(), job.id.as_str());
-                return Outcome::Refused(format!("namespace {name:?} has non-terminal jobs, such as {job:?}: stop them first"));
+            if let Some(user) = self.store.user_of_namespace(name) {
+                return Outcome::Refused(format!("namespace {:?} has {user}: stop them first", name.as_str()));
             }
         }
         for name in names {
@@ -79,12 +78,8 @@ impl Change<'_> {
             if !self.store.node_pools.contains_key(name) {
                 return Outcome::Refused(format!("node pool {:?} not found", name.as_str()));
             }
-            if let Some(node) = self.store.nodes.values().find(|node| node.node_pool == *name) {
-                return Outcome::Refused(format!("node pool {:?} has nodes, such as {:?}: remove them first", name.as_str(), node.name));
-            }
-            if let Some(job) = self.store.jobs.values().find(|job| job.node_pool == *name && job.status != JobStatus::Dead) {
-                let (name, job) = (name.as_str(), job.id.as_str());
-                return Outcome::Refused(format!("node pool {name:?} has non-terminal jobs, such as {job:?}: stop them first"));
+            if let Some(user) = self.store.user_of_node_pool(name) {
+                return Outcome::Refused(format!("node pool {:?} has {user}: remove them first", name.as_str()));
             }
         }
         for name in names {

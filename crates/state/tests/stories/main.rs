@@ -10,6 +10,7 @@ mod events;
 mod jobs;
 mod launches;
 mod nodes;
+mod places;
 mod plans;
 mod reap;
 mod restore;

@@ -12,6 +12,7 @@ mod deployment_act;
 mod deployment_list;
 mod deployment_status;
 mod drain_monitor;
+mod eval_delete;
 mod eval_list;
 mod eval_status;
 mod job_allocs;
@@ -40,16 +41,27 @@ mod job_validate;
 mod launches;
 mod monitor;
 mod multiregion;
+mod namespace_apply;
+mod namespace_delete;
+mod namespace_list;
+mod namespace_status;
 mod node_config;
 mod node_drain;
 mod node_eligibility;
 mod node_meta;
+mod node_pool_apply;
+mod node_pool_delete;
+mod node_pool_info;
+mod node_pool_init;
+mod node_pool_list;
+mod node_pool_members;
 mod node_show;
 mod node_status;
 mod not_yet;
 mod operator_autopilot;
 mod operator_metrics;
 mod operator_raft;
+mod operator_scheduler;
 mod operator_snapshot;
 mod run;
 mod scaling_policy;
@@ -99,6 +111,9 @@ enum Noun {
     Job(Job),
     /// Follow the log of an agent.
     Monitor(monitor::Args),
+    /// Act on namespaces, in which jobs have their names.
+    #[command(subcommand)]
+    Namespace(Namespace),
     /// Act on nodes.
     #[command(subcommand)]
     Node(Node),
@@ -190,6 +205,8 @@ enum Deployment {
 
 #[derive(Subcommand, Debug)]
 enum Eval {
+    /// Delete evaluations, while the broker is paused.
+    Delete(eval_delete::Args),
     /// List evaluations.
     List(eval_list::Args),
     /// Show an evaluation.
@@ -291,6 +308,38 @@ enum Rollout {
 }
 
 #[derive(Subcommand, Debug)]
+enum Namespace {
+    /// Make or change a namespace.
+    Apply(namespace_apply::Args),
+    /// Delete a namespace.
+    Delete(namespace_delete::Args),
+    /// Print a namespace in JSON.
+    Inspect(namespace_status::InspectArgs),
+    /// List namespaces.
+    List(namespace_list::Args),
+    /// Show a namespace.
+    Status(namespace_status::Args),
+}
+
+#[derive(Subcommand, Debug)]
+enum NodePool {
+    /// Make or change a node pool.
+    Apply(node_pool_apply::Args),
+    /// Delete a node pool.
+    Delete(node_pool_delete::Args),
+    /// Show a node pool.
+    Info(node_pool_info::Args),
+    /// Write an example file of a node pool.
+    Init(node_pool_init::Args),
+    /// List the jobs of a node pool.
+    Jobs(node_pool_members::JobsArgs),
+    /// List node pools.
+    List(node_pool_list::Args),
+    /// List the nodes of a node pool.
+    Nodes(node_pool_members::NodesArgs),
+}
+
+#[derive(Subcommand, Debug)]
 enum Node {
     /// See and set which servers a client agent knows.
     Config(node_config::Args),
@@ -301,6 +350,9 @@ enum Node {
     /// See and change the metadata of a node.
     #[command(subcommand)]
     Meta(NodeMeta),
+    /// Act on node pools.
+    #[command(subcommand)]
+    Pool(NodePool),
     /// List nodes, or show one.
     Status(node_status::Args),
 }
@@ -323,6 +375,9 @@ enum Operator {
     /// Look at the consensus of a region, and change who takes part.
     #[command(subcommand)]
     Raft(OperatorRaft),
+    /// See and set how a region schedules.
+    #[command(subcommand)]
+    Scheduler(OperatorScheduler),
     /// Keep the whole state of a region elsewhere, and bring it back.
     #[command(subcommand)]
     Snapshot(OperatorSnapshot),
@@ -336,6 +391,14 @@ enum OperatorAutopilot {
     Health(operator_autopilot::HealthArgs),
     /// Change settings.
     SetConfig(operator_autopilot::SetArgs),
+}
+
+#[derive(Subcommand, Debug)]
+enum OperatorScheduler {
+    /// Show the settings.
+    GetConfig(operator_scheduler::GetArgs),
+    /// Change settings.
+    SetConfig(operator_scheduler::SetArgs),
 }
 
 #[derive(Subcommand, Debug)]
@@ -400,6 +463,7 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Deployment(Deployment::Resume(args)) => deployment_act::resume(args).await,
         Noun::Deployment(Deployment::Status(args)) => deployment_status::run(args).await,
         Noun::Deployment(Deployment::Unblock(args)) => deployment_act::unblock(args).await,
+        Noun::Eval(Eval::Delete(args)) => eval_delete::run(args).await,
         Noun::Eval(Eval::List(args)) => eval_list::run(args).await,
         Noun::Eval(Eval::Status(args)) | Noun::EvalStatus(args) => eval_status::run(args).await,
         Noun::Job(Job::Allocs(args)) => job_allocs::run(args).await,
@@ -430,6 +494,18 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Job(Job::Tag(Tag::Unset(args))) => job_tag::unset(args).await,
         Noun::Job(Job::Validate(args)) | Noun::Validate(args) => job_validate::run(args).await,
         Noun::Monitor(args) => monitor::run(args).await,
+        Noun::Namespace(Namespace::Apply(args)) => namespace_apply::run(args).await,
+        Noun::Namespace(Namespace::Delete(args)) => namespace_delete::run(args).await,
+        Noun::Namespace(Namespace::Inspect(args)) => namespace_status::inspect(args).await,
+        Noun::Namespace(Namespace::List(args)) => namespace_list::run(args).await,
+        Noun::Namespace(Namespace::Status(args)) => namespace_status::run(args).await,
+        Noun::Node(Node::Pool(NodePool::Apply(args))) => node_pool_apply::run(args).await,
+        Noun::Node(Node::Pool(NodePool::Delete(args))) => node_pool_delete::run(args).await,
+        Noun::Node(Node::Pool(NodePool::Info(args))) => node_pool_info::run(args).await,
+        Noun::Node(Node::Pool(NodePool::Init(args))) => node_pool_init::run(&args),
+        Noun::Node(Node::Pool(NodePool::Jobs(args))) => node_pool_members::jobs(args).await,
+        Noun::Node(Node::Pool(NodePool::List(args))) => node_pool_list::run(args).await,
+        Noun::Node(Node::Pool(NodePool::Nodes(args))) => node_pool_members::nodes(args).await,
         Noun::Node(Node::Drain(args)) | Noun::NodeDrain(args) => node_drain::run(args).await,
         Noun::Node(Node::Eligibility(args)) => node_eligibility::run(args).await,
         Noun::Node(Node::Config(args)) => node_config::run(args).await,
@@ -443,6 +519,8 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Operator(Operator::Raft(OperatorRaft::ListPeers(args))) => operator_raft::run(args).await,
         Noun::Operator(Operator::Raft(OperatorRaft::RemovePeer(args))) => operator_raft::remove(args).await,
         Noun::Operator(Operator::Raft(OperatorRaft::TransferLeadership(args))) => operator_raft::transfer(args).await,
+        Noun::Operator(Operator::Scheduler(OperatorScheduler::GetConfig(args))) => operator_scheduler::get(args).await,
+        Noun::Operator(Operator::Scheduler(OperatorScheduler::SetConfig(args))) => operator_scheduler::set(args).await,
         Noun::Operator(Operator::Snapshot(OperatorSnapshot::Inspect(args))) => operator_snapshot::inspect(&args),
         Noun::Operator(Operator::Snapshot(OperatorSnapshot::Restore(args))) => operator_snapshot::restore(args).await,
         Noun::Operator(Operator::Snapshot(OperatorSnapshot::Save(args))) => operator_snapshot::save(args).await,

@@ -135,9 +135,17 @@ fn cells(node: &NodeListStub, verbose: bool, os: bool) -> Vec<String> {
     row
 }
 
+/// The columns with and without -verbose.
+pub fn table(nodes: &[NodeListStub], verbose: bool) -> String {
+    let mut header = vec!["ID", "Node Pool", "DC", "Name", "Class"];
+    header.extend(verbose.then_some(["Address", "Version"]).into_iter().flatten());
+    header.extend(["Drain", "Eligibility", "Status"]);
+    let mut rows = vec![show::row(&header)];
+    rows.extend(nodes.iter().map(|node| cells(node, verbose, false)));
+    show::table(&rows)
+}
+
 /// The columns without options.
 pub fn short_table(nodes: &[NodeListStub]) -> String {
-    let mut rows = vec![show::row(&["ID", "Node Pool", "DC", "Name", "Class", "Drain", "Eligibility", "Status"])];
-    rows.extend(nodes.iter().map(|node| cells(node, false, false)));
-    show::table(&rows)
+    table(nodes, false)
 }

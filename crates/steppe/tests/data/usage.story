@@ -248,6 +248,7 @@ Commands:
     eval          Look at evaluations
     job           Act on jobs
     monitor       Follow the log of an agent
+    namespace     Act on namespaces, in which jobs have their names
     node          Act on nodes
     operator      Look at the region's own workings
     server        Act on servers and the pool they form
