@@ -8,14 +8,7 @@ use rpc::message::{DispatchJob, Failure, WriteReply, WriteValue};
 use state::{Applied, Command, LaunchJob, Outcome, RegisterJob, Store};
 
 use crate::core::{Core, now};
-
-/// The answer while operators want no new work.
-const CLOSED: &str = "Job registration, dispatch, and scale are disabled by the scheduler configuration";
-
-/// Refuses while operators want no new work.
-pub fn refuse_when_closed(view: &Store) -> Result<(), Failure> {
-    if view.scheduler().reject_job_registration { Err(Failure::new(403, CLOSED)) } else { Ok(()) }
-}
+use crate::scheduler_config;
 
 /// The evaluation that goes with a change of a job; of a parent nothing is placed but its children.
 pub fn eval_of(job: &Job, trigger: EvalTrigger, ids: &mut IdSource) -> Option<Evaluation> {
@@ -24,7 +17,7 @@ pub fn eval_of(job: &Job, trigger: EvalTrigger, ids: &mut IdSource) -> Option<Ev
 
 pub async fn dispatch(core: &Core, dispatch: DispatchJob) -> Result<WriteReply, Failure> {
     let view = core.view();
-    refuse_when_closed(&view)?;
+    scheduler_config::admits(&view)?;
     let parent = parent(&view, &dispatch.key, "dispatched")?;
     let DispatchJob { key, payload, meta, idempotency_token, id_prefix, priority } = dispatch;
     let wanted = Dispatch { payload, meta, id_prefix, idempotency_token, priority };

@@ -11,7 +11,8 @@ use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, Phase
 
 use crate::core::{self, Core, now};
 use crate::{
-    admit, autopilot, drain, eval_delete, launch, leader, members, node, places, plan, preserve, rollout, scaling, scheduler_config, tags, transitions,
+    admit, autopilot, drain, eval_delete, launch, leader, members, node, places, plan, preserve, rollout, scaling, scheduler_config, tags,
+    transitions,
 };
 
 /// What a job has that asks for no other.

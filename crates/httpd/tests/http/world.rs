@@ -252,6 +252,8 @@ impl World {
             Read::Leader => ReadValue::Text("10.0.0.1:4647".into()),
             Read::Peers => ReadValue::Texts(vec!["10.0.0.1:4647".into()]),
             Read::Events { .. } => ReadValue::Events(Vec::new()),
+            Read::ScalingPolicies { .. } => ReadValue::ScalingPolicies(Vec::new()),
+            Read::ScalingPolicy { .. } => ReadValue::ScalingPolicy(None),
             Read::Autopilot => ReadValue::Autopilot(AutopilotConfig::default()),
             Read::AutopilotHealth => ReadValue::AutopilotHealth(Vec::new()),
             Read::RaftGroup => ReadValue::RaftGroup(vec![RaftMember {

@@ -45,10 +45,10 @@ fn room(store: &Store, node: &Node) -> Result<(), String> {
     Ok(())
 }
 
-/// At most one live allocation for each name, canaries beside those that they may replace aside.
+/// At most one live allocation for each name. Canaries live beside those that they may replace, and what is unknown may have its successor.
 fn names(store: &Store) -> Result<(), String> {
     let mut live: HashMap<(model::JobKey, &str, model::NodeId), &Allocation> = HashMap::new();
-    for alloc in store.allocs().filter(|alloc| !alloc.is_terminal() && !alloc.is_canary()) {
+    for alloc in store.allocs().filter(|alloc| !alloc.is_terminal() && !alloc.is_canary() && alloc.client_status != ClientStatus::Unknown) {
         let kind = alloc.job.as_ref().map_or(JobType::Service, |job| job.kind);
         // System jobs have one on each node.
         let node = if matches!(kind, JobType::System | JobType::Sysbatch) { alloc.node_id } else { model::NodeId::NIL };
@@ -92,6 +92,27 @@ pub(super) fn decision(store: &Store, eval: &Evaluation, decision: &Decision) ->
     Ok(())
 }
 
+/// A system job is on every node that takes work in its pool and fits its constraints, unless it waits for room there.
+fn everywhere(store: &Store, job: &model::Job, live: &[&std::sync::Arc<Allocation>]) -> Result<(), String> {
+    let key = job.key();
+    let is_waiting = store.job_evals(&key).any(|eval| !eval.is_terminal());
+    let has_failed = store.latest_deployment(&key).is_some_and(|deployment| deployment.status == model::DeploymentStatus::Failed);
+    if is_waiting || has_failed || job.task_groups.iter().any(|group| group.count == 0) {
+        return Ok(());
+    }
+    let wants_large = job.constraints.iter().any(|constraint| constraint.r_target == "large");
+    for node in store.nodes().filter(|node| node.is_schedulable()) {
+        let fits =
+            (job.node_pool == model::ALL_NODE_POOL || job.node_pool == node.node_pool) && (!wants_large || node.node_class == "large");
+        // What failed there is for the node to start again; it does not come back by itself.
+        let was_there = || store.job_allocs(&key).any(|alloc| alloc.node_id == node.id && alloc.client_status == ClientStatus::Failed);
+        if fits && !live.iter().any(|alloc| alloc.node_id == node.id) && !was_there() {
+            return Err(format!("{key} is not on node {}", node.name));
+        }
+    }
+    Ok(())
+}
+
 /// In the evening, when nothing happens any more.
 pub(super) fn at_rest(region: &Region) -> Result<(), String> {
     let store = &region.store;
@@ -114,6 +135,9 @@ pub(super) fn at_rest(region: &Region) -> Result<(), String> {
                 return Err(format!("{key} is stopped, and {} lives", alloc.name));
             }
             continue;
+        }
+        if job.kind == JobType::System {
+            everywhere(store, job, &live)?;
         }
         if job.kind != JobType::Service {
             continue;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::{
-    AllocDeploymentStatus, AllocId, AllocUpdate, Allocation, ClientStatus, DesiredTransition, DrainStrategy, JobType, NodeId, NodeStatus,
-    TaskPhase, TaskState, Text, Time,
+    AllocDeploymentStatus, AllocId, AllocUpdate, Allocation, ClientStatus, DrainStrategy, JobType, NodeId, NodeStatus, TaskPhase,
+    TaskState, Text, Time,
 };
 use state::{Command, NodeDrain};
 
@@ -148,7 +148,7 @@ impl Region {
             network_status: None,
         };
         let updates = vec![update];
-        let evals = control::failed_alloc_evals(&self.store, &updates, self.dice.ids());
+        let evals = control::report_evals(&self.store, &updates, self.dice.ids());
         self.count(match status {
             ClientStatus::Failed => "failed allocations",
             ClientStatus::Complete => "ended allocations",
@@ -181,10 +181,27 @@ impl Region {
         if !is_missed {
             return Ok(());
         }
-        self.tell(|| format!("node {} is down", id.short()));
-        self.count("nodes down");
+        let status = control::silent_status(&self.store, id);
+        self.set_node_status(id, status)
+    }
+
+    fn set_node_status(&mut self, id: NodeId, status: NodeStatus) -> Result<(), String> {
+        self.tell(|| format!("node {} is {status}", id.short()));
+        self.count(match status {
+            NodeStatus::Down => "nodes down",
+            NodeStatus::Disconnected => "nodes disconnected",
+            NodeStatus::Ready | NodeStatus::Initializing => "nodes back",
+        });
         let evals = control::node_evals(&self.store, id, self.dice.ids());
-        self.must(&Command::SetNodeStatus { id, status: NodeStatus::Down, event: None, evals, time: self.now }).map(|_| ())
+        self.must(&Command::SetNodeStatus { id, status, event: None, evals, time: self.now }).map(|_| ())
+    }
+
+    /// A node that was waited for in vain is down.
+    pub fn give_up_node(&mut self) -> Result<bool, String> {
+        match control::given_up(&self.store).first() {
+            Some(id) => self.set_node_status(*id, NodeStatus::Down).map(|()| true),
+            None => Ok(false),
+        }
     }
 
     pub fn node_returns(&mut self, id: NodeId) -> Result<(), String> {
@@ -193,14 +210,16 @@ impl Region {
         }
         self.tell(|| format!("node {} is back", id.short()));
         if self.store.node(id).is_some_and(|node| node.status != NodeStatus::Ready) {
-            let evals = control::node_evals(&self.store, id, self.dice.ids());
-            self.must(&Command::SetNodeStatus { id, status: NodeStatus::Ready, event: None, evals, time: self.now })?;
+            self.set_node_status(id, NodeStatus::Ready)?;
         }
         // What it lost has failed; what servers gave up meanwhile is stopped.
         let life = self.life(id);
         let allocs: Vec<Arc<Allocation>> = self.store.node_allocs(id).cloned().collect();
         for alloc in allocs.iter().filter(|alloc| !alloc.client_status.is_terminal() && !alloc.server_terminal()) {
-            if life > 0
+            if alloc.client_status == ClientStatus::Unknown {
+                // It runs on, or is started again.
+                self.after(SECOND, Event::Task(alloc.id, Turn::Starts, life));
+            } else if life > 0
                 && alloc.client_status == ClientStatus::Running
                 && !self.nodes.heard.get(&alloc.id).is_some_and(|(_, stopping)| *stopping)
             {
@@ -229,7 +248,6 @@ impl Region {
         };
         self.tell(|| format!("node {} is drained", id.short()));
         self.count("drains");
-        let evals = control::node_evals(&self.store, id, self.dice.ids());
         self.must(&Command::SetNodeDrain(Box::new(NodeDrain {
             id,
             strategy: Some(strategy),
@@ -237,7 +255,7 @@ impl Region {
             mark_eligible: false,
             meta: Default::default(),
             event: None,
-            evals,
+            evals: Vec::new(),
             time: self.now,
         })))?;
         let length = self.dice.between(600, 5_000) * SECOND;
@@ -259,27 +277,5 @@ impl Region {
             time: self.now,
         })))
         .map(|_| ())
-    }
-
-    /// Work leaves draining nodes.
-    pub fn drain_step(&mut self) -> Option<Command> {
-        let draining: Vec<NodeId> = self.store.nodes().filter(|node| node.drain_strategy.is_some()).map(|node| node.id).collect();
-        for id in draining {
-            let moves: Vec<Arc<Allocation>> = self
-                .store
-                .node_allocs(id)
-                .filter(|alloc| !alloc.is_terminal() && alloc.desired_transition.migrate != Some(true))
-                .filter(|alloc| alloc.job.as_ref().is_some_and(|job| job.kind == JobType::Service))
-                .cloned()
-                .collect();
-            if moves.is_empty() {
-                continue;
-            }
-            let migrate = DesiredTransition { migrate: Some(true), ..DesiredTransition::default() };
-            let transitions = moves.iter().map(|alloc| (alloc.id, migrate.clone())).collect();
-            let evals = control::node_evals(&self.store, id, self.dice.ids());
-            return Some(Command::SetTransitions { transitions, evals, time: self.now });
-        }
-        None
     }
 }

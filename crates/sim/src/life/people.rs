@@ -40,6 +40,28 @@ impl Region {
             // The name is taken: another kind of job would be refused by who admits it.
             return Ok(());
         }
+        match self.dice.below(100) {
+            0..3 => job = job.system().count(1).resources(50, 64),
+            3..6 => job = job.sysbatch().count(1).resources(50, 64),
+            6..18 => job = job.lost_after(600),
+            18..24 => job = job.lost_after(900).edit_disconnect(|disconnect| disconnect.replace = Some(false)),
+            24..30 => {
+                job = job.edit(|job| {
+                    job.spreads.push(model::Spread { attribute: "${node.datacenter}".to_owned(), weight: 80, ..Default::default() });
+                });
+            }
+            30..36 => {
+                job = job.edit(|job| {
+                    job.affinities.push(model::Affinity {
+                        l_target: "${meta.rack}".to_owned(),
+                        operand: "=".to_owned(),
+                        r_target: "r3".to_owned(),
+                        weight: 50,
+                    });
+                });
+            }
+            _ => {}
+        }
         if self.dice.percent(20) {
             job = job.constraint("${node.class}", "=", "large");
         }
@@ -66,10 +88,14 @@ impl Region {
     }
 
     fn choose_update(&mut self, job: &mut Job) {
-        if job.kind != model::JobType::Service {
+        let rolls = job.kind == model::JobType::Service || job.kind == model::JobType::System && self.dice.percent(50);
+        if !rolls {
             return;
         }
-        let (max_parallel, canary) = (self.dice.between(0, 4), if self.dice.percent(30) { self.dice.between(1, 3) } else { 0 });
+        let (max_parallel, canary) = (
+            self.dice.between(0, 4),
+            if self.dice.percent(30) && job.kind == model::JobType::Service { self.dice.between(1, 3) } else { 0 },
+        );
         let (auto_revert, auto_promote) = (self.dice.percent(60), self.dice.percent(70));
         for group in &mut job.task_groups {
             group.update = Some(UpdateStrategy {
@@ -119,7 +145,8 @@ impl Region {
     fn scale(&mut self, key: &JobKey) -> Result<(), String> {
         let Some(job) = self.store.job(key) else { return Ok(()) };
         let mut job = (**job).clone();
-        job.task_groups[0].count = self.dice.between(0, 15);
+        let most = if matches!(job.kind, model::JobType::System | model::JobType::Sysbatch) { 1 } else { 15 };
+        job.task_groups[0].count = self.dice.between(0, most);
         self.count("jobs scaled");
         self.register(job)
     }

@@ -241,13 +241,18 @@ impl Region {
             self.apply(&command)?;
             return Ok(Some(what.to_owned()));
         }
-        if let Some(command) = self.drain_step() {
+        let drains = control::drain::step(&self.store, self.now, self.dice.ids());
+        if let Some(command) = drains.propose.into_iter().next() {
             let what = command.name();
             self.apply(&command)?;
             return Ok(Some(format!("drain: {what}")));
         }
-        if let Some(at) = step.wake_at.filter(|at| *at > self.now) {
-            self.after(at - self.now, Event::Wake);
+        if self.give_up_node()? {
+            return Ok(Some("a node that was waited for in vain".to_owned()));
+        }
+        let now = self.now;
+        for at in [step.wake_at, drains.wake_at].into_iter().flatten().filter(|at| *at > now) {
+            self.after(at - now, Event::Wake);
         }
         Ok(None)
     }

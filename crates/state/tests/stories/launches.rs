@@ -172,7 +172,7 @@ fn idempotency_tokens() {
         ("dispatch-4", "", Ok("work/dispatch-4")),
         ("dispatch-5", "", Ok("work/dispatch-5")),
     ];
-    let mut check = |world: &mut World, name: &str, token: &str, expected: Result<&str, &str>| {
+    let check = |world: &mut World, name: &str, token: &str, expected: Result<&str, &str>| {
         let (Ok(id) | Err(id)) = expected;
         let outcome = launch(world, &with_token(name, token), None);
         assert_eq!(outcome, Outcome::Launched { id: id.into(), is_new: expected.is_ok() }, "{name} {token:?}");
