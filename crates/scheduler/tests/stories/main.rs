@@ -3,6 +3,7 @@
 mod counts;
 mod gates;
 mod placement;
+mod preemption;
 mod properties;
 mod region;
 mod repair;
