@@ -39,7 +39,7 @@ mod tests {
 
     fn allocs(n: usize) -> Vec<PreemptedAlloc> {
         let alloc = |i: usize| PreemptedAlloc {
-            job_id: if i % 3 == 0 { "etl" } else { "log" }.into(),
+            job_id: if i.is_multiple_of(3) { "etl" } else { "log" }.into(),
             namespace: "default".into(),
             task_group: "app".into(),
             ..PreemptedAlloc::default()
