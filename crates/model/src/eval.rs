@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::{nullable, omit_empty};
-use crate::{Absent, AllocMetric, DeploymentId, EvalId, EvalStatus, EvalTrigger, JobId, JobType, Namespace, NodeId, Time};
+use crate::json::{nullable, omit_empty, since_2};
+use crate::{
+    AllocId, AllocMetric, Allocation, ClientStatus, DeploymentId, DesiredStatus, EvalId, EvalStatus, EvalTrigger, JobId, JobType,
+    Namespace, NodeId, Text, Time,
+};
 
 /// A request to compare what a job wants with what runs.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -114,8 +117,55 @@ omit_empty!(Evaluation {
 pub struct PlanAnnotations {
     #[serde(rename = "DesiredTGUpdates", with = "nullable")]
     pub desired_tg_updates: BTreeMap<String, DesiredUpdates>,
-    #[serde(rename = "PreemptedAllocs")]
-    pub preempted_allocs: Absent,
+    #[serde(rename = "PreemptedAllocs", with = "since_2")]
+    pub preempted_allocs: Vec<PreemptedAlloc>,
+}
+
+/// An allocation that makes room for one of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct PreemptedAlloc {
+    #[serde(rename = "ID")]
+    pub id: AllocId,
+    #[serde(rename = "Name")]
+    pub name: Text,
+    #[serde(rename = "Namespace")]
+    pub namespace: Namespace,
+    #[serde(rename = "NodeID")]
+    pub node_id: NodeId,
+    #[serde(rename = "NodeName")]
+    pub node_name: Text,
+    #[serde(rename = "JobID")]
+    pub job_id: JobId,
+    #[serde(rename = "JobType")]
+    pub job_type: JobType,
+    #[serde(rename = "JobVersion")]
+    pub job_version: u64,
+    #[serde(rename = "TaskGroup")]
+    pub task_group: Text,
+    #[serde(rename = "DesiredStatus")]
+    pub desired_status: DesiredStatus,
+    #[serde(rename = "ClientStatus")]
+    pub client_status: ClientStatus,
+}
+
+impl PreemptedAlloc {
+    pub fn new(alloc: &Allocation) -> Self {
+        let job = alloc.job.as_ref();
+        Self {
+            id: alloc.id,
+            name: alloc.name.clone(),
+            namespace: alloc.namespace.clone(),
+            node_id: alloc.node_id,
+            node_name: alloc.node_name.clone(),
+            job_id: alloc.job_id.clone(),
+            job_type: job.map(|job| job.kind).unwrap_or_default(),
+            job_version: job.map_or(0, |job| job.version),
+            task_group: alloc.task_group.clone(),
+            desired_status: alloc.desired_status,
+            client_status: alloc.client_status,
+        }
+    }
 }
 
 /// Counts of what a plan would do to one group.

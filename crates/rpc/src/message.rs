@@ -656,6 +656,9 @@ pub struct JobPlan {
     pub job_modify_index: u64,
     pub created_evals: Vec<Evaluation>,
     pub warnings: String,
+    /// What would make room.
+    #[serde(with = "model::json::since_2")]
+    pub preempted: Vec<model::PreemptedAlloc>,
 }
 
 // ---- between a node and its region

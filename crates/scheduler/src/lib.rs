@@ -7,8 +7,8 @@
 //! It deliberately does not know how evaluations are queued or woken (`control`), when a deployment has succeeded or failed and what is
 //! reverted then (`deployment`), nor whose turn it is among regions (`multiregion`): it sees the deployment's status and obeys it.
 //!
-//! The way through: [`schedule`] → `reconcile` (what should change) → `place` (where there is room, by `board`, `fleet` and `ask`) →
-//! `outcome` (the plan).
+//! The way through: [`schedule`] → `reconcile` (what should change) → `place` (where there is room, by `board`, `fleet` and `ask`; the best place
+//! by `score`; whom to push aside when there is none by `preempt`) → `outcome` (the plan).
 
 mod ask;
 mod board;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     AllocDeploymentStatus, AllocId, Allocation, ClientStatus, DeploymentId, DesiredStatus, DesiredTransition, EvalId, EvalStatus,
-    EvalTrigger, Evaluation, Job, JobKey, PlanAnnotations, Text, Time,
+    EvalTrigger, Evaluation, Job, JobKey, PlanAnnotations, PreemptedAlloc, Text, Time,
 };
 use state::{AllocStop, Placement, Plan, Preemption, Store};
 
@@ -84,10 +84,10 @@ impl Assembly<'_> {
             queued_allocations: all_queued.clone(),
             blocked_eval: EvalId::NIL,
             snapshot_index: self.view.index(),
-            plan_annotations: self
-                .eval
-                .annotate_plan
-                .then(|| PlanAnnotations { desired_tg_updates: wishes.desired.clone(), ..PlanAnnotations::default() }),
+            plan_annotations: self.eval.annotate_plan.then(|| PlanAnnotations {
+                desired_tg_updates: wishes.desired.clone(),
+                preempted_allocs: pushed_aside.iter().map(|alloc| PreemptedAlloc::new(alloc)).collect(),
+            }),
             ..self.eval.clone()
         };
         let blocked = (!failed.is_empty()).then(|| self.block(job.as_ref()));

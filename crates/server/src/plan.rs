@@ -48,6 +48,7 @@ pub async fn plan(core: &Core, job: &Arc<Job>) -> Result<JobPlan, Failure> {
         old,
         new: new.unwrap_or_else(|| Arc::clone(job)),
         desired_updates: decision.desired_updates,
+        preempted: finished.plan_annotations.map(|annotations| annotations.preempted_allocs).unwrap_or_default(),
         failed_tg_allocs: finished.failed_tg_allocs,
         created_evals: decision.plan.evals.into_iter().filter(|other| other.id != eval.id).collect(),
         warnings: findings.warning_text(),

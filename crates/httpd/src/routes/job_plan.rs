@@ -24,7 +24,7 @@ pub(super) async fn plan(mut cx: Cx, key: JobKey) -> Answer {
     let (meta, WriteValue::Plan(plan)) = cx.write_in(region, Write::PlanJob { job: Arc::new(job), diff: request.diff }).await? else {
         return Err(Refusal::mismatch());
     };
-    let annotations = PlanAnnotations { desired_tg_updates: plan.desired_updates, ..Default::default() };
+    let annotations = PlanAnnotations { desired_tg_updates: plan.desired_updates, preempted_allocs: plan.preempted };
     let diff = request.diff.then(|| {
         let mut diff = diff::jobs(plan.old.as_deref(), Some(&plan.new));
         diff::annotate(&mut diff, &annotations);

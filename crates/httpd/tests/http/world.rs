@@ -302,6 +302,7 @@ impl World {
                     failed_tg_allocs: BTreeMap::new(),
                     created_evals: Vec::new(),
                     warnings: String::new(),
+                    preempted: Vec::new(),
                 }))
             }
             Write::StopAlloc { .. } => WriteValue::Evals(vec![eval_id]),

@@ -5,6 +5,7 @@ mod counts;
 mod everywhere;
 mod gates;
 mod placement;
+mod preemption;
 mod properties;
 mod region;
 mod repair;

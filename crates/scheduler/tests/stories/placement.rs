@@ -353,6 +353,132 @@ fn all_at_once() {
     assert_eq!(region.live("web").len(), 2);
 }
 
+/// The same for changes of what runs: without room for all of it nothing is stopped, started or updated in place.
+#[test]
+fn all_at_once_updates() {
+    let mut region = region(vec![node("n1").resources(1000, 1000)]);
+    let web = || job("web").max_parallel(9).edit(|job| job.all_at_once = true);
+    let two = |db: JobBuilder| db.group("db").edit_group(|group| group.count = 1);
+    region.register(two(web().count(2).resources(200, 200)).build());
+    region.start_all("web");
+    // The one group would shrink, be updated in place, or move; the other does not fit.
+    let too_much = |job: JobBuilder| two(job).edit_task(|task| task.resources.as_mut().unwrap().memory_mb = 900).build();
+    for job in [
+        web().count(1).resources(200, 200),
+        web().count(2).resources(200, 200).priority(60),
+        web().count(2).resources(200, 200).env("V", "1"),
+        web().count(3).resources(200, 200),
+    ] {
+        let before = region.live_ids("web");
+        let decision = region.register(too_much(job));
+        assert!(decision.plan.placements.is_empty() && decision.plan.stops.is_empty(), "{:?}", decision.plan);
+        assert_eq!(region.live_ids("web"), before);
+        assert_eq!(region.blocked("web").len(), 1);
+    }
+    region.register(two(web().count(1).resources(200, 200)).build());
+    assert_eq!(region.live("web").len(), 2);
+}
+
+/// What is kept alive does not use the room of what stays after all.
+#[test]
+fn all_at_once_repairs() {
+    let mut region = region(vec![node("n1").resources(1000, 1000), node("n2").resources(300, 300)]);
+    let web = |count: i64, memory: i64| {
+        let db = |group: &mut model::TaskGroup| {
+            group.count = 1;
+            group.tasks[0].resources.as_mut().unwrap().memory_mb = memory;
+        };
+        job("web").count(count).resources(300, 300).edit(|job| job.all_at_once = true).group("db").edit_group(db).build()
+    };
+    region.register(web(3, 100));
+    assert_eq!(region.live("web").len(), 4);
+    region.start_all("web");
+    region.world.set_node_status("n2", NodeStatus::Down);
+    region.register(web(2, 5000));
+    crate::properties::assert_no_overcommit(&region, 0);
+}
+
+/// The dearest node is avoided by a replacement that failed there, unless it is the only one.
+#[test]
+fn reschedule_penalty() {
+    let mut region = Region::new(&["n1", "n2"]);
+    region.register(job("web").reschedule_after(0).build());
+    let first = region.world.live("web")[0].clone();
+    region.world.report(&[first.id], model::ClientStatus::Failed);
+    region.evaluate("web");
+    let second = region.world.live("web")[0].clone();
+    assert_ne!(second.node_id, first.node_id);
+    let shown = &second.metrics.as_ref().unwrap().score_meta_data;
+    let of_first = shown.iter().find(|score| score.node_id == first.node_id).unwrap();
+    assert_eq!(of_first.scores["node-reschedule-penalty"], -1.0);
+    assert_eq!(of_first.norm_score, (of_first.scores["binpack"] - 1.0) / 2.0);
+}
+
+/// How much each task asks for of what is short, and datacenters without nodes.
+#[test]
+fn what_is_short() {
+    let mut region = region(vec![node("n1").resources(1000, 1000)]);
+    let decision = region.register(job("web").datacenters(&["dc1", "dc9"]).resources(100, 2000).build());
+    let metric = failure(&decision, "app");
+    let short = &metric.resources_exhausted["server"];
+    assert_eq!((short.cpu, short.memory_mb), (0, 2000));
+    assert_eq!(metric.nodes_available, map(&[("dc1", 1), ("dc9", 0)]));
+}
+
+/// Ports get the address of their host network.
+#[test]
+fn addresses_of_host_networks() {
+    let network = model::NodeNetworkResource {
+        mode: "host".to_owned(),
+        device: "eth1".to_owned(),
+        addresses: vec![model::NodeNetworkAddress { alias: "public".to_owned(), address: "198.51.100.7".to_owned(), ..Default::default() }],
+        ..Default::default()
+    };
+    let mut region = region(vec![node("n1").edit(|node| node.node_resources.as_mut().unwrap().node_networks.push(network))]);
+    let on_public = |group: &mut model::TaskGroup| group.networks[0].reserved_ports[0].host_network = "public".to_owned();
+    region.register(job("web").static_port("http", 80).edit_group(on_public).dynamic_port("admin", 0).build());
+    let alloc = region.world.live("web")[0].clone();
+    let ports = &alloc.allocated_resources.as_ref().unwrap().shared.ports;
+    let inner = &node("n1").build().node_resources.unwrap().node_networks[0].addresses[0].address;
+    assert_eq!(
+        ports.iter().map(|port| (port.label.as_str(), &*port.host_ip)).collect::<Vec<_>>(),
+        [("http", "198.51.100.7"), ("admin", inner)]
+    );
+}
+
+/// Devices and cores are given by name, and not twice while plans are on their way.
+#[test]
+fn plans_on_their_way() {
+    let device = model::NodeDeviceResource {
+        vendor: "nvidia".to_owned(),
+        kind: "gpu".to_owned(),
+        name: "1080".to_owned(),
+        instances: ["a", "b"].map(|id| model::NodeDevice { id: id.to_owned(), healthy: true, ..Default::default() }).to_vec(),
+        ..Default::default()
+    };
+    let mut region = region(vec![node("n1").edit(|node| node.node_resources.as_mut().unwrap().devices.push(device))]);
+    let gpu = model::RequestedDevice { name: "gpu".to_owned(), count: 1, ..Default::default() };
+    let wants = |task: &mut model::Task| {
+        task.resources = Some(Resources { cores: 1, memory_mb: 10, devices: vec![gpu.clone()], ..Default::default() });
+    };
+    let evals =
+        ["one", "two", "three"].map(|id| region.world.register(job(id).static_port("p", id.len() as i64 + 80).edit_task(wants).build()));
+    let mut ahead = region.world.store.clone();
+    let plans = evals.map(|eval| {
+        let decision = scheduler::schedule(&ahead, &eval, region.world.now, 3);
+        ahead.reserve(&decision.plan);
+        decision.plan
+    });
+    for plan in plans {
+        region.world.apply(&Command::ApplyPlan(Box::new(plan)));
+    }
+    crate::properties::assert_no_overcommit(&region, 0);
+    assert_eq!((region.live("one").len(), region.live("two").len(), region.live("three").len()), (1, 0, 1));
+    let alloc = region.world.live("one")[0].clone();
+    let given = &alloc.allocated_resources.as_ref().unwrap().tasks["server"].devices[0];
+    assert_eq!((given.vendor.as_str(), given.kind.as_str(), given.name.as_str(), given.device_ids.len()), ("nvidia", "gpu", "1080", 1));
+}
+
 /// An allocation that keeps its disk comes back to its node.
 #[test]
 fn sticky_disk() {

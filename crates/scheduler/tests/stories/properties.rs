@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use model::{AllocId, Allocation, ClientStatus, DeploymentStatus, DesiredTransition, EvalTrigger, JobType, NodeId, NodeStatus, Usage};
-use scheduler::schedule;
-use testkit::{job, node};
+use model::{
+    Affinity, AllocId, Allocation, ClientStatus, DeploymentStatus, DesiredTransition, EvalTrigger, Evaluation, JobType, NodeDevice,
+    NodeDeviceResource, NodeId, NodeStatus, PreemptionConfig, RequestedDevice, SchedulerAlgorithm, SchedulerConfiguration, Spread, Usage,
+};
+use scheduler::{Decision, schedule};
+use testkit::{NodeBuilder, job, node};
 
 use crate::region::Region;
 
@@ -102,6 +105,45 @@ fn assert_constraints(region: &Region, id: &str, placed: &BTreeSet<AllocId>, see
     }
 }
 
+/// Whoever is pushed aside is less important, and its job is looked at again.
+fn assert_preemptions(region: &Region, decision: &Decision, seed: u64) {
+    let plan = &decision.plan;
+    for preemption in &plan.preemptions {
+        let by = plan.placements.iter().find(|placement| placement.alloc.id == preemption.by).unwrap();
+        assert!(by.alloc.preempted_allocations.contains(&preemption.id));
+        let victim = region.world.store.alloc(preemption.id).unwrap();
+        assert!(!victim.is_terminal() && victim.node_id == by.alloc.node_id, "seed {seed}");
+        let job = region.world.store.job_version(&by.alloc.job_key(), by.job_version).unwrap();
+        let own = victim.job.as_ref().unwrap();
+        assert!(own.priority + 10 <= job.priority, "seed {seed}: {} is pushed aside by {}", own.priority, job.priority);
+        let looks_after = |eval: &Evaluation| eval.triggered_by == EvalTrigger::Preemption && eval.job_key() == victim.job_key();
+        assert_eq!(plan.evals.iter().filter(|eval| looks_after(eval)).count(), 1, "seed {seed}");
+    }
+    let ids: BTreeSet<AllocId> = plan.preemptions.iter().map(|preemption| preemption.id).collect();
+    assert_eq!(ids.len(), plan.preemptions.len(), "seed {seed}: nobody is pushed aside twice");
+}
+
+/// A group fails exactly when something of it waits for room, and how many is said.
+fn assert_says_what_is_missing(decision: &Decision, seed: u64) {
+    for (group, queued) in &decision.queued {
+        let failed = decision.failed_tg_allocs.get(group).map_or(0, |metric| metric.coalesced_failures + 1);
+        assert_eq!(failed, *queued, "seed {seed}: {group}");
+    }
+    assert!(decision.failed_tg_allocs.keys().all(|group| decision.queued.contains_key(group)), "seed {seed}");
+}
+
+/// Two of them.
+fn with_gpus(node: NodeBuilder) -> NodeBuilder {
+    let device = NodeDeviceResource {
+        vendor: "nvidia".to_owned(),
+        kind: "gpu".to_owned(),
+        name: "1080".to_owned(),
+        instances: ["a", "b"].map(|id| NodeDevice { id: id.to_owned(), healthy: true, ..NodeDevice::default() }).to_vec(),
+        ..NodeDeviceResource::default()
+    };
+    node.edit(|node| node.node_resources.as_mut().unwrap().devices.push(device))
+}
+
 /// The right side of the constraint with this operator, of the version that the allocation runs.
 fn asks(alloc: &Allocation, operator: &str) -> Option<String> {
     let job = alloc.job.as_ref().unwrap();
@@ -120,11 +162,34 @@ fn random_job(numbers: &mut Numbers, id: &str) -> model::Job {
     if numbers.below(4) == 0 {
         builder = builder.static_port("fixed", 8080);
     }
-    if numbers.below(3) == 0 {
-        builder = builder.constraint("${meta.rack}", "=", numbers.one_of(&RACKS));
+    // One rack, or not all on one.
+    match numbers.below(6) {
+        0 | 1 => builder = builder.constraint("${meta.rack}", "=", numbers.one_of(&RACKS)),
+        2 => builder = builder.constraint("${meta.rack}", "distinct_property", "4"),
+        _ => {}
     }
     if numbers.below(4) == 0 {
         builder = builder.constraint("", "distinct_hosts", "");
+    }
+    builder = builder.priority(numbers.one_of(&[20, 50, 80]));
+    if numbers.below(5) == 0 {
+        builder = builder.edit_task(|task| {
+            let resources = task.resources.as_mut().unwrap();
+            (resources.cores, resources.cpu) = (1, 0);
+        });
+    }
+    if numbers.below(5) == 0 {
+        let gpu = RequestedDevice { name: "gpu".to_owned(), count: 1, ..RequestedDevice::default() };
+        builder = builder.edit_task(|task| task.resources.as_mut().unwrap().devices.push(gpu));
+    }
+    if numbers.below(3) == 0 {
+        let spread = Spread { attribute: "${meta.rack}".to_owned(), weight: 50, targets: Vec::new() };
+        builder = builder.edit_group(|group| group.spreads.push(spread));
+    }
+    if numbers.below(3) == 0 {
+        let (l_target, r_target) = ("${meta.rack}".to_owned(), numbers.one_of(&RACKS).to_owned());
+        let affinity = Affinity { l_target, operand: "=".to_owned(), r_target, weight: 70 };
+        builder = builder.edit(|job| job.affinities.push(affinity));
     }
     if id == "sum" {
         return builder.batch().build();
@@ -182,9 +247,13 @@ fn random_worlds() {
         let mut region = Region::new(&[]);
         region.seed = seed;
         for (i, name) in NODES.iter().enumerate() {
-            let node = node(name).dynamic_ports(20_000, 20_010).meta("rack", RACKS[i % 2]);
+            let node = with_gpus(node(name)).dynamic_ports(20_000, 20_010).meta("rack", RACKS[i % 2]);
             region.world.add_node(node.edit(|node| node.node_max_allocs = if i < 2 { 3 } else { 0 }).build());
         }
+        let preemption = PreemptionConfig { service: seed % 2 == 0, batch: seed % 3 == 0, ..PreemptionConfig::default() };
+        let algorithm = if seed % 4 == 0 { SchedulerAlgorithm::Spread } else { SchedulerAlgorithm::Binpack };
+        let config = SchedulerConfiguration { preemption, algorithm, ..SchedulerConfiguration::default() };
+        region.world.apply(&state::Command::SetScheduler { config, cas: None });
         for id in JOBS {
             let job = random_job(&mut numbers, id);
             region.register(job);
@@ -200,7 +269,9 @@ fn random_worlds() {
             let decide = || schedule(&region.world.store, &eval, region.world.now, seed);
             assert_eq!(decide(), decide(), "seed {seed}: the same input, the same output");
             let before: BTreeSet<AllocId> = region.live_ids(id).into_iter().collect();
-            region.run(&eval);
+            assert_preemptions(&region, &decide(), seed);
+            let decision = region.run(&eval);
+            assert_says_what_is_missing(&decision, seed);
             let placed = region.live_ids(id).into_iter().filter(|id| !before.contains(id)).collect();
             assert_no_overcommit(&region, seed);
             assert_unique_names(&region, id, seed);
@@ -216,7 +287,7 @@ fn settle(region: &mut Region, seed: u64) {
     }
     // More room than anybody could want, also for static ports.
     for i in 0..20 {
-        region.world.add_node(node(&format!("spare{i}")).meta("rack", RACKS[i % 2]).build());
+        region.world.add_node(with_gpus(node(&format!("spare{i}"))).meta("rack", RACKS[i % 2]).build());
     }
     for id in JOBS {
         if region.world.latest_deployment(id).is_some_and(|deployment| deployment.status == DeploymentStatus::Paused) {

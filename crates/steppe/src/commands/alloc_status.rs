@@ -332,8 +332,8 @@ fn columns<const N: usize>(heading: &str, all: [(&str, String); N], measured: &[
     format!("\n\n{}", section(heading, &show::table(&[header, values])))
 }
 
-/// How the nodes were scored, when asked, and why placing failed, when it did.
+/// What kept nodes away and how the others were scored, when asked.
 fn placement(alloc: &Allocation, verbose: bool) -> Option<String> {
     let metric = alloc.metrics.as_ref().filter(|_| verbose)?;
-    show::scores(metric, verbose)
+    show::placement(metric, verbose)
 }

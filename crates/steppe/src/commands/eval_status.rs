@@ -52,6 +52,9 @@ pub async fn run(args: Args) -> Outcome {
     }
     if let Some(annotations) = &eval.plan_annotations {
         say!("\n{}", section("Plan Annotations", &annotation_table(annotations)));
+        if let Some(table) = show::preempted(&annotations.preempted_allocs, args.verbose) {
+            say!("\n{}", section("Preempted Allocations", &table));
+        }
     }
     let placed = client.evaluation_allocations(&eval.id.to_string(), &query()).await.during("querying allocations")?.value;
     let placed: Vec<AllocListStub> = placed.into_iter().filter(|alloc| alloc.eval_id == eval.id).collect();
@@ -59,7 +62,7 @@ pub async fn run(args: Args) -> Outcome {
         say!("\n{}", section("Placed Allocations", &super::alloc_table(&placed, args.verbose)));
     }
     if !eval.failed_tg_allocs.is_empty() {
-        say!("\n{}", section("Failed Placements", &show::failed_groups(&eval.failed_tg_allocs).join("\n")));
+        say!("\n{}", section("Failed Placements", &show::failed_groups(&eval.failed_tg_allocs, args.verbose).join("\n")));
         if let Some(blocked) = eval.blocked_eval.some() {
             say!("\nEvaluation \"{}\" waiting for additional capacity to place remainder", show::id(blocked, args.verbose));
         }

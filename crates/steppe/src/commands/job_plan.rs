@@ -56,6 +56,7 @@ async fn plan(args: &Args) -> Outcome {
     if !format.print(&answer)? {
         show::raw(text(&answer, args.verbose).as_bytes());
         warn(&answer.warnings);
+        warn_of_preemptions(&answer, args.verbose);
         say!("{}", next_step(&answer, &args.file));
     }
     Ok(code(&answer))
@@ -81,6 +82,7 @@ async fn several_regions(client: &Client, job: &Job, request: &JobPlanRequest, f
             say!("{}", title(&format!("Region: {region:?}")));
             show::raw(text(answer, verbose).as_bytes());
             warn(&answer.warnings);
+            warn_of_preemptions(answer, verbose);
         }
     }
     // What the others say is shown all the same.
@@ -101,7 +103,7 @@ fn text(answer: &JobPlanResponse, verbose: bool) -> String {
         text.push_str(&format!("{}\n", color(Color::Green, "- All tasks successfully allocated.")));
     } else {
         text.push_str(&format!("{}\n", color(Color::Yellow, "- WARNING: Failed to place all allocations.")));
-        for line in show::failed_groups(&answer.failed_tg_allocs) {
+        for line in show::failed_groups(&answer.failed_tg_allocs, verbose) {
             text.push_str(&format!("  {line}\n"));
         }
     }
@@ -111,6 +113,14 @@ fn text(answer: &JobPlanResponse, verbose: bool) -> String {
     }
     text.push('\n');
     text
+}
+
+/// What would have to make room, ending with an empty line.
+fn warn_of_preemptions(answer: &JobPlanResponse, verbose: bool) {
+    let allocs = answer.annotations.as_ref().map(|annotations| annotations.preempted_allocs.as_slice()).unwrap_or_default();
+    if let Some(table) = show::preempted(allocs, verbose) {
+        say!("{}\n{table}\n", title("Preemptions:"));
+    }
 }
 
 fn next_step(answer: &JobPlanResponse, file: &FileArgs) -> String {

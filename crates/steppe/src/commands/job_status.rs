@@ -188,7 +188,7 @@ fn evaluations(evals: &[Evaluation], verbose: bool) -> String {
 fn placement_failure(evals: &[Evaluation]) -> Option<String> {
     evals.iter().find(|eval| eval.status == model::EvalStatus::Blocked)?;
     let latest = evals.iter().filter(|eval| !eval.failed_tg_allocs.is_empty()).max_by_key(|eval| eval.create_index)?;
-    let lines = show::failed_groups(&latest.failed_tg_allocs).into_iter().map(|line| match line.find(" (failed to place") {
+    let lines = show::failed_groups(&latest.failed_tg_allocs, false).into_iter().map(|line| match line.find(" (failed to place") {
         // How many is said by the summary.
         Some(end) if !line.starts_with(' ') => format!("{}:", line.get(..end).unwrap_or_default()),
         _ => line,

@@ -6,15 +6,29 @@ use model::AllocMetric;
 
 use super::{id, row, table};
 
-/// `Task Group "app" (failed to place 2 allocations):` and the reasons, for every group.
-pub fn failed_groups(failed: &BTreeMap<String, AllocMetric>) -> Vec<String> {
+/// `Task Group "app" (failed to place 2 allocations):` and the reasons, for every group; when asked, also how nodes were scored.
+pub fn failed_groups(failed: &BTreeMap<String, AllocMetric>, verbose: bool) -> Vec<String> {
     let mut lines = Vec::new();
     for (group, metric) in failed {
         let n = metric.coalesced_failures.saturating_add(1);
         lines.push(format!("Task Group {group:?} (failed to place {n} allocation{}):", if n == 1 { "" } else { "s" }));
         lines.extend(reasons(metric).into_iter().map(|reason| format!("  {reason}")));
+        let table = scores(metric, verbose).filter(|_| verbose);
+        lines.extend(table.iter().flat_map(|table| table.lines()).map(|line| format!("  {line}")));
     }
     lines
+}
+
+/// What kept nodes away, and how the others were scored; `None` when there is nothing to say.
+pub fn placement(metric: &AllocMetric, verbose: bool) -> Option<String> {
+    let mut parts = Vec::new();
+    let reasons = reasons(metric);
+    // An allocation that was placed found a node, whatever old figures say.
+    if metric.nodes_evaluated > 0 && !reasons.is_empty() {
+        parts.push(reasons.join("\n"));
+    }
+    parts.extend(scores(metric, verbose));
+    (!parts.is_empty()).then(|| parts.join("\n\n"))
 }
 
 /// `* …`, a line per reason.
@@ -37,7 +51,7 @@ fn reasons(metric: &AllocMetric) -> Vec<String> {
 }
 
 /// A row per node with what each scorer gave; `None` when nothing was scored.
-pub fn scores(metric: &AllocMetric, verbose: bool) -> Option<String> {
+fn scores(metric: &AllocMetric, verbose: bool) -> Option<String> {
     if metric.score_meta_data.is_empty() {
         return None;
     }

@@ -18,7 +18,7 @@ GET /v1/allocation/0711cffd-0b86-e5c0-b0c9-e79d646ee2ee
  "Job": {"ID": "web", "Version": 1, "TaskGroups": [{"Name": "app", "Tasks": [{"Name": "server", "Driver": "raw_exec"}]}]},
  "DesiredStatus": "run", "ClientStatus": "running", "ClientDescription": "Tasks are running", "DeploymentID": "fbceae35-6298-1ea4-6b49-376abab5eab9", "DeploymentStatus": {"Healthy": true, "Canary": true}, "CreateTime": "@ago 3810", "ModifyTime": "@ago 5430",
  "AllocatedResources": {"Tasks": {"server": {"Cpu": {"CpuShares": 20}, "Memory": {"MemoryMB": 16, "MemoryMaxMB": 32}}}, "Shared": {"DiskMB": 300, "Networks": [{"Mode": "bridge", "DynamicPorts": [{"Label": "http", "Value": 23456}]}], "Ports": [{"Label": "http", "Value": 23456, "To": 80, "HostIP": "10.0.0.1"}, {"Label": "admin", "Value": 9000, "HostIP": "10.0.0.1"}]}},
- "Metrics": {"NodesEvaluated": 3, "NodesFiltered": 1, "AllocationTime": 75710, "ScoreMetaData": [{"NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "Scores": {"binpack": 0.019, "job-anti-affinity": -1}, "NormScore": -0.4905}]},
+ "Metrics": {"NodesEvaluated": 3, "NodesFiltered": 1, "ConstraintFiltered": {"${attr.kernel.name} = plan9": 1}, "AllocationTime": 75710, "ScoreMetaData": [{"NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "Scores": {"binpack": 0.019, "job-anti-affinity": -1}, "NormScore": -0.4905}]},
  "TaskStates": {"server": {"State": "running", "Restarts": 2, "LastRestart": "2006-01-02T15:04:06Z", "StartedAt": "2006-01-02T15:04:05Z", "Events": [
   {"Type": "Received", "Time": 1136214245000000000}, {"Type": "Task Setup", "Time": 1136214246000000000, "Message": "Building Task Directory"}, {"Type": "Terminated", "Time": 1136214247000000000, "DisplayMessage": "Exit Code: 1", "Details": {"exit_code": "1"}}]}}}
 
@@ -185,6 +185,8 @@ Time                  Type        Description
 2006-01-02T15:04:05Z  Received    Task received by client
 
 Placement Metrics
+* Constraint "${attr.kernel.name} = plan9": 1 nodes excluded by filter
+
 Node                                  binpack  job-anti-affinity  final score
 a3c94b28-f11c-2f2a-f70b-328d55fa9027  0.019    -1                 -0.49
 --- exit code: 0

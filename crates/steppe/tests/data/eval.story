@@ -20,7 +20,7 @@ GET /v1/evaluations?prefix=dead
 
 GET /v1/evaluation/a4bf4c1c-f707-186d-a9c6-28d128843d4e
 {"ID": "a4bf4c1c-f707-186d-a9c6-28d128843d4e", "Namespace": "default", "Priority": 50, "Type": "service", "TriggeredBy": "job-register", "JobID": "nope", "Status": "complete", "DeploymentID": "a71cd600-6e5b-e5ae-a270-28bdeb62bbaa", "CreateTime": "@ago 3810", "ModifyTime": "@ago 5430", "BlockedEval": "52905f7e-9967-c53b-9da7-6a97e4699842",
- "FailedTGAllocs": {"app": {"NodesEvaluated": 1, "CoalescedFailures": 1, "ConstraintFiltered": {"${attr.kernel.name} = plan9": 1}}}, "PlanAnnotations": {"DesiredTGUpdates": {"app": {"Place": 2, "Ignore": 1}}}}
+ "FailedTGAllocs": {"app": {"NodesEvaluated": 1, "CoalescedFailures": 1, "ConstraintFiltered": {"${attr.kernel.name} = plan9": 1}}}, "PlanAnnotations": {"PreemptedAllocs": [{"ID": "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee", "JobID": "etl", "TaskGroup": "load"}], "DesiredTGUpdates": {"app": {"Place": 2, "Ignore": 1}}}}
 
 GET /v1/evaluation/a4bf4c1c-f707-186d-a9c6-28d128843d4e?related=true
 {"ID": "a4bf4c1c-f707-186d-a9c6-28d128843d4e", "RelatedEvals": [{"ID": "52905f7e-9967-c53b-9da7-6a97e4699842", "Priority": 50, "TriggeredBy": "queued-allocs", "Status": "blocked", "StatusDescription": "created to place remaining allocations"}]}
@@ -82,6 +82,10 @@ Plan Annotations
 Task Group  Ignore  Place  Stop  InPlace  Destructive  Migrate  Canary  Preemptions
 app         1       2      0     0        0            0        0       0
 
+Preempted Allocations
+Alloc ID  Job ID  Task Group
+0711cffd  etl     load
+
 Placed Allocations
 ID        Node ID   Task Group  Version  Desired  Status   Created    Modified
 0711cffd  a3c94b28  app         0        run      running  1h30m ago  1h30m ago
@@ -117,6 +121,10 @@ ID                                    Priority  Triggered By   Node ID  Status  
 Plan Annotations
 Task Group  Ignore  Place  Stop  InPlace  Destructive  Migrate  Canary  Preemptions
 app         1       2      0     0        0            0        0       0
+
+Preempted Allocations
+Alloc ID                              Job ID  Task Group
+0711cffd-0b86-e5c0-b0c9-e79d646ee2ee  etl     load
 
 Placed Allocations
 ID                                    Eval ID                               Node ID                               Node Name  Task Group  Version  Desired  Status   Created               Modified

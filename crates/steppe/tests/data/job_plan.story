@@ -12,6 +12,11 @@ PUT /v1/job/web/plan?region=full
  "Diff": {"Type": "Edited", "ID": "web", "TaskGroups": [{"Type": "Edited", "Name": "app", "Updates": {"create/destroy update": 1}, "Fields": [{"Type": "Edited", "Name": "Count", "Old": "2", "New": "3", "Annotations": ["forces create"]}],
   "Tasks": [{"Type": "Edited", "Name": "server", "Annotations": ["forces create/destroy update"], "Objects": [{"Type": "Edited", "Name": "Config", "Fields": [{"Type": "None", "Name": "args[0]", "Old": "-c", "New": "-c"}, {"Type": "Edited", "Name": "args[1]", "Old": "a", "New": "b"}]}]}]}]}}
 
+PUT /v1/job/web/plan?region=tight
+{"JobModifyIndex": 39, "Annotations": {"DesiredTGUpdates": {"app": {"Place": 2, "Preemptions": 1}}, "PreemptedAllocs": [{"ID": "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee", "JobID": "etl", "TaskGroup": "load", "Namespace": "default", "JobType": "batch"}]},
+ "FailedTGAllocs": {"app": {"NodesEvaluated": 3, "NodesFiltered": 1, "NodesExhausted": 2, "ClassFiltered": {"small": 1}, "ConstraintFiltered": {"missing drivers": 1}, "ClassExhausted": {"large": 2}, "DimensionExhausted": {"memory": 1, "devices: no devices match request": 1},
+  "ScoreMetaData": [{"NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "Scores": {"binpack": 0.8, "allocation-spread": -0.25, "preemption": 0.9998}, "NormScore": 0.517}]}}}
+
 PUT /v1/job/web/plan?region=mars -> 500
 No path to region "mars"; known regions: east, west
 
@@ -227,4 +232,56 @@ $ steppe job plan -address=http://127.0.0.1:1 jobs/web.nomad.hcl
 --- stderr:
 Error during plan: Put "http://127.0.0.1:1/v1/job/web/plan?namespace=default": dial tcp 127.0.0.1:1: connection refused: no agent listens there
 --- exit code: 255
+
+$ steppe job plan -diff=false -region=tight jobs/web.nomad.hcl
+Scheduler dry-run:
+- WARNING: Failed to place all allocations.
+  Task Group "app" (failed to place 1 allocation):
+    * Class "small": 1 nodes excluded by filter
+    * Constraint "missing drivers": 1 nodes excluded by filter
+    * Resources exhausted on 2 nodes
+    * Class "large" exhausted on 2 nodes
+    * Dimension "devices: no devices match request" exhausted on 1 nodes
+    * Dimension "memory" exhausted on 1 nodes
+
+Preemptions:
+Alloc ID  Job ID  Task Group
+0711cffd  etl     load
+
+Job Modify Index: 39
+To submit the job with version verification run:
+
+steppe job run -check-index 39 jobs/web.nomad.hcl
+
+With -check-index the job is only registered if nobody has changed it since
+this plan was made: its modify index must still be the one above.
+>>> PUT /v1/job/web/plan?region=tight&namespace=default {"Diff":false,"Job":"…","Namespace":"","PolicyOverride":false,"Region":""}
+--- exit code: 1
+
+$ steppe job plan -diff=false -verbose -region=tight jobs/web.nomad.hcl
+Scheduler dry-run:
+- WARNING: Failed to place all allocations.
+  Task Group "app" (failed to place 1 allocation):
+    * Class "small": 1 nodes excluded by filter
+    * Constraint "missing drivers": 1 nodes excluded by filter
+    * Resources exhausted on 2 nodes
+    * Class "large" exhausted on 2 nodes
+    * Dimension "devices: no devices match request" exhausted on 1 nodes
+    * Dimension "memory" exhausted on 1 nodes
+    Node                                  allocation-spread  binpack  preemption  final score
+    a3c94b28-f11c-2f2a-f70b-328d55fa9027  -0.25              0.8      1           0.517
+
+Preemptions:
+Alloc ID                              Job ID  Task Group
+0711cffd-0b86-e5c0-b0c9-e79d646ee2ee  etl     load
+
+Job Modify Index: 39
+To submit the job with version verification run:
+
+steppe job run -check-index 39 jobs/web.nomad.hcl
+
+With -check-index the job is only registered if nobody has changed it since
+this plan was made: its modify index must still be the one above.
+>>> PUT /v1/job/web/plan?region=tight&namespace=default {"Diff":false,"Job":"…","Namespace":"","PolicyOverride":false,"Region":""}
+--- exit code: 1
 
