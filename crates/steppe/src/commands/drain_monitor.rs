@@ -15,8 +15,9 @@ fn note(text: &str) {
 
 pub async fn follow(client: &Client, id: &str) -> Outcome {
     note("Ctrl-C to stop monitoring: will not cancel the node drain");
-    let node = client.node(id, &query()).await.during("querying node info")?;
-    let allocs = client.node_allocations(id, &query()).await.during("querying node allocations")?;
+    let now = query();
+    let node = patiently(|| client.node(id, &now)).await.during("querying node info")?;
+    let allocs = patiently(|| client.node_allocations(id, &now)).await.during("querying node allocations")?;
     let (mut node_index, mut allocs_index) = (node.index, allocs.index);
     let mut watched = Watched::new(id, &node.value.node, &allocs.value);
     let mut node = node.value;
@@ -43,7 +44,6 @@ pub async fn follow(client: &Client, id: &str) -> Outcome {
             Changed::Node(changed) => {
                 node = *changed;
                 // What moved before the drain ended is said before its end is.
-                let now = query();
                 let allocs = patiently(|| client.node_allocations(id, &now)).await.during("querying node allocations")?;
                 let mut notes = watched.allocs_changed(&allocs.value);
                 notes.extend(watched.node_changed(&node.node));
