@@ -13,12 +13,17 @@ fn note(text: &str) {
     say!("{}: {text}", show::time(show::now()));
 }
 
-pub async fn follow(client: &Client, id: &str) -> Outcome {
+/// `before`: what was on the node before the drain began, so that nothing is missed of what it did first.
+pub async fn follow(client: &Client, id: &str, before: &[Allocation]) -> Outcome {
     note("Ctrl-C to stop monitoring: will not cancel the node drain");
-    let node = client.node(id, &query()).await.during("querying node info")?;
-    let allocs = client.node_allocations(id, &query()).await.during("querying node allocations")?;
+    let now = query();
+    let node = patiently(|| client.node(id, &now)).await.during("querying node info")?;
+    let allocs = patiently(|| client.node_allocations(id, &now)).await.during("querying node allocations")?;
     let (mut node_index, mut allocs_index) = (node.index, allocs.index);
-    let mut watched = Watched::new(id, &node.value.node, &allocs.value);
+    let mut watched = Watched::new(id, &node.value.node, before);
+    let mut notes = watched.allocs_changed(&allocs.value);
+    notes.extend(watched.node_changed(&node.value.node));
+    notes.iter().for_each(|text| note(text));
     let mut node = node.value;
     loop {
         if watched.is_over(&node.node) {
@@ -38,12 +43,11 @@ pub async fn follow(client: &Client, id: &str) -> Outcome {
                 Changed::Allocs(answer.value)
             }
         };
-        let notes = match changed {
+        notes = match changed {
             Changed::Allocs(allocs) => watched.allocs_changed(&allocs),
             Changed::Node(changed) => {
                 node = *changed;
                 // What moved before the drain ended is said before its end is.
-                let now = query();
                 let allocs = patiently(|| client.node_allocations(id, &now)).await.during("querying node allocations")?;
                 let mut notes = watched.allocs_changed(&allocs.value);
                 notes.extend(watched.node_changed(&node.node));
@@ -81,8 +85,8 @@ impl Watched {
             ended: false,
             has_told_all_stopped: false,
         };
+        // What is seen for the first time is no news.
         watched.allocs_changed(allocs).clear();
-        watched.node_changed(node).iter().for_each(|text| note(text));
         watched
     }
 

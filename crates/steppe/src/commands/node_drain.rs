@@ -68,18 +68,21 @@ pub async fn run(args: Args) -> Outcome {
             say!("No drain strategy set");
             return Ok(0);
         }
-        return drain_monitor::follow(&client, &id).await;
+        return drain_monitor::follow(&client, &id, &[]).await;
     }
     if args.enable && before.drain_strategy.is_none() && args.node.is_some() && args.node.as_deref() != Some(id.as_str()) && !args.yes {
         confirm(&format!("Are you sure you want to enable drain mode for node \"{id}\"?"), "node drain")?;
     }
+    let follows = args.enable && !args.detach;
+    let present =
+        if follows { client.node_allocations(&id, &query()).await.during("querying node allocations")?.value } else { Vec::new() };
     let request = NodeUpdateDrainRequest { node_id: id.clone(), ..request };
     client.drain_node(&request, &query()).await.during("updating drain specification")?;
     say!("Node \"{id}\" drain strategy {}", if args.enable { "set" } else { "unset" });
-    if args.disable || args.detach {
+    if !follows {
         return Ok(0);
     }
-    drain_monitor::follow(&client, &id).await
+    drain_monitor::follow(&client, &id, &present).await
 }
 
 /// The request without its node.
