@@ -80,7 +80,7 @@ async fn invalid_jobs() {
         assert!(answer.text().contains(expected), "{expected}: {}", answer.text());
     };
     check(|job| job["TaskGroups"] = json!([]), "occurred:").await;
-    check(|job| job["Periodic"] = json!({"Enabled": true, "Spec": "@daily"}), "Job.Periodic: not supported yet").await;
+    check(|job| job["Periodic"] = json!({"Enabled": true, "Spec": "@daily"}), "periodic is for batch and sysbatch jobs").await;
     assert_eq!(server.world.calls.lock().unwrap().len(), 0);
 }
 

@@ -335,7 +335,10 @@ async fn versions() {
     };
     check("diff_version=7", 404, "the job has no version 7; kept: 1, 0").await;
     check("diff_version=x", 400, "Expect a number for `diff_version` query string parameter").await;
-    check("diff_tag=gold", 404, "no version of the job has the tag \"gold\"").await;
+    check("diff_tag=nosuch", 404, "no version of the job has the tag \"nosuch\"").await;
+    // The first version has a name.
+    let tagged = server.get("/v1/job/web/versions?diffs=true&diff_tag=gold").await.json();
+    assert_eq!(tagged["Diffs"], server.get("/v1/job/web/versions?diffs=true&diff_version=0").await.json()["Diffs"]);
     check("diff_tag=gold&diff_version=0", 400, "diff_version and diff_tag exclude each other").await;
 }
 
