@@ -144,7 +144,7 @@ fn a_token_dispatches_once() {
 fn versions_have_names() {
     let cluster = cluster();
     for count in 1..=2 {
-        cluster.submit(SERVER, &JobFile::service("named").count(count), &["-detach"]).ok();
+        cluster.submit(SERVER, &JobFile::service("named").count(count), &[]).ok();
     }
     let run = |arguments: &[&str]| cluster.steppe(SERVER, &[&["job"], arguments].concat());
     assert_eq!(
@@ -211,7 +211,7 @@ fn counts_move_within_their_policy() {
         |text| text.contains("successful"),
     );
     let narrow = JobFile::service("wide").count(1).group("scaling {\n  min = 1\n  max = 2\n}");
-    cluster.submit(SERVER, &narrow, &["-detach", "-preserve-counts"]).ok();
+    cluster.submit(SERVER, &narrow, &["-preserve-counts"]).ok();
     let job = ask(cluster.api(SERVER).job("wide", &Query::new())).expect("the job").value;
     assert_eq!((job.task_groups[0].count, job.scaling_policies().next().map(|policy| policy.id)), (2, Some(id)));
     cluster.steppe(SERVER, &["job", "stop", "-detach", "-purge", "wide"]).ok();
@@ -221,7 +221,9 @@ fn counts_move_within_their_policy() {
 #[test]
 fn a_new_leader_launches_nothing_twice() {
     // three servers; the leader is killed while a job is launched every second
-    let cluster = Cluster::plan(&["west"], 3, 1).allow(&["leader", "connect", "not committed", "heartbeat", "gossip", "raft"]).up();
+    let other = cluster();
+    let cluster =
+        Cluster::plan(&["west"], 3, 1).beside(&other).allow(&["leader", "connect", "not committed", "heartbeat", "gossip", "raft"]).up();
     let leader = cluster.leader("west");
     let server = cluster.servers("west").into_iter().find(|server| server.name != leader).expect("another").name;
     cluster.submit(&server, &periodic("tick", "exec true", "* * * * * * *", ""), &[]).ok();

@@ -47,8 +47,10 @@ fn clock(text: &str) -> i64 {
 /// nothing is launched twice.
 #[test]
 fn when_it_is_launched() {
-    let hourly: fn(&mut PeriodicConfig) = |_| {};
-    let rows: [(&str, fn(&mut PeriodicConfig), &str, &[&str], &[&str]); 9] = [
+    type Edit = fn(&mut PeriodicConfig);
+    type Times = &'static [&'static str];
+    let hourly: Edit = |_| {};
+    let rows: [(&str, Edit, &str, Times, Times); 9] = [
         ("each in its time", hourly, "0:30", &["0:45", "1:00", "1:01", "1:59", "2:00"], &["1:00", "2:00"]),
         ("not what was before", hourly, "1:00", &["1:01", "1:59"], &[]),
         ("after a long silence", hourly, "0:30", &["1:00", "7:20", "7:21", "8:00"], &["1:00", "7:00", "8:00"]),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tracing::info;
+use tracing::{debug, warn};
 
 use crate::core::{Core, now};
 use crate::reconcile::{self, Refused};
@@ -16,11 +16,17 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub async fn run(core: Arc<Core>) {
     let mut refused = Refused::default();
     loop {
-        let mut step = control::periodic(&core.view(), now(), &mut core.ids());
+        let (view, mut ids) = (core.view(), core.ids());
+        // Schedules of many jobs, or one that is never due again, take a while.
+        let looked = tokio::task::spawn_blocking(move || control::periodic(&view, now(), &mut ids)).await;
+        let mut step = looked.unwrap_or_else(|problem| {
+            warn!(%problem, "what is due was not found out, looking again");
+            control::Step::default()
+        });
         let wake_refused = refused.hold_back(&mut step.propose);
         if !step.propose.is_empty() {
             for note in &step.notes {
-                info!("{note}");
+                debug!("{note}");
             }
             reconcile::propose(&core, step.propose, &mut refused).await;
         }

@@ -135,6 +135,7 @@ mod tests {
             r#"{"Job": {"TaskGroups": [{"Volumes": {"a": {"Type": "host"}}}]}}"#,
             "Job.TaskGroups[0].Volumes: not supported yet",
         );
+        check::<JobRegisterRequest>(r#"{"Job": {"Periodic": {"Enabled": 1}}}"#, "Job.Periodic.Enabled: expected boolean, got integer");
         check::<Job>(r#"{"Constraints": [{"LTarget": []}]}"#, "Constraints[0].LTarget: expected string, got array");
         check::<Constraint>("7", "request body: expected object, got integer");
         check::<NodeUpdateDrainRequest>(r#"{"DrainSpec": {"Deadline": "1h"}}"#, "DrainSpec.Deadline: expected integer, got string");

@@ -27,6 +27,10 @@ async fn reads() {
         ("/v1/job/web/summary".to_owned(), "JobSummary"),
         ("/v1/job/web/submission?version=1".to_owned(), "JobSubmission"),
         ("/v1/job/web/scale".to_owned(), "JobScaleStatus"),
+        ("/v1/job/web/versions?diffs=true&diff_tag=gold".to_owned(), "JobVersionsResponse"),
+        ("/v1/scaling/policies".to_owned(), "array<ScalingPolicyListStub>"),
+        (format!("/v1/scaling/policies?prefix={}&job=web&type=horizontal", &policy().id[..4]), "array<ScalingPolicyListStub>"),
+        (format!("/v1/scaling/policy/{}", policy().id), "ScalingPolicy"),
         ("/v1/allocations".to_owned(), "array<AllocListStub>"),
         ("/v1/allocations?resources=true&task_states=false".to_owned(), "array<AllocListStub>"),
         (format!("/v1/allocation/{ALLOC}"), "Allocation"),
@@ -52,6 +56,32 @@ async fn reads() {
         let headers = ["x-nomad-index", "x-nomad-lastcontact", "x-nomad-knownleader"].map(|name| answer.header(name));
         assert_eq!(headers, ["30", "3", "true"], "{path}");
     }
+}
+
+/// Each row: a launch or a name that is asked for, the type of the answer, and a part of it that says what was asked behind it.
+#[tokio::test]
+async fn launches_and_names() {
+    let server = Server::start().await;
+    let shapes = Shapes::load();
+    for (method, path, body, kind, expected) in [
+        ("PUT", "/v1/job/web/dispatch", "{\"Payload\":\"Ynl0ZXM=\"}", "JobDispatchResponse", "\"DispatchedJobID\":\"web/dispatch-7-5\""),
+        ("PUT", "/v1/job/web/dispatch", "", "JobDispatchResponse", "\"DispatchedJobID\":\"web/dispatch-7-0\""),
+        ("PUT", "/v1/job/web/dispatch?idempotency_token=q", "{\"IdempotencyToken\":\"b\"}", "JobDispatchResponse", "dispatch-7-q0"),
+        ("POST", "/v1/job/a%2Fb/dispatch/payload", "raw bytes", "JobDispatchResponse", "\"DispatchedJobID\":\"a/b/dispatch-7-9\""),
+        ("PUT", "/v1/job/web/periodic/force", "", "PeriodicForceResponse", "\"EvalCreateIndex\":31"),
+        ("PUT", "/v1/job/web/versions/gold/tag", "{\"Version\":3,\"Description\":\"d\"}", "JobTagResponse", "gold of Some(3)"),
+        ("PUT", "/v1/job/web/versions/a%2Fb/tag", "{\"Latest\":true}", "JobTagResponse", "a/b of None"),
+        ("DELETE", "/v1/job/web/versions/gold/tag", "", "JobTagResponse", "\"Name\":\"\""),
+    ] {
+        let answer = server.send(method, path, body).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        shapes.check(kind, &answer.json());
+        assert!(answer.text().contains(expected), "{path}: {expected:?} in {}", answer.text());
+    }
+    let absent = server.get("/v1/job/web/versions?diffs=true&diff_tag=nosuch").await;
+    assert_eq!((absent.status, absent.text()), (404, "no version of the job has the tag \"nosuch\"".to_owned()));
+    let absent = server.get("/v1/scaling/policy/8484aff3-2c2e-6526-3d4b-d870ce50fb3f").await;
+    assert_eq!((absent.status, absent.text()), (404, "policy not found".to_owned()));
 }
 
 /// Reads that are no queries have no index.
@@ -325,7 +355,10 @@ async fn versions() {
     };
     check("diff_version=7", 404, "the job has no version 7; kept: 1, 0").await;
     check("diff_version=x", 400, "Expect a number for `diff_version` query string parameter").await;
-    check("diff_tag=gold", 404, "no version of the job has the tag \"gold\"").await;
+    check("diff_tag=nosuch", 404, "no version of the job has the tag \"nosuch\"").await;
+    // The first version has a name.
+    let tagged = server.get("/v1/job/web/versions?diffs=true&diff_tag=gold").await.json();
+    assert_eq!(tagged["Diffs"], server.get("/v1/job/web/versions?diffs=true&diff_version=0").await.json()["Diffs"]);
     check("diff_tag=gold&diff_version=0", 400, "diff_version and diff_tag exclude each other").await;
 }
 

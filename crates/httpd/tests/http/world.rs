@@ -193,6 +193,7 @@ impl World {
             Read::JobVersions { key } => ReadValue::JobVersions(self.job(&key).map_or(Vec::new(), |job| {
                 let mut first = Job { version: 0, ..(*job).clone() };
                 first.task_groups[0].count = 1;
+                first.version_tag = Some(JobVersionTag { name: "gold".to_owned(), ..Default::default() });
                 vec![job, Arc::new(first)]
             })),
             Read::JobSubmission { key, version } => {
@@ -220,6 +221,13 @@ impl World {
                 let events = self.job(&key).map(|_| ("app".to_owned(), vec![event, ScalingEvent::default()]));
                 ReadValue::JobScaling(Arc::new(events.into_iter().collect()))
             }
+            Read::ScalingPolicies { prefix, job, kind, .. } => {
+                let is_wanted =
+                    |policy: &ScalingPolicy| policy.id.starts_with(&prefix) && (kind.is_empty() || kind == policy.kind.as_str());
+                let is_of = |policy: &ScalingPolicy| job.is_empty() || policy.target["Job"] == job;
+                ReadValue::ScalingPolicies(Some(policy()).filter(is_wanted).filter(is_of).into_iter().collect())
+            }
+            Read::ScalingPolicy { id } => ReadValue::ScalingPolicy(Some(policy()).filter(|policy| policy.id == id).map(Box::new)),
             Read::JobSummary { key } => ReadValue::JobSummary(self.job(&key).map(|job| summary(&job))),
             Read::JobAllocs { key, .. } => self.listed(|alloc| alloc.job_key() == key),
             Read::JobEvals { key } => ReadValue::Evals(self.evals.iter().filter(|eval| eval.job_key() == key).cloned().collect()),
@@ -252,8 +260,6 @@ impl World {
             Read::Leader => ReadValue::Text("10.0.0.1:4647".into()),
             Read::Peers => ReadValue::Texts(vec!["10.0.0.1:4647".into()]),
             Read::Events { .. } => ReadValue::Events(Vec::new()),
-            Read::ScalingPolicies { .. } => ReadValue::ScalingPolicies(Vec::new()),
-            Read::ScalingPolicy { .. } => ReadValue::ScalingPolicy(None),
             Read::Autopilot => ReadValue::Autopilot(AutopilotConfig::default()),
             Read::AutopilotHealth => ReadValue::AutopilotHealth(Vec::new()),
             Read::RaftGroup => ReadValue::RaftGroup(vec![RaftMember {
@@ -305,6 +311,17 @@ impl World {
                     preempted: Vec::new(),
                 }))
             }
+            Write::DispatchJob(dispatch) => WriteValue::Dispatched {
+                id: format!("{}/dispatch-7-{}{}", dispatch.key.id, dispatch.idempotency_token, dispatch.payload.len()).into(),
+                job_create_index: 29,
+                eval_id,
+                eval_create_index: 30,
+            },
+            Write::TagJobVersion { name, tag, .. } => WriteValue::Tagged(tag.clone().map(|tag| JobVersionTag {
+                name: format!("{name} of {:?}", tag.version),
+                description: tag.description,
+                tagged_time: 7,
+            })),
             Write::StopAlloc { .. } => WriteValue::Evals(vec![eval_id]),
             Write::FailDeployment { .. } => WriteValue::Deployment { eval_id, deployment_modify_index: 31, reverted_job_version: Some(0) },
             Write::PauseDeployment { .. }
@@ -369,6 +386,14 @@ fn namespaces() -> Vec<Arc<NamespaceSpec>> {
 
 fn node_pools() -> Vec<Arc<NodePool>> {
     ["all", "default", "gpu"].map(|name| Arc::new(NodePool { name: name.into(), ..Default::default() })).to_vec()
+}
+
+/// The only one that there is.
+pub fn policy() -> ScalingPolicy {
+    let group = TaskGroup { name: "app".to_owned(), scaling: Some(Default::default()), ..Default::default() };
+    let mut job = Job { namespace: "default".into(), id: "web".into(), task_groups: vec![group], ..Default::default() };
+    job.identify_policies();
+    job.scaling_policies().next().unwrap()
 }
 
 fn rollout(job: &Job) -> RolloutView {

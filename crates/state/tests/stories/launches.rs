@@ -128,7 +128,8 @@ fn overlaps() {
 #[test]
 fn what_was_due_before() {
     let other = |job: &mut Job| job.periodic.as_mut().expect("periodic").specs = vec!["0 3 * * *".to_owned()];
-    let rows: [(&str, &dyn Fn(&mut World), bool); 4] = [
+    type Change<'a> = &'a dyn Fn(&mut World);
+    let rows: [(&str, Change<'_>, bool); 4] = [
         ("a change of something else", &|world| put(world, Job { priority: 70, ..periodic(false) }), false),
         ("another schedule", &|world| put(world, testkit::job("tick").edit(|job| *job = periodic(false)).edit(other).build()), true),
         ("a stop", &|world| _ = world.stop("tick"), false),

@@ -10,7 +10,7 @@ pub struct ApplyArgs {
     #[command(flatten)]
     global: Global,
     /// The name.
-    #[arg(long)]
+    #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
     /// What is to be known about the version.
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -42,7 +42,7 @@ pub struct UnsetArgs {
     #[command(flatten)]
     global: Global,
     /// The name.
-    #[arg(long)]
+    #[arg(long, default_value = "", hide_default_value = true)]
     name: String,
     /// A job's name, or a prefix of it.
     job: String,

@@ -43,6 +43,9 @@ GET /v1/evaluation/8484aff3-2c2e-6526-3d4b-d870ce50fb3f
 GET /v1/evaluation/8484aff3-2c2e-6526-3d4b-d870ce50fb3f/allocations
 []
 
+GET /v1/job/web/versions
+{"Versions": [{"ID": "web", "Version": 1}, {"ID": "web", "Version": 0}]}
+
 PUT /v1/job/web/revert
 {"EvalID": "8484aff3-2c2e-6526-3d4b-d870ce50fb3f", "Warnings": "think twice"}
 
@@ -209,8 +212,7 @@ Error reverting job: Unexpected response code: 500 (can't revert to current vers
 
 $ steppe job revert web gold
 --- stderr:
-<version>: invalid value "gold": a whole number is expected
-For additional help try 'steppe job revert -help'
+Job "web" has no version with the tag "gold"; its tags: none
 --- exit code: 1
 
 $ steppe job eval -detach -force-reschedule web
@@ -247,6 +249,7 @@ Evaluation ID: 8484aff3-2c2e-6526-3d4b-d870ce50fb3f
 --- exit code: 0
 
 $ steppe job scale -check-index=7 off 0
+Job scale successful
 >>> PUT /v1/job/off/scale?namespace=default {"Count":0,"Error":false,"JobModifyIndex":7,"Message":"submitted using the command line","Meta":null,"Namespace":"","PolicyOverride":false,"Region":"","Target":{"Group":"app"}}
 --- exit code: 0
 

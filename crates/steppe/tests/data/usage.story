@@ -251,6 +251,7 @@ Commands:
     namespace     Act on namespaces, in which jobs have their names
     node          Act on nodes
     operator      Look at the region's own workings
+    scaling       Look at the bounds between which groups are scaled
     server        Act on servers and the pool they form
     status        List jobs, or show whatever an id stands for
     system        Act on the region as a whole
@@ -266,23 +267,27 @@ Usage: steppe job <subcommand> [options] [args]
   Act on jobs
 
 Subcommands:
-    allocs         List a job's allocations
-    deployments    List a job's deployments
-    eval           Evaluate a job again
-    history        List a job's versions
-    init           Write an example job file
-    inspect        Print a job in JSON, or the file it came from
-    plan           Show what registering a job file would change
-    promote        Promote the canaries of a job's latest deployment
-    restart        Restart a job's allocations, a few at a time
-    revert         Go back to an earlier version of a job
-    rollout        Look at the rollout of a multi-region job, or decide about it
-    run            Submit a job file, and follow the job until it is placed
-    scale          Change the count of a group
-    start          Start a stopped job
-    status         List jobs, or show one
-    stop           Stop a job
-    validate       Check a job file
+    allocs            List a job's allocations
+    deployments       List a job's deployments
+    dispatch          Launch a parameterized job
+    eval              Evaluate a job again
+    history           List a job's versions
+    init              Write an example job file
+    inspect           Print a job in JSON, or the file it came from
+    periodic          Act on jobs that are launched by the clock
+    plan              Show what registering a job file would change
+    promote           Promote the canaries of a job's latest deployment
+    restart           Restart a job's allocations, a few at a time
+    revert            Go back to an earlier version of a job
+    rollout           Look at the rollout of a multi-region job, or decide about it
+    run               Submit a job file, and follow the job until it is placed
+    scale             Change the count of a group
+    scaling-events    List what was said about the counts of a job's groups
+    start             Start a stopped job
+    status            List jobs, or show one
+    stop              Stop a job
+    tag               Give versions of a job names
+    validate          Check a job file
 --- stderr:
 There is no command "steppe job nosuch".
 
