@@ -177,6 +177,8 @@ impl Region {
             bounds: Default::default(),
             event_buffer: 100,
             autopilot: model::AutopilotConfig { server_stabilization_time: 100_000_000, ..Default::default() },
+            scheduler: Default::default(),
+            authoritative_region: String::new(),
             build: "0.0.0-test".to_owned(),
             telemetry: Default::default(),
             monitor: Default::default(),
