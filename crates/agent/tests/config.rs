@@ -88,6 +88,20 @@ fn every_key_in_effect_is_read_from_hcl() {
               batch_eval_gc_threshold   = "4s"
               deployment_gc_threshold   = "5s"
               node_gc_threshold         = "6s"
+              authoritative_region      = "east"
+              default_scheduler_config {
+                scheduler_algorithm               = "spread"
+                memory_oversubscription_enabled   = true
+                reject_job_registration           = true
+                pause_eval_broker                 = true
+                node_limit_for_feasibility_checks = 7
+                preemption_config {
+                  system_scheduler_enabled   = false
+                  sysbatch_scheduler_enabled = true
+                  batch_scheduler_enabled    = true
+                  service_scheduler_enabled  = true
+                }
+              }
               server_join {
                 start_join     = ["10.0.0.1"]
                 retry_join     = ["10.0.0.1:4648", "server.example", "[::1]:4648"]
@@ -176,6 +190,13 @@ fn every_key_in_effect_is_read_from_hcl() {
     assert_eq!((autopilot.cleanup_dead_servers, autopilot.max_trailing_logs, autopilot.min_quorum), (false, 9, 5));
     assert_eq!(autopilot.server_stabilization_time, Duration::from_secs(3));
     assert_eq!(autopilot.last_contact_threshold, Duration::from_secs(1));
+    assert_eq!(config.server.gc.node, Duration::from_secs(6));
+    assert_eq!(config.server.authoritative_region, "east");
+    let scheduler = &config.server.scheduler;
+    assert_eq!((scheduler.algorithm.as_str(), scheduler.node_limit), ("spread", 7));
+    assert!(scheduler.memory_oversubscription && scheduler.reject_job_registration && scheduler.pause_eval_broker);
+    let preemption = &scheduler.preemption;
+    assert_eq!((preemption.system, preemption.sysbatch, preemption.batch, preemption.service), (false, true, true, true));
     assert_eq!(config.server.join.retry_join.len(), 3);
     assert_eq!(config.client.servers, ["10.0.0.1", "10.0.0.2:4647"]);
     assert_eq!(config.client.meta.get("rack").map(String::as_str), Some("r1"));

@@ -145,3 +145,74 @@ fn drivers(view: &Store, job: &Job, findings: &mut Findings) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{NamespaceCapabilities, NamespaceNodePoolConfiguration, NamespaceSpec, NetworkResource, NodePool};
+    use state::Command;
+    use testkit::World;
+
+    fn texts(list: &[&str]) -> Vec<String> {
+        list.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    /// A region with the pools gpu and cpu, and a namespace that forbids things.
+    fn world() -> World {
+        let mut world = World::with_nodes(&["one"]);
+        let pools = ["gpu", "cpu"].map(|name| NodePool { name: name.into(), ..Default::default() });
+        world.apply(&Command::UpsertNodePools { pools: pools.to_vec() });
+        let capabilities = NamespaceCapabilities {
+            disabled_task_drivers: texts(&["mock_driver"]),
+            enabled_network_modes: texts(&["bridge"]),
+            ..Default::default()
+        };
+        let pools = NamespaceNodePoolConfiguration { default: "gpu".into(), denied: texts(&["c*"]), ..Default::default() };
+        let dev = NamespaceSpec { name: "dev".into(), capabilities: Some(capabilities), node_pools: Some(pools), ..Default::default() };
+        world.apply(&Command::UpsertNamespaces { namespaces: vec![dev] });
+        world
+    }
+
+    /// Rows: namespace, node pool, driver, network mode, and what is wrong with such a job.
+    #[test]
+    fn namespaces_and_node_pools() {
+        let world = world();
+        for (namespace, pool, driver, mode, expected) in [
+            ("default", "", "raw_exec", "host", ""),
+            ("default", "all", "raw_exec", "host", ""),
+            ("default", "cpu", "mock_driver", "host", ""),
+            ("default", "tpu", "raw_exec", "host", "job \"web\" is in nonexistent node pool \"tpu\"; known: all, cpu, default, gpu"),
+            ("prod", "", "raw_exec", "host", "job \"web\" is in nonexistent namespace \"prod\"; known: default, dev"),
+            ("dev", "", "raw_exec", "bridge", ""),
+            ("dev", "gpu", "raw_exec", "bridge", ""),
+            ("dev", "cpu", "raw_exec", "bridge", "jobs of namespace \"dev\" may not use node pool \"cpu\""),
+            ("dev", "", "raw_exec", "host", "group \"app\": jobs of namespace \"dev\" may not use network mode \"host\""),
+            ("dev", "", "raw_exec", "", "group \"app\": jobs of namespace \"dev\" may not use network mode \"host\""),
+            ("dev", "", "mock_driver", "bridge", "may not use driver \"mock_driver\""),
+        ] {
+            let mut job = testkit::job("web").build();
+            (job.namespace, job.node_pool) = (namespace.into(), pool.into());
+            for group in &mut job.task_groups {
+                group.networks = vec![NetworkResource { mode: mode.into(), ..Default::default() }];
+                group.tasks.iter_mut().for_each(|task| task.driver = driver.into());
+            }
+            let mut findings = Findings::default();
+            super::namespace(&world.store, &job, &mut findings);
+            let got = findings.errors.join("; ");
+            assert!(got.contains(expected) && got.is_empty() == expected.is_empty(), "{namespace} {pool} {driver} {mode}: {got}");
+        }
+    }
+
+    /// A job that names no node pool gets that of its namespace.
+    #[test]
+    fn pools_of_jobs() {
+        let world = world();
+        for (namespace, pool, expected) in
+            [("default", "", "default"), ("dev", "", "gpu"), ("dev", "default", "default"), ("prod", "", "default")]
+        {
+            let mut job = testkit::job("web").build();
+            (job.namespace, job.node_pool) = (namespace.into(), pool.into());
+            assert_eq!(in_its_pool(&world.store, &Arc::new(job)).node_pool, expected, "{namespace} {pool}");
+        }
+    }
+}

@@ -37,7 +37,6 @@ async fn reading() {
         ("/v1/node/pool/nope/jobs", 404, "node pool not found"),
         ("/v1/node/pool/gpu/nodes?prefix=a", 400, "prefix argument not allowed"),
         ("/v1/node/pool/gpu/moon", 404, "resource not found"),
-        ("/v1/namespace/", 404, "resource not found"),
     ] {
         let answer = server.get(path).await;
         assert_eq!((answer.status, answer.text().as_str()), (status, text), "{path}");

@@ -178,7 +178,7 @@ impl Region {
             event_buffer: 100,
             autopilot: model::AutopilotConfig { server_stabilization_time: 100_000_000, ..Default::default() },
             scheduler: Default::default(),
-            authoritative_region: name.clone(),
+            authoritative_region: String::new(),
             build: "0.0.0-test".to_owned(),
             telemetry: Default::default(),
             monitor: Default::default(),
