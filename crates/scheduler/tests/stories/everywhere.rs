@@ -177,3 +177,18 @@ fn names_and_reasons() {
     assert_eq!(region.live("web").len(), 2);
     assert_eq!(region.blocked("web").len(), 1, "it waits on for the other node");
 }
+
+/// What failed is not tried again because room comes up: that would go on for ever, for its own end makes room.
+#[test]
+fn room_does_not_retry_failures() {
+    let mut region = crate::region::Region::new(&["a"]);
+    region.world.add_node(testkit::node("b").resources(4000, 200).build());
+    region.register(testkit::job("web").system().build());
+    let failed = region.live_ids("web");
+    region.world.report(&failed, model::ClientStatus::Failed);
+    let blocked = region.blocked("web");
+    region.run(&blocked[0]);
+    assert_eq!(region.live("web"), []);
+    region.evaluate("web");
+    assert_eq!(region.live("web").len(), 1, "a look for another reason tries it");
+}
