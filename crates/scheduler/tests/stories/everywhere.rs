@@ -191,4 +191,14 @@ fn room_does_not_retry_failures() {
     assert_eq!(region.live("web"), []);
     region.evaluate("web");
     assert_eq!(region.live("web").len(), 1, "a look for another reason tries it");
+
+    // Another version is another try, also when it had to wait for room.
+    let failed = region.live_ids("web");
+    region.world.report(&failed, model::ClientStatus::Failed);
+    region.register(testkit::job("web").system().resources(9000, 300).build());
+    assert_eq!(region.live("web"), []);
+    region.world.add_node(testkit::node("a").resources(10_000, 4000).build());
+    let blocked = region.blocked("web");
+    region.run(&blocked[0]);
+    assert_eq!(region.live("web"), [("web.app[0]".to_owned(), 1)]);
 }
