@@ -25,8 +25,10 @@ const RACKS: [&str; 4] = ["r0", "r1", "r2", "r3"];
 
 impl Life {
     pub(super) fn join(&mut self, i: usize) {
-        let built =
-            node(&format!("n{i}")).meta("rack", RACKS[i % RACKS.len()]).resources(4000, if i % 7 == 0 { 900 } else { 8000 }).build();
+        let built = node(&format!("n{i}"))
+            .meta("rack", RACKS[i % RACKS.len()])
+            .resources(4000, if i.is_multiple_of(7) { 900 } else { 8000 })
+            .build();
         let evals = control::registration_evals(&self.world.store, &built, &mut self.ids);
         let time = self.world.now;
         self.apply(&Command::RegisterNode { node: built.into(), event: None, evals, time });
