@@ -125,5 +125,4 @@ fn a_node_without_servers_stops_what_asks_for_it() {
     let told = told.expect("the first").client_description;
     assert_eq!(told, "No server answered for 3s, stop_on_client_after");
     assert_ne!(cluster.running_of(SERVER, "ends", 1)[0].id, ends.id);
-    assert_eq!(process_of(&cluster.running_of(SERVER, "stays", 1)[0], "sleep 3600"), stays_pid);
 }

@@ -995,7 +995,7 @@ fn max_run_duration() {
          = complete web=deadx1
          > at 60",
     );
-    let world = tell(limited(service(vec![task("web")]), 30), "save\ndirs\n= pending web=pending\n> at 60");
+    let world = tell(limited(service(vec![task("web")]), 30), "save\ndirs\n= pending web=pending\n> at 20");
     assert_eq!(world.machine.report().client_description, "No tasks have started");
 }
 

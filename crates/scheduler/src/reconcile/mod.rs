@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use model::{
-    AllocId, Allocation, ClientStatus, Deployment, DeploymentStatus, DesiredUpdates, EvalId, Evaluation, Job, JobKey, JobType, NodeId,
-    RescheduleTracker, TaskGroup, Text,
+    AllocId, Allocation, ClientStatus, Deployment, DeploymentStatus, DesiredUpdates, EvalId, EvalTrigger, Evaluation, Job, JobKey, JobType,
+    NodeId, RescheduleTracker, TaskGroup, Text,
 };
 use state::{AllocStop, DeploymentUpdate, Store};
 
@@ -140,6 +140,8 @@ struct Reconciler<'a> {
     key: JobKey,
     job: &'a Arc<Job>,
     eval: EvalId,
+    /// What failed on a node is tried there again: only when somebody or something else than room and failures asks for a look.
+    tries_failed: bool,
     now: i64,
     stage: Stage<'a>,
     region: String,
@@ -152,7 +154,7 @@ pub(crate) fn reconcile<'a>(view: &'a Store, eval: &Evaluation, now: i64) -> Wis
     let key = eval.job_key();
     // Of a parent nothing runs but its children.
     match view.job(&key).filter(|job| !job.stop && !job.is_parent()) {
-        Some(job) => reconcile_wanted(view, key, job, eval.id, now),
+        Some(job) => reconcile_wanted(view, key, job, eval, now),
         None => reconcile_stopped(view, &key),
     }
 }
@@ -188,7 +190,7 @@ fn mark_silent<'a>(out: &mut Wishes<'a>, alloc: &'a Arc<Allocation>, is_down: bo
     }
 }
 
-fn reconcile_wanted<'a>(view: &'a Store, key: JobKey, job: &'a Arc<Job>, eval: EvalId, now: i64) -> Wishes<'a> {
+fn reconcile_wanted<'a>(view: &'a Store, key: JobKey, job: &'a Arc<Job>, eval: &Evaluation, now: i64) -> Wishes<'a> {
     let mut out = Wishes::default();
     for deployment in view.job_deployments(&key).filter(|deployment| deployment.is_active() && !deployment::is_of(deployment, job)) {
         out.deployment_updates.push(deployment::cancel(deployment, deployment::CANCELLED_NEWER));
@@ -224,7 +226,17 @@ fn reconcile_wanted<'a>(view: &'a Store, key: JobKey, job: &'a Arc<Job>, eval: E
         }
     }
     let region = view.identity().region.to_string();
-    let mut this = Reconciler { view, key, job, eval, now, stage, region, n_live_by_node, out };
+    let tries_failed = !matches!(
+        eval.triggered_by,
+        EvalTrigger::QueuedAllocs
+            | EvalTrigger::MaxPlanAttempts
+            | EvalTrigger::AllocFailure
+            | EvalTrigger::Preemption
+            | EvalTrigger::Reconnect
+            | EvalTrigger::MaxDisconnectTimeout
+    );
+    let eval = eval.id;
+    let mut this = Reconciler { view, key, job, eval, tries_failed, now, stage, region, n_live_by_node, out };
     let circumstances = Circumstances { view, job, eval, now };
     for group in &job.task_groups {
         let allocs = by_group.remove(group.name.as_str()).unwrap_or_default();

@@ -82,6 +82,7 @@ impl<'a> Reconciler<'a> {
             // Its policy of restarts is used up, and there is no other.
             ClientStatus::Failed if has_work_done && !is_forced => Some(Lot::Dead),
             ClientStatus::Failed if self.fails_with_deployment(alloc) => Some(Lot::Dead),
+            ClientStatus::Failed if !self.tries_failed && !is_forced && self.would_be_same(alloc) => Some(Lot::Dead),
             ClientStatus::Failed | ClientStatus::Lost => None,
             ClientStatus::Pending | ClientStatus::Running | ClientStatus::Unknown => {
                 let presence = presence(self.view, alloc, circumstances.eval, circumstances.now);
@@ -96,6 +97,11 @@ impl<'a> Reconciler<'a> {
                 })
             }
         }
+    }
+
+    /// Another try would be of the same version.
+    fn would_be_same(&self, alloc: &Allocation) -> bool {
+        is_current(self.job, alloc) || matches!(self.stage, Stage::Closed(_))
     }
 
     /// Whether it failed with the rollout that is over or about to be: another try would fail as well.

@@ -177,3 +177,28 @@ fn names_and_reasons() {
     assert_eq!(region.live("web").len(), 2);
     assert_eq!(region.blocked("web").len(), 1, "it waits on for the other node");
 }
+
+/// What failed is not tried again because room comes up: that would go on for ever, for its own end makes room.
+#[test]
+fn room_does_not_retry_failures() {
+    let mut region = crate::region::Region::new(&["a"]);
+    region.world.add_node(testkit::node("b").resources(4000, 200).build());
+    region.register(testkit::job("web").system().build());
+    let failed = region.live_ids("web");
+    region.world.report(&failed, model::ClientStatus::Failed);
+    let blocked = region.blocked("web");
+    region.run(&blocked[0]);
+    assert_eq!(region.live("web"), []);
+    region.evaluate("web");
+    assert_eq!(region.live("web").len(), 1, "a look for another reason tries it");
+
+    // Another version is another try, also when it had to wait for room.
+    let failed = region.live_ids("web");
+    region.world.report(&failed, model::ClientStatus::Failed);
+    region.register(testkit::job("web").system().resources(9000, 300).build());
+    assert_eq!(region.live("web"), []);
+    region.world.add_node(testkit::node("a").resources(10_000, 4000).build());
+    let blocked = region.blocked("web");
+    region.run(&blocked[0]);
+    assert_eq!(region.live("web"), [("web.app[0]".to_owned(), 1)]);
+}
