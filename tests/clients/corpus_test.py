@@ -100,6 +100,15 @@ def check_coverage(files):
     return f"{len(seen)} rows"
 
 
+def check_differences(files):
+    """Every value that another reader gives is compared: one that is changed is noticed."""
+    file = files[os.path.join(HERE, "jobs", "restarting.nomad.hcl")]
+    changed = json.loads(json.dumps(oracle.Reader(LANGUAGE, file).job(file)))
+    changed["TaskGroups"][0]["Tasks"][0]["KillTimeout"] += 1
+    changed["TaskGroups"][0]["Made"] = "up"
+    same(len(oracle.differences(oracle.Reader(LANGUAGE, file).job(file), changed)), 2)
+
+
 def check_open(counts):
     share = counts["skipped"] / max(1, counts["read"])
     if share > MOST_SKIPPED:
@@ -125,6 +134,7 @@ def run(checks, cluster):
     checks.run("the corpus uses every word of the job language", check_coverage, files)
     for path in paths():
         checks.run(f"job file {name_of(path)}", check_file, address, path, files[path], counts)
+    checks.run("differences are noticed", check_differences, files)
     checks.run("few values are left open", check_open, counts)
 
 

@@ -8,6 +8,8 @@ from nomad.api import exceptions
 from checks import Skip, same, wait
 
 REGIONS = ("west", "east")
+# themes that are skipped while their endpoints are not there; any other theme has to find its endpoints
+NOT_THERE_YET = {"drain", "fuzzy_search", "namespaces", "scaling", "dispatch", "periodic", "events_of_all_regions", "node_pools", "scheduler_configuration"}
 MISSING = exceptions.URLNotFoundNomadException
 BAD = exceptions.BadRequestNomadException
 # what is in nobody's reach yet: library call, exception now
@@ -256,7 +258,7 @@ def deployment_by_hand(r):
 # --- clients
 
 def files(r):
-    r.api.job.register_job("py-files", job_of("py-files", "printf hello; printf oops >&2; printf 0123456789 > local/digits; exec sleep 600"))
+    r.api.job.register_job("py-files", job_of("py-files", "trap '' HUP; printf hello; printf oops >&2; printf 0123456789 > local/digits; exec sleep 600"))
     (alloc,) = r.running("py-files")
     id, api = alloc["ID"], r.api.client
     wait("the task has written", lambda: "digits" in [f["Name"] for f in api.ls.list_files(id, "/main/local")])
@@ -301,11 +303,11 @@ def agent(r):
     same({m["Name"] for m in r.api.agent.get_members()["Members"]} >= {f"{r.name}-server-1.{r.name}"}, True)
     client = nomad.Nomad(address=r.cluster[r.name]["client"], timeout=20)
     same(len(client.agent.get_servers()), 1)
-    client.agent.update_servers(client.agent.get_servers())
+    refused(exceptions.BaseNomadException, client.agent.update_servers, client.agent.get_servers(), says="not supported yet")
     refused(exceptions.BaseNomadException, r.api.agent.get_servers)
     answer = r.api.agent.join_agent(["127.0.0.1:1"])
     same((answer["num_joined"], bool(answer["error"])), (0, True))
-    r.api.agent.force_leave("nobody-here.nowhere")
+    refused(exceptions.BaseNomadException, r.api.agent.force_leave, "nobody-here.nowhere", says="nobody-here")
 
 
 def regions(r):
@@ -331,11 +333,10 @@ def search(r):
     same(r.id in r.api.search.search("py-", "jobs")["Matches"]["jobs"], True)
     node = r.api.nodes.get_nodes()[0]["ID"]
     same(r.api.search.search(node[:8], "all")["Matches"]["nodes"], [node])
-    refused(exceptions.BaseNomadException, r.api.search.search, "x", "nonsense")
-    try:
-        found = r.api.search.fuzzy_search("y-" + r.name[:2], "jobs")
-    except exceptions.BaseNomadException as error:
-        raise Skip(f"fuzzy search is not there yet: {error}")
+
+
+def fuzzy_search(r):
+    found = works(r.api.search.fuzzy_search, "y-" + r.name[:2], "jobs")
     same(r.id in [m["ID"] for m in found["Matches"]["jobs"]], True)
 
 
@@ -441,6 +442,30 @@ def events_of_all_regions(r):
     same(found.is_set(), True, "told")
 
 
+def node_pools(r):
+    """The library has no calls for them."""
+    answered(r.get("node/pools"))
+    name, url = f"py-{r.name}", f"{r.cluster['west']['server']}/v1/node/pool/py-{r.name}"
+    same(requests.put(url, params={"region": r.name}, json={"Name": name, "Description": "d"}).status_code, 200)
+    same(r.get(f"node/pool/{name}").json()["Name"], name)
+    same({"default", "all", name} <= {p["Name"] for p in r.get("node/pools").json()}, True)
+    same(r.get(f"node/pool/{name}/nodes").json(), [])
+    same(requests.delete(url, params={"region": r.name}).status_code, 200)
+    same(r.get(f"node/pool/{name}").status_code, 404)
+
+
+def scheduler_configuration(r):
+    found = answered(r.get("operator/scheduler/configuration")).json()["SchedulerConfig"]
+    same(found["SchedulerAlgorithm"] in ("binpack", "spread"), True)
+
+
+def answered(answer):
+    if answer.status_code in (404, 501):
+        raise Skip("not there yet")
+    same(answer.status_code, 200, answer.text)
+    return answer
+
+
 def not_yet(r):
     """Calls for what is not there: each is an error, and one that works asks for a real check."""
     for path, arguments in NOT_YET:
@@ -470,11 +495,24 @@ def stopped(r):
 
 
 THEMES = [jobs, parse, one_job, changed_job, refused_job, nodes, one_node, purge, drain, allocations, pages, evaluations, deployments, deployment_by_hand,
-          files, restarts, collected, agent, regions, search, events, namespaces, scaling, dispatch, periodic, events_of_all_regions, system, not_yet, stopped]
+          files, restarts, collected, agent, regions, search, fuzzy_search, events, namespaces, scaling, dispatch, periodic, events_of_all_regions, node_pools,
+          scheduler_configuration, system, not_yet, stopped]
 
 
 def run(checks, cluster):
     for name in REGIONS:
         region = Region(name, cluster)
         for theme in THEMES:
-            checks.run(f"python-nomad in {name}: {theme.__name__.replace('_', ' ')}", theme, region)
+            checks.run(f"python-nomad in {name}: {theme.__name__.replace('_', ' ')}", judged, theme, region)
+
+
+def judged(theme, region):
+    """A theme may only be skipped while the table says so."""
+    listed = theme.__name__ in NOT_THERE_YET
+    try:
+        remark = theme(region)
+    except Skip as reason:
+        if not listed:
+            raise AssertionError(f"worked before: {reason}")
+        raise
+    return "now works: take it out of NOT_THERE_YET" if listed else remark

@@ -19,8 +19,8 @@ def main():
     cluster, checks = addresses(sys.argv[1]), Checks()
     if "--declare" in sys.argv:
         return corpus_test.declare(cluster)
-    import python_nomad_test, traefik_test
-    for module in (python_nomad_test, traefik_test, corpus_test):
+    import programs_test, python_nomad_test
+    for module in (programs_test, python_nomad_test, corpus_test):
         checks.run(f"{module.__name__} runs to its end", module.run, checks, cluster)
     print(checks.total())
     sys.exit(1 if checks.failed else 0)
