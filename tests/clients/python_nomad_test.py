@@ -9,7 +9,10 @@ from checks import Skip, same, wait
 
 REGIONS = ("west", "east")
 # themes that are skipped while their endpoints are not there; any other theme has to find its endpoints
-NOT_THERE_YET = {"drain", "fuzzy_search", "namespaces", "scaling", "dispatch", "periodic", "events_of_all_regions", "node_pools", "scheduler_configuration"}
+NOT_THERE_YET = {
+    "drain", "fuzzy_search", "namespaces", "scaling", "dispatch", "periodic", "events_of_all_regions", "node_pools", "scheduler_configuration",
+    "servers_of_a_client",
+}
 MISSING = exceptions.URLNotFoundNomadException
 BAD = exceptions.BadRequestNomadException
 # what is in nobody's reach yet: library call, exception now
@@ -165,10 +168,12 @@ def drain(r):
     try:
         wait("the drain is over", lambda: not r.api.node.get_node(node)["DrainStrategy"])
         same(r.api.node.get_node(node)["SchedulingEligibility"], "ineligible")
-        same([a for a in r.api.node.get_allocations(node) if a["ClientStatus"] == "running"], [])
+        wait("nothing runs there", lambda: not [a for a in r.api.node.get_allocations(node) if a["ClientStatus"] == "running"])
     finally:
-        r.api.node.drain_node(node, enable=False)
-        r.api.node.eligible_node(node, eligible=True)
+        r.api.node.drain_node_with_spec(node, None, mark_eligible=True)
+    same(r.api.node.get_node(node)["SchedulingEligibility"], "eligible")
+    # the call of old: without a body
+    refused(BAD, r.api.node.drain_node, node, says="empty")
     r.running()
 
 
@@ -303,11 +308,17 @@ def agent(r):
     same({m["Name"] for m in r.api.agent.get_members()["Members"]} >= {f"{r.name}-server-1.{r.name}"}, True)
     client = nomad.Nomad(address=r.cluster[r.name]["client"], timeout=20)
     same(len(client.agent.get_servers()), 1)
-    refused(exceptions.BaseNomadException, client.agent.update_servers, client.agent.get_servers(), says="not supported yet")
     refused(exceptions.BaseNomadException, r.api.agent.get_servers)
     answer = r.api.agent.join_agent(["127.0.0.1:1"])
     same((answer["num_joined"], bool(answer["error"])), (0, True))
     refused(exceptions.BaseNomadException, r.api.agent.force_leave, "nobody-here.nowhere", says="nobody-here")
+
+
+def servers_of_a_client(r):
+    client = nomad.Nomad(address=r.cluster[r.name]["client"], timeout=20)
+    known = client.agent.get_servers()
+    works(client.agent.update_servers, known)
+    same(client.agent.get_servers(), known)
 
 
 def regions(r):
@@ -383,12 +394,20 @@ def namespaces(r):
     same([n["Description"] for n in r.api.namespaces.get_namespaces(prefix=name)], ["second"])
     same(name in r.api.namespaces and "default" in r.api.namespaces, True)
     inside = nomad.Nomad(address=r.cluster["west"]["server"], region=r.name, namespace=name, timeout=20)
-    inside.job.register_job("py-inside", job_of("py-inside", count=0, Namespace=name))
+    inside.job.register_job("py-inside", job_of("py-inside", Namespace=name))
     same([j["ID"] for j in inside.jobs.get_jobs()], ["py-inside"])
     refused(exceptions.BaseNomadException, r.api.namespace.delete_namespace, name)
     inside.job.deregister_job("py-inside", purge=True, namespace=name)
-    r.api.namespace.delete_namespace(name)
+    wait("the namespace can be deleted", lambda: deleted(r, name))
     refused(MISSING, r.api.namespace.get_namespace, name)
+
+
+def deleted(r, name):
+    """Whether the namespace could be deleted; not while something of its job is still ending."""
+    try:
+        return r.api.namespace.delete_namespace(name).ok
+    except exceptions.BaseNomadException:
+        return False
 
 
 def scaling(r):
@@ -495,7 +514,7 @@ def stopped(r):
 
 
 THEMES = [jobs, parse, one_job, changed_job, refused_job, nodes, one_node, purge, drain, allocations, pages, evaluations, deployments, deployment_by_hand,
-          files, restarts, collected, agent, regions, search, fuzzy_search, events, namespaces, scaling, dispatch, periodic, events_of_all_regions, node_pools,
+          files, restarts, collected, agent, servers_of_a_client, regions, search, fuzzy_search, events, namespaces, scaling, dispatch, periodic, events_of_all_regions, node_pools,
           scheduler_configuration, system, not_yet, stopped]
 
 

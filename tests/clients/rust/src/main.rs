@@ -43,7 +43,8 @@ async fn main() -> Result<()> {
     let client = NomadClient::new(config)?;
     ensure!(client.read_leader().await?.contains(':'), "a leader");
 
-    let parsed = client.parse_job(&ParseJobRequest { job_hcl: Some(JOB.to_owned()), canonicalize: Some(true), ..Default::default() }).await?;
+    let parsed =
+        client.parse_job(&ParseJobRequest { job_hcl: Some(JOB.to_owned()), canonicalize: Some(true), ..Default::default() }).await?;
     let created = client.create_job(&CreateJobRequest { job: Some(parsed), ..Default::default() }).await?;
     ensure!(created.eval_id.is_some_and(|id| !id.is_empty()), "an evaluation");
 
