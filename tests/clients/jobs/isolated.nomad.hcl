@@ -1,0 +1,11 @@
+job "isolated" {
+  group "main" {
+    task "main" {
+      driver = "exec"
+
+      config {
+        command = "/bin/true"
+      }
+    }
+  }
+}
