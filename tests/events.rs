@@ -182,7 +182,7 @@ fn all_regions_are_told_in_one_stream() {
     cluster.run("east-server-1", &JobFile::service("e2"), 1);
     lines_until(&mut stream, |line| tells("east", "e2", line));
     // where both are known, nothing is told again
-    let resumed = everywhere().with("index", &format!("west:{west},east:{east}"));
+    let resumed = everywhere().with("index", format!("west:{west},east:{east}"));
     let lines = lines_until(&mut follow(&api, &["Job"], &resumed), |line| tells("east", "e2", line));
     assert!(lines.iter().all(|line| !tells("west", "w1", line) && !tells("east", "e1", line)), "{lines:?}");
     let refused = ask(api.events(&["Job"], &everywhere().with("index", "7"))).expect_err("one index for all").to_string();

@@ -40,7 +40,6 @@ pub(super) async fn plan(mut cx: Cx, key: JobKey) -> Answer {
         diff,
         warnings: join(warnings, plan.warnings),
         index: meta.index,
-        ..Default::default()
     };
     cx.json(Some(&meta), &response)
 }
