@@ -156,7 +156,8 @@ fn what_cannot_be_followed_is_refused() {
 #[test]
 fn all_regions_are_told_in_one_stream() {
     // each line with its region; one that is away is told once, and goes on where it ended when it is back; another reader resumes both
-    let cluster = Cluster::plan(&["west", "east"], 1, 1).allow(&["east", "leader"]).up();
+    let others = cluster();
+    let cluster = Cluster::plan(&["west", "east"], 1, 1).allow(&["east", "leader"]).beside(&others).up();
     let api = cluster.api("west-server-1");
     let everywhere = || Query::new().region("*");
     let mut stream = follow(&api, &["Job"], &everywhere());

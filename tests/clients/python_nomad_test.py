@@ -9,10 +9,7 @@ from checks import Skip, same, wait
 
 REGIONS = ("west", "east")
 # themes that are skipped while their endpoints are not there; any other theme has to find its endpoints
-NOT_THERE_YET = {
-    "drain", "fuzzy_search", "namespaces", "scaling", "dispatch", "periodic", "events_of_all_regions", "node_pools", "scheduler_configuration",
-    "servers_of_a_client",
-}
+NOT_THERE_YET = set()
 MISSING = exceptions.URLNotFoundNomadException
 BAD = exceptions.BadRequestNomadException
 # what is in nobody's reach yet: library call, exception now

@@ -32,7 +32,7 @@ impl Scale {
     /// What the campaign plays.
     pub const DAY: Self = Self { n_nodes: 200, hours: 24, person_acts_every: 90, node_fails_every: 240 };
     /// A part of it.
-    pub const MORNING: Self = Self { n_nodes: 40, hours: 4, person_acts_every: 60, node_fails_every: 200 };
+    pub const MORNING: Self = Self { n_nodes: 24, hours: 2, person_acts_every: 60, node_fails_every: 200 };
 }
 
 /// What came of a seed.

@@ -75,7 +75,7 @@ fn replacements_are_linked() {
     assert_eq!(world.store.alloc(old[0]).map(|alloc| alloc.next_allocation), Some(new[0]));
 }
 
-/// A failed allocation that waits for its next attempt is not stopped; one that is given up is lost.
+/// An allocation that waits for something says why and is not stopped; one that is given up is lost.
 #[test]
 fn stops() {
     let mut world = world();
@@ -87,7 +87,7 @@ fn stops() {
     let plan = Plan { stops, ..plan(&world) };
     world.apply(&Command::ApplyPlan(Box::new(plan)));
     let waits = world.store.alloc(ids[0]).cloned().expect("an allocation");
-    assert!(is_run(&waits) && waits.followup_eval_id == later && waits.desired_description.is_empty());
+    assert!(is_run(&waits) && waits.followup_eval_id == later && waits.desired_description == "why");
     let lost = world.store.alloc(ids[1]).cloned().expect("an allocation");
     assert!(!is_run(&lost) && lost.client_status == ClientStatus::Lost && lost.desired_description == "why");
 }
