@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use control::drain::Step;
-use futures::future::OptionFuture;
 use model::{DrainStrategy, Eligibility, NodeEvent, NodeId, Time};
 use rpc::message::{Drain, Failure, WriteReply, WriteValue};
 use state::{Command, NodeDrain, Outcome, Table, Watch};
@@ -65,11 +64,9 @@ pub async fn set(
 
 /// Looks at all drains again whenever a node or an allocation changes; runs while this server leads.
 pub async fn run(core: Arc<Core>) {
-    // When there is no place, the clock alone has to do.
-    let (nodes, allocs) = (core.watches.place(&Watch::Table(Table::Nodes)).ok(), core.watches.place(&Watch::Table(Table::Allocs)).ok());
+    let (nodes, allocs) = (core.watches.own_place(&Watch::Table(Table::Nodes)), core.watches.own_place(&Watch::Table(Table::Allocs)));
     loop {
-        let of_nodes = OptionFuture::from(nodes.as_ref().map(|place| place.notify().notified()));
-        let of_allocs = OptionFuture::from(allocs.as_ref().map(|place| place.notify().notified()));
+        let (of_nodes, of_allocs) = (nodes.notify().notified(), allocs.notify().notified());
         let (step, is_idle) = {
             let view = core.view();
             let is_idle = view.nodes().all(|node| node.drain_strategy.is_none());
@@ -83,8 +80,8 @@ pub async fn run(core: Arc<Core>) {
         }
         let until = step.wake_at.map_or(SLOW_TICK, |at| Duration::from_nanos(at.saturating_sub(now()).max(0).unsigned_abs()));
         tokio::select! {
-            Some(()) = of_nodes => {}
-            Some(()) = of_allocs, if !is_idle => {}
+            () = of_nodes => {}
+            () = of_allocs, if !is_idle => {}
             () = tokio::time::sleep(until.min(SLOW_TICK)) => {}
         }
         tokio::time::sleep(PAUSE).await;

@@ -90,9 +90,9 @@ async fn node_pools(core: &Arc<Core>, authority: &RegionName) {
     let mut source = Source { core, authority, read: Read::NodePools { prefix: String::new() }, index: 0, is_reached: None };
     let mut theirs: Option<Vec<Arc<NodePool>>> = None;
     loop {
-        let place = core.watches.place(&Watch::Table(Table::NodePools)).ok();
+        let place = core.watches.own_place(&Watch::Table(Table::NodePools));
         // Before the state is looked at.
-        let woken = place.as_ref().map(|place| place.notify().notified());
+        let woken = place.notify().notified();
         if let Some(known) = &theirs {
             let (commands, unknown) = control::follow_node_pools(&core.view(), known);
             take_over(core, commands).await;
@@ -100,15 +100,9 @@ async fn node_pools(core: &Arc<Core>, authority: &RegionName) {
                 tell(core, authority, name).await;
             }
         }
-        let changed_here = async {
-            match woken {
-                Some(woken) => woken.await,
-                None => std::future::pending().await,
-            }
-        };
         tokio::select! {
             value = source.next() => if let ReadValue::NodePools(pools) = value { theirs = Some(pools) },
-            () = changed_here, if theirs.is_some() => {}
+            () = woken, if theirs.is_some() => {}
             () = tokio::time::sleep(SLOW_TICK), if theirs.is_some() => {}
         }
     }

@@ -71,7 +71,7 @@ async fn followed(core: &Core, change: &PlacesChange) {
         PlacesChange::UpsertNodePool(pool) => Watch::NodePool(pool.name.clone()),
         PlacesChange::DeleteNodePool(name) | PlacesChange::EnsureNodePool(name) => Watch::NodePool(name.clone()),
     };
-    let Ok(place) = core.watches.place(&watch) else { return };
+    let place = core.watches.own_place(&watch);
     let is_here = async {
         loop {
             let woken = place.notify().notified();

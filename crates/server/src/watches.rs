@@ -34,6 +34,8 @@ pub struct Place<'a> {
     watches: &'a Watches,
     watch: Watch,
     notify: Arc<Notify>,
+    /// Of a reader, of whom there are so many at most.
+    is_counted: bool,
 }
 
 impl Watches {
@@ -53,9 +55,18 @@ impl Watches {
             return Err(Failure::new(TOO_MANY, format!("{} readers wait for news already, limits.max_watches", self.n_max)));
         }
         waiting.n_places += 1;
+        Ok(self.take(&mut waiting, watch, true))
+    }
+
+    /// A place for the server itself: there are only a few of those, and readers do not get fewer by them.
+    pub fn own_place(&self, watch: &Watch) -> Place<'_> {
+        self.take(&mut self.waiting(), watch, false)
+    }
+
+    fn take(&self, waiting: &mut Everybody, watch: &Watch, is_counted: bool) -> Place<'_> {
         let of_watch = waiting.by_watch.entry(watch.clone()).or_default();
         of_watch.n_places += 1;
-        Ok(Place { watches: self, watch: watch.clone(), notify: Arc::clone(&of_watch.notify) })
+        Place { watches: self, watch: watch.clone(), notify: Arc::clone(&of_watch.notify), is_counted }
     }
 
     /// Wakes those who wait for one of the touched things.
@@ -84,7 +95,7 @@ impl Place<'_> {
 impl Drop for Place<'_> {
     fn drop(&mut self) {
         let mut waiting = self.watches.waiting();
-        waiting.n_places -= 1;
+        waiting.n_places -= usize::from(self.is_counted);
         let Some(of_watch) = waiting.by_watch.get_mut(&self.watch) else { return };
         of_watch.n_places -= 1;
         if of_watch.n_places == 0 {
@@ -120,8 +131,11 @@ mod tests {
         assert!(watches.waiting().by_watch.is_empty());
         let places: Vec<_> = (0..3).map(|_| watches.place(&web()).expect("a place")).collect();
         assert!(watches.place(&db).is_err_and(|failure| failure.text.contains("limits.max_watches")));
+        drop(watches.own_place(&db));
+        assert!(watches.place(&db).is_err(), "the server's own places make no room for readers");
         drop(places);
-        assert!(watches.place(&db).is_ok());
+        let _own = watches.own_place(&db);
+        assert!((0..3).map(|_| watches.place(&db)).collect::<Result<Vec<_>, _>>().is_ok(), "nor do they take any");
     }
 
     /// Somebody who took his place before an update that he has seen already is still woken by the next one.
