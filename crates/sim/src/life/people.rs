@@ -21,7 +21,8 @@ impl Region {
             (62..76, Some(key)) => self.scale(&key),
             (76..88, Some(key)) => self.stop(&key, false),
             (88..92, Some(key)) => self.stop(&key, true),
-            _ => self.drain_some_node(),
+            _ if self.scale.has_everything => self.drain_some_node(),
+            _ => Ok(()),
         }
     }
 
@@ -40,7 +41,8 @@ impl Region {
             // The name is taken: another kind of job would be refused by who admits it.
             return Ok(());
         }
-        match self.dice.below(100) {
+        let wish = if self.scale.has_everything { self.dice.below(100) } else { 100 };
+        match wish {
             0..3 => job = job.system().count(1).resources(50, 64),
             3..6 => job = job.sysbatch().count(1).resources(50, 64),
             6..18 => job = job.lost_after(600),

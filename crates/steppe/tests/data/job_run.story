@@ -320,7 +320,7 @@ $ NOMAD_VAR_version=8 steppe job run -output jobs/web.nomad.hcl
                 "Migrate": null,
                 "Name": "app",
                 "Networks": null,
-                "PreventRescheduleOnLost": false,
+                "PreventRescheduleOnLost": null,
                 "ReschedulePolicy": null,
                 "RestartPolicy": null,
                 "Scaling": null,
