@@ -163,21 +163,17 @@ fn all_regions_are_told_in_one_stream() {
     let mut stream = follow(&api, &["Job"], &everywhere());
     let tells =
         |region: &str, job: &str, line: &EventStreamLine| &*line.region == region && line.events.iter().any(|event| event.key == job);
+    let mut known = Vec::new();
     for (region, job) in [("west", "w1"), ("east", "e1")] {
         cluster.run(&format!("{region}-server-1"), &JobFile::service(job), 1);
         let lines = lines_until(&mut stream, |line| tells(region, job, line));
         assert!(lines.iter().all(|line| line.error.is_empty()), "{lines:?}");
+        known.push(format!("{region}:{}", lines[lines.len() - 1].index));
     }
-    let since = |region: &str| {
-        let api = cluster.api(&format!("{region}-server-1"));
-        let lines = lines_until(&mut follow(&api, &["Job"], &Query::new()), |line| line.index > 0);
-        lines[lines.len() - 1].index
-    };
-    let (west, east) = (since("west"), since("east"));
     cluster.run("east-server-1", &JobFile::service("e2"), 1);
     lines_until(&mut stream, |line| tells("east", "e2", line));
     // where both are known, nothing is told again
-    let resumed = everywhere().with("index", format!("west:{west},east:{east}"));
+    let resumed = everywhere().with("index", known.join(","));
     let lines = lines_until(&mut follow(&api, &["Job"], &resumed), |line| tells("east", "e2", line));
     assert!(lines.iter().all(|line| !tells("west", "w1", line) && !tells("east", "e1", line)), "{lines:?}");
     let refused = ask(api.events(&["Job"], &everywhere().with("index", "7"))).expect_err("one index for all").to_string();
