@@ -88,10 +88,15 @@ fn work_of_a_disconnected_node_is_unknown_and_goes_on_when_the_node_returns() {
     let away = first.node_name.clone();
     cluster.pause(&[&away]);
     has_status(&cluster, &away, NodeStatus::Disconnected);
+    // the node's status comes first, what it means for its work is decided after it
+    let unknown = settled(
+        "the first is unknown",
+        || cluster.allocs(SERVER, "patient").into_iter().find(|alloc| alloc.id == first.id).expect("the first"),
+        |alloc| alloc.client_status == ClientStatus::Unknown,
+    );
+    assert_eq!(unknown.desired_status, DesiredStatus::Run);
     let second = cluster.running_of(SERVER, "patient", 1).remove(0);
     assert_ne!((second.id, &second.node_name), (first.id, &away));
-    let unknown = cluster.allocs(SERVER, "patient").into_iter().find(|alloc| alloc.id == first.id).expect("the first");
-    assert_eq!((unknown.client_status, unknown.desired_status), (ClientStatus::Unknown, DesiredStatus::Run));
     cluster.resume(&[&away]);
     has_status(&cluster, &away, NodeStatus::Ready);
     let stopped = settled(
