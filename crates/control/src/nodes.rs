@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use model::{
     ALL_NODE_POOL, AllocUpdate, ClientStatus, DEFAULT_NODE_POOL, EvalStatus, EvalTrigger, Evaluation, IdSource, Job, JobKey, JobType, Node,
-    NodeId,
+    NodeId, matches_glob,
 };
 use state::{Store, Table};
 
@@ -57,17 +57,6 @@ fn jobs_for_every_node<'a>(view: &'a Store, node: &Node) -> impl Iterator<Item =
             && (job.datacenters.is_empty() || job.datacenters.iter().any(|pattern| matches_glob(pattern, &node.datacenter)))
     };
     view.jobs().map(Arc::as_ref).filter(may_run)
-}
-
-/// `*` stands for any characters.
-fn matches_glob(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((head, tail)) => {
-            text.starts_with(head)
-                && (head.len()..=text.len()).filter(|at| text.is_char_boundary(*at)).any(|at| matches_glob(tail, &text[at..]))
-        }
-    }
 }
 
 /// One evaluation for every job whose allocations say something that concerns it: one that is wanted has failed (jobs that run on every node

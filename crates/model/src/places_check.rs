@@ -177,8 +177,13 @@ mod tests {
     fn globs() {
         for (pattern, text, want) in [
             ("*", "west-1", true),
+            ("*", "", true),
+            ("**", "x", true),
             ("west-*", "west-1", true),
             ("*-1", "west-1", true),
+            ("*-1", "west-2", false),
+            ("us-*-a*", "us-west-a3", true),
+            ("us-*-a*", "us-west-b3", false),
             ("west", "west-1", false),
             ("west", "west", true),
             ("w*t-*1", "west-1", true),

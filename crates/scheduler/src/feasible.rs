@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use model::{ALL_NODE_POOL, Constraint, DEFAULT_NODE_POOL, Job, Node, TaskGroup};
+use model::{ALL_NODE_POOL, Constraint, DEFAULT_NODE_POOL, Job, Node, TaskGroup, matches_glob};
 
 use crate::ask::host_address;
-use crate::constraint::{Condition, Target, glob_matches};
+use crate::constraint::{Condition, Target};
 use crate::device::DeviceAsks;
 
 /// Shown in metrics.
@@ -159,7 +159,7 @@ impl Checks {
     }
 
     fn in_datacenters(&self, node: &Node) -> bool {
-        self.datacenters.is_empty() || self.datacenters.iter().any(|pattern| glob_matches(pattern, &node.datacenter))
+        self.datacenters.is_empty() || self.datacenters.iter().any(|pattern| matches_glob(pattern, &node.datacenter))
     }
 
     /// The first check that does not hold, as a position in `labels`.

@@ -223,26 +223,6 @@ fn set(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim)
 }
 
-/// Whether `text` is what `pattern` describes; `*` stands for any characters, also none.
-pub(crate) fn glob_matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    let mut last = None;
-    for part in parts {
-        if let Some(middle) = last.replace(part) {
-            match rest.find(middle) {
-                Some(at) => rest = &rest[at + middle.len()..],
-                None => return false,
-            }
-        }
-    }
-    match last {
-        Some(last) => rest.ends_with(last),
-        None => rest.is_empty(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,27 +296,6 @@ mod tests {
         for (left, operand, right, expected) in rows {
             let constraint = Constraint { l_target: left.to_owned(), operand: operand.to_owned(), r_target: right.to_owned() };
             assert_eq!(Condition::new(&constraint).holds(&node, "west"), expected, "{left} {operand} {right}");
-        }
-    }
-
-    /// Datacenter patterns.
-    #[test]
-    fn globs() {
-        let rows = [
-            ("*", "dc1", true),
-            ("*", "", true),
-            ("dc1", "dc1", true),
-            ("dc1", "dc12", false),
-            ("dc*", "dc12", true),
-            ("*-1", "west-1", true),
-            ("*-1", "west-2", false),
-            ("us-*-a*", "us-west-a3", true),
-            ("us-*-a*", "us-west-b3", false),
-            ("a*a", "a", false),
-            ("**", "x", true),
-        ];
-        for (pattern, text, expected) in rows {
-            assert_eq!(glob_matches(pattern, text), expected, "{pattern} {text}");
         }
     }
 }
