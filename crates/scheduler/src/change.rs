@@ -126,4 +126,23 @@ mod tests {
             assert_eq!(compare(&job(), &new, "app"), *expected, "{name}");
         }
     }
+
+    /// A plan says of a task that its change replaces it just when it does: tried with every value of a task.
+    #[test]
+    fn plans_say_what_happens() {
+        let full: Job = testkit::full(0).expect("a job");
+        let group = full.task_groups[0].name.clone();
+        let of_task = testkit::variations(&full).into_iter().filter(|(path, _)| path.starts_with("TaskGroups/0/Tasks/0/"));
+        let mut n_replacing = 0;
+        for (path, new) in of_task {
+            let mut diff = api::diff::jobs(Some(&full), Some(&new));
+            api::diff::annotate(&mut diff, &model::PlanAnnotations::default());
+            let tasks = diff.task_groups.iter().flat_map(|group| &group.tasks);
+            let said = tasks.flat_map(|task| &task.annotations).any(|text| text == "forces create/destroy update");
+            let done = compare(&full, &new, &group) == Update::Destructive;
+            assert_eq!(said, done, "{path}: what the plan says, and what is done");
+            n_replacing += usize::from(done);
+        }
+        assert!(n_replacing > 20, "{n_replacing}");
+    }
 }

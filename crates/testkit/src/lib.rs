@@ -8,9 +8,11 @@ mod any;
 pub mod figures;
 mod job;
 mod node;
+mod variations;
 mod world;
 
 pub use any::{any, full};
 pub use job::{JobBuilder, job};
 pub use node::{NodeBuilder, node, node_id};
+pub use variations::variations;
 pub use world::{SECOND, START, World};

@@ -32,6 +32,9 @@ const SINGULAR: &[(&str, &str)] = &[
     ("Volumes", "Volume"),
 ];
 
+/// What the region writes into an object.
+const WRITTEN: &[(&str, &[&str])] = &[("Scaling", &["CreateIndex", "ID", "ModifyIndex", "Target"])];
+
 type Object = Map<String, Value>;
 
 /// Differences of fields and of objects below. `context`: unchanged fields are listed, too.
@@ -139,7 +142,8 @@ fn flatten(path: String, value: &Value, fields: &mut BTreeMap<String, String>) {
 
 /// An object, with its unchanged fields as context.
 fn object_diff(name: &str, old: Option<&Object>, new: Option<&Object>) -> Option<ObjectDiff> {
-    let (fields, objects) = members(old, new, &[], true);
+    let written = WRITTEN.iter().find(|(object, _)| *object == name).map_or(&[][..], |(_, fields)| fields);
+    let (fields, objects) = members(old, new, written, true);
     let kind = kind(old.is_some(), new.is_some(), any_change(&fields, &objects));
     (kind != DiffType::None).then(|| ObjectDiff { kind, name: name.to_owned(), fields, objects })
 }

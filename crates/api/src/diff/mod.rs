@@ -211,3 +211,6 @@ fn any_change(fields: &[FieldDiff], objects: &[ObjectDiff]) -> bool {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod complete;

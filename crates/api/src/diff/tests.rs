@@ -192,3 +192,71 @@ fn long_lists() {
     assert_eq!(diff.objects[0].fields.len(), 40_000);
     assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
 }
+
+/// What affinities, spreads, launches and absences look like: the names that people know from job files, one object each.
+#[test]
+fn newer_blocks() {
+    let check = |name: &str, change: fn(&mut Value), expected: &[&str]| {
+        let diff = jobs(Some(&job(web())), Some(&job(edited(change))));
+        let lines: Vec<String> = render(&diff).lines().map(|line| line.trim().to_owned()).filter(|line| !line.starts_with('=')).collect();
+        assert_eq!(lines.iter().map(String::as_str).skip(1).collect::<Vec<_>>(), expected, "{name}");
+    };
+    check(
+        "affinity",
+        |job| job["Affinities"] = json!([{"LTarget": "${node.class}", "RTarget": "big", "Operand": "=", "Weight": 50}]),
+        &[
+            "+ Affinity",
+            "+ LTarget: \"\" => \"${node.class}\"",
+            "+ Operand: \"\" => \"=\"",
+            "+ RTarget: \"\" => \"big\"",
+            "+ Weight: \"\" => \"50\"",
+        ],
+    );
+    check(
+        "spread, with a target",
+        |job| {
+            job["TaskGroups"][0]["Spreads"] =
+                json!([{"Attribute": "${node.datacenter}", "Weight": 50, "SpreadTarget": [{"Value": "west-1", "Percent": 70}]}])
+        },
+        &[
+            "~ group app {}",
+            "+ Spread",
+            "+ Attribute: \"\" => \"${node.datacenter}\"",
+            "+ Weight: \"\" => \"50\"",
+            "+ SpreadTarget",
+            "+ Percent: \"\" => \"70\"",
+            "+ Value: \"\" => \"west-1\"",
+        ],
+    );
+    check(
+        "disconnect",
+        |job| job["TaskGroups"][0]["Disconnect"] = json!({"LostAfter": 60, "Replace": false}),
+        &[
+            "~ group app {}",
+            "+ Disconnect",
+            "+ LostAfter: \"\" => \"60\"",
+            "+ Reconcile: \"\" => \"best_score\"",
+            "+ Replace: \"\" => \"false\"",
+        ],
+    );
+    check(
+        "device",
+        |job| job["TaskGroups"][0]["Tasks"][0]["Resources"]["Devices"] = json!([{"Name": "nvidia/gpu", "Count": 2}]),
+        &["~ group app {}", "~ task server", "~ Resources", "+ Device", "+ Count: \"\" => \"2\"", "+ Name: \"\" => \"nvidia/gpu\""],
+    );
+    check(
+        "scaling: without what follows from the job",
+        |job| {
+            job["TaskGroups"][0]["Scaling"] =
+                json!({"ID": "x", "Type": "horizontal", "Min": 1, "Max": 4, "Enabled": true, "Target": {"Job": "web"}})
+        },
+        &[
+            "~ group app {}",
+            "+ Scaling",
+            "+ Enabled: \"\" => \"true\"",
+            "+ Max: \"\" => \"4\"",
+            "+ Min: \"\" => \"1\"",
+            "+ Type: \"\" => \"horizontal\"",
+        ],
+    );
+}
