@@ -13,6 +13,7 @@ mod commands;
 mod context;
 mod flags;
 mod monitor;
+mod refused_flags;
 mod resolve;
 mod spec_file;
 mod usage;

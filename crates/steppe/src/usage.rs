@@ -4,6 +4,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use crate::context::Stop;
+use crate::refused_flags;
 
 /// The command that the names lead to.
 pub fn find<'a>(root: &'a Command, path: &[String]) -> &'a Command {
@@ -100,8 +101,11 @@ pub fn refuse(root: &Command, path: &[String], error: &clap::Error, code: u8) ->
     let problem = match error.kind() {
         ErrorKind::UnknownArgument if given.starts_with("--") => {
             let near = text(ContextKind::SuggestedArg);
-            let near = if near.is_empty() { String::new() } else { format!("; did you mean {}?", single_dash(&near)) };
-            format!("flag {flag} does not exist{near}")
+            match refused_flags::reason(&path.join(" "), flag.trim_start_matches('-').split('=').next().unwrap_or_default()) {
+                Some(reason) => format!("flag {flag} is not supported: {reason}"),
+                None if near.is_empty() => format!("flag {flag} does not exist"),
+                None => format!("flag {flag} does not exist; did you mean {}?", single_dash(&near)),
+            }
         }
         ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument | ErrorKind::TooManyValues | ErrorKind::TooFewValues => {
             takes(command)

@@ -39,6 +39,8 @@ stories! {
     alloc,
     /// Nodes: lists, one in every length, eligibility, drains, metadata, the servers that one knows.
     node,
+    /// Raw requests, and flags that are refused with their reason.
+    operator_api,
     /// The pool: members, leaders that are not known, join, force-leave, peers.
     server,
     /// Evaluations: lists, pages, one with its failures.

@@ -15,6 +15,7 @@ mod launches;
 mod nodes;
 mod places;
 mod query;
+mod raw;
 mod snapshot;
 mod stream;
 
@@ -34,6 +35,7 @@ pub use error::Error;
 pub use files::{FileRange, LogStream, Origin};
 pub use jobs::DeregisterOptions;
 pub use query::Query;
+pub use raw::{RawAnswer, RawRequest};
 pub use stream::{ByteStream, FrameStream, JsonStream};
 
 /// Where an agent listens unless told otherwise.

@@ -15,6 +15,8 @@ mod drain_monitor;
 mod eval_delete;
 mod eval_list;
 mod eval_status;
+#[cfg(test)]
+mod flags_table;
 mod job_allocs;
 mod job_deployments;
 mod job_dispatch;
@@ -58,6 +60,7 @@ mod node_pool_members;
 mod node_show;
 mod node_status;
 mod not_yet;
+mod operator_api;
 mod operator_autopilot;
 mod operator_metrics;
 mod operator_raft;
@@ -367,6 +370,8 @@ enum NodeMeta {
 
 #[derive(Subcommand, Debug)]
 enum Operator {
+    /// Ask an agent anything, as a raw request.
+    Api(operator_api::Args),
     /// See and set how a region looks after its servers.
     #[command(subcommand)]
     Autopilot(OperatorAutopilot),
@@ -512,6 +517,7 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Node(Node::Meta(NodeMeta::Apply(args))) => node_meta::apply(args).await,
         Noun::Node(Node::Meta(NodeMeta::Read(args))) => node_meta::read(args).await,
         Noun::Node(Node::Status(args)) | Noun::NodeStatus(args) => node_status::run(args).await,
+        Noun::Operator(Operator::Api(args)) => operator_api::run(args).await,
         Noun::Operator(Operator::Autopilot(OperatorAutopilot::GetConfig(args))) => operator_autopilot::get(args).await,
         Noun::Operator(Operator::Autopilot(OperatorAutopilot::Health(args))) => operator_autopilot::health(args).await,
         Noun::Operator(Operator::Autopilot(OperatorAutopilot::SetConfig(args))) => operator_autopilot::set(args).await,

@@ -49,6 +49,13 @@ fn outcome(arguments: &[String]) -> Result<u8, Stop> {
     if usage::find(&root, &typed.path).has_subcommands() {
         return unknown_command(&root, &typed.path, &words);
     }
+    // A command of ours that has others of the interface below it.
+    if let Some(given) = words.get(typed.path.len())
+        && let name = format!("{} {given}", typed.path.join(" "))
+        && not_yet::is_known(&name)
+    {
+        return Err(Stop::error(format!("steppe {name} is not supported yet")));
+    }
     let code =
         if typed.path.last().is_some_and(|command| matches!(command.as_str(), "plan" | "validate")) { WRONG_ARGUMENTS_OF_PLAN } else { 1 };
     let refuse = |error: &clap::Error| usage::refuse(&root, &typed.path, error, code);
