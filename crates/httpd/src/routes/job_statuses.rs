@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use api::{JobStatusesAlloc, JobStatusesDeployment, JobStatusesJob, JobStatusesLatestDeployment, JobStatusesRequest};
+use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
-use model::{Job, JobKey, JobSummary};
-use rpc::message::{ListedAlloc, Read, ReadOptions, ReadValue};
+use model::{Job, JobKey, JobSummary, Namespace};
+use rpc::message::{ListedAlloc, Part, Read, ReadOptions, ReadValue};
 
+use super::search::wait;
 use crate::list::{self, Key, Order};
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb};
@@ -28,7 +30,12 @@ pub(super) async fn statuses(mut cx: Cx) -> Answer {
     let namespace = if wanted.is_empty() { cx.list_namespace() } else { None };
     let children = request.include_children || cx.params.flag("include_children")? || !wanted.is_empty();
     let read = Read::Jobs { namespace, prefix: cx.params.text("prefix").to_owned() };
-    let (mut meta, ReadValue::Jobs(mut jobs)) = cx.read(read).await? else { return Err(Refusal::mismatch()) };
+    wait(&cx, [read.clone()].into_iter().chain(beside())).await?;
+    let options = cx.options_now()?;
+    // What the answer is of is asked before what is in it: it may be newer than it says, not older.
+    let beside = try_join_all(beside().map(|read| cx.read_with(options.clone(), read))).await?;
+    let (mut meta, ReadValue::Jobs(mut jobs)) = cx.read_with(options.clone(), read).await? else { return Err(Refusal::mismatch()) };
+    meta.index = beside.iter().map(|(meta, _)| meta.index).fold(meta.index, u64::max);
     let mut of_children: BTreeMap<JobKey, Vec<String>> = BTreeMap::new();
     for (child, _) in jobs.iter().filter(|(job, _)| !job.parent_id.is_empty()) {
         let parent = JobKey { namespace: child.namespace.clone(), id: child.parent_id.clone() };
@@ -39,7 +46,6 @@ pub(super) async fn statuses(mut cx: Cx) -> Answer {
     });
     let order = Order::Changed { reverse: cx.params.text("reverse") == "true" };
     let jobs = list::select(&cx.params, &mut meta, jobs, order, |(job, _)| Cow::Borrowed(&**job), key)?;
-    let options = cx.options_now()?;
     let mut reads = Vec::with_capacity(jobs.len());
     for (job, _) in &jobs {
         reads.push(status(&cx, &options, job));
@@ -50,6 +56,14 @@ pub(super) async fn statuses(mut cx: Cx) -> Answer {
         status.child_statuses = of_children.remove(&key).unwrap_or_default();
     }
     cx.json(Some(&meta), &statuses)
+}
+
+/// What is shown of a job beside itself: its allocations and its deployment. Of no namespace, because only the indexes are wanted.
+fn beside() -> impl Iterator<Item = Read> {
+    let none = || Some(Namespace::default());
+    let first = Some(Part { from: None, n: 1, newest_first: true });
+    let allocs = Read::Allocs { namespace: none(), prefix: String::new(), part: first };
+    [allocs, Read::Deployments { namespace: none(), prefix: String::new() }].into_iter()
 }
 
 fn or_default(namespace: &str) -> &str {

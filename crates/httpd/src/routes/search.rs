@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use api::{FuzzyMatch, FuzzySearchRequest, FuzzySearchResponse, SearchRequest, SearchResponse};
 use futures::future::{select_all, try_join_all};
 use model::Namespace;
-use rpc::message::{Found, Read, ReadOptions, ReadValue, SearchContext};
+use rpc::message::{Found, Read, ReadValue, SearchContext};
 
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb};
@@ -110,10 +110,7 @@ async fn find(
 ) -> Result<(Meta, Vec<(&'static str, Found)>), Refusal> {
     cx.known_region().await?;
     let read = |context| Read::Search { context, text: text.to_owned(), fuzzy, namespace: namespace.clone() };
-    let options = cx.params.read_options()?;
-    if options.min_index > 0 {
-        wait(cx, &options, contexts.iter().map(|(_, context)| read(*context))).await?;
-    }
+    wait(cx, contexts.iter().map(|(_, context)| read(*context))).await?;
     let now = cx.options_now()?;
     let answers = try_join_all(contexts.iter().map(|(_, context)| cx.read_with(now.clone(), read(*context)))).await?;
     let mut meta = Meta { index: 1, contact: Some((0, true)), next_token: None };
@@ -127,8 +124,12 @@ async fn find(
     Ok((meta, all))
 }
 
-/// Until something changes in one of the contexts, or the wait is over.
-async fn wait(cx: &Cx, options: &ReadOptions, reads: impl Iterator<Item = Read>) -> Result<(), Refusal> {
+/// If the parameters say so, until the answer to one of the reads changes, or the wait is over.
+pub(super) async fn wait(cx: &Cx, reads: impl Iterator<Item = Read>) -> Result<(), Refusal> {
+    let options = cx.params.read_options()?;
+    if options.min_index == 0 {
+        return Ok(());
+    }
     let waits = reads.map(|read| Box::pin(cx.read_with(options.clone(), read)));
     let (first, _, _) = select_all(waits).await;
     first.map(|_| ())
