@@ -5,6 +5,7 @@ mod client;
 mod compressed;
 mod errors;
 mod hostile;
+mod lists;
 mod metrics;
 mod monitor;
 mod places;

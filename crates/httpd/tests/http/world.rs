@@ -82,6 +82,7 @@ impl World {
         let web = Job {
             region: "west".into(),
             namespace: "default".into(),
+            node_pool: "default".into(),
             version: 1,
             stable: true,
             meta: [("owner".to_owned(), "ann".to_owned())].into(),

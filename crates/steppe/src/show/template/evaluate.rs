@@ -10,6 +10,14 @@ pub fn run(nodes: &[Node], value: &Value) -> Result<String, String> {
     Ok(scope.out)
 }
 
+/// How a block ended.
+#[derive(Clone, Copy, PartialEq)]
+enum Flow {
+    On,
+    Break,
+    Continue,
+}
+
 struct Scope {
     /// The newest last; the empty name is `$`.
     variables: Vec<(String, Value)>,
@@ -18,16 +26,20 @@ struct Scope {
 
 impl Scope {
     /// Runs the nodes of a block, whose variables end with it.
-    fn nodes(&mut self, nodes: &[Node], dot: &Value) -> Result<(), String> {
+    fn nodes(&mut self, nodes: &[Node], dot: &Value) -> Result<Flow, String> {
         let n_outside = self.variables.len();
+        let mut flow = Flow::On;
         for node in nodes {
-            self.node(node, dot)?;
+            flow = self.node(node, dot)?;
+            if flow != Flow::On {
+                break;
+            }
         }
         self.variables.truncate(n_outside);
-        Ok(())
+        Ok(flow)
     }
 
-    fn node(&mut self, node: &Node, dot: &Value) -> Result<(), String> {
+    fn node(&mut self, node: &Node, dot: &Value) -> Result<Flow, String> {
         match node {
             Node::Text(text) => self.out.push_str(text),
             Node::Print(pipeline) => {
@@ -45,38 +57,38 @@ impl Scope {
             }
             Node::If { condition, then, otherwise } => {
                 let chosen = if is_true(&self.pipeline(condition, dot)?) { then } else { otherwise };
-                self.nodes(chosen, dot)?;
+                return self.nodes(chosen, dot);
             }
             Node::With { name, value, then, otherwise } => {
                 let value = self.pipeline(value, dot)?;
-                if is_true(&value) {
-                    self.with(&[(name, &value)], then, &value)?;
-                } else {
-                    self.nodes(otherwise, dot)?;
-                }
+                return if is_true(&value) { self.with(&[(name, &value)], then, &value) } else { self.nodes(otherwise, dot) };
             }
             Node::Range { key, item, over, body, otherwise } => {
                 let entries = entries(self.pipeline(over, dot)?)?;
                 if entries.is_empty() {
-                    self.nodes(otherwise, dot)?;
+                    return self.nodes(otherwise, dot);
                 }
                 for (name, value) in &entries {
-                    self.with(&[(key, name), (item, value)], body, value)?;
+                    if self.with(&[(key, name), (item, value)], body, value)? == Flow::Break {
+                        break;
+                    }
                 }
             }
+            Node::Break => return Ok(Flow::Break),
+            Node::Continue => return Ok(Flow::Continue),
         }
-        Ok(())
+        Ok(Flow::On)
     }
 
     /// Runs a block with variables of its own.
-    fn with(&mut self, own: &[(&Option<String>, &Value)], nodes: &[Node], dot: &Value) -> Result<(), String> {
+    fn with(&mut self, own: &[(&Option<String>, &Value)], nodes: &[Node], dot: &Value) -> Result<Flow, String> {
         let n_outside = self.variables.len();
         for (name, value) in own {
             self.variables.extend(name.iter().map(|name| (name.clone(), (*value).clone())));
         }
-        self.nodes(nodes, dot)?;
+        let flow = self.nodes(nodes, dot)?;
         self.variables.truncate(n_outside);
-        Ok(())
+        Ok(flow)
     }
 
     fn pipeline(&self, pipeline: &Pipeline, dot: &Value) -> Result<Value, String> {
@@ -90,6 +102,9 @@ impl Scope {
     fn command(&self, Command(operands): &Command, dot: &Value, piped: Option<Value>) -> Result<Value, String> {
         let Some((first, rest)) = operands.split_first() else { return Err("a value is missing".to_owned()) };
         if let Base::Function(name) = &first.base {
+            if let (true, [.., _]) = (matches!(name.as_str(), "and" | "or"), rest) {
+                return self.decide(name == "or", rest, dot, piped);
+            }
             let mut arguments = rest.iter().map(|operand| self.operand(operand, dot)).collect::<Result<Vec<_>, _>>()?;
             arguments.extend(piped);
             return call(name, &arguments);
@@ -98,6 +113,18 @@ impl Scope {
             return Err("only functions take arguments".to_owned());
         }
         self.operand(first, dot)
+    }
+
+    /// The first of the operands that is true, or not true, else the last; those behind it are not looked at.
+    fn decide(&self, wanted: bool, operands: &[Operand], dot: &Value, piped: Option<Value>) -> Result<Value, String> {
+        let mut last = Value::Null;
+        for operand in operands {
+            last = self.operand(operand, dot)?;
+            if is_true(&last) == wanted {
+                return Ok(last);
+            }
+        }
+        Ok(piped.unwrap_or(last))
     }
 
     fn operand(&self, operand: &Operand, dot: &Value) -> Result<Value, String> {
@@ -180,6 +207,7 @@ fn call(name: &str, arguments: &[Value]) -> Result<Value, String> {
         ("or", [.., last]) => Ok(arguments.iter().find(|value| is_true(value)).unwrap_or(last).clone()),
         ("len", [value]) => length(value).map(Value::from),
         ("index", [value, keys @ ..]) => keys.iter().try_fold(value.clone(), index),
+        ("slice", [value, bounds @ ..]) => slice(value, bounds),
         ("eq", [first, others @ ..]) if !others.is_empty() => Ok(others.iter().any(|other| equal(first, other)).into()),
         ("ne", [a, b]) => Ok((!equal(a, b)).into()),
         ("lt", [a, b]) => Ok(order(a, b)?.is_lt().into()),
@@ -189,11 +217,11 @@ fn call(name: &str, arguments: &[Value]) -> Result<Value, String> {
         ("print", values) => Ok(print(values).into()),
         ("println", values) => Ok(format!("{}\n", values.iter().map(shown).collect::<Vec<_>>().join(" ")).into()),
         ("printf", [Value::String(pattern), values @ ..]) => printf(pattern, values).map(Value::from),
-        ("not" | "and" | "or" | "len" | "index" | "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "printf", _) => {
+        ("not" | "and" | "or" | "len" | "index" | "slice" | "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "printf", _) => {
             Err(format!("{name} does not take {} arguments of these kinds", arguments.len()))
         }
         _ => Err(format!(
-            "function {name:?} is not supported; there are and, eq, ge, gt, index, le, len, lt, ne, not, or, print, printf, println"
+            "function {name:?} is not supported; there are and, eq, ge, gt, index, le, len, lt, ne, not, or, print, printf, println, slice"
         )),
     }
 }
@@ -218,6 +246,24 @@ fn index(value: Value, key: &Value) -> Result<Value, String> {
         (Value::Null, _) => Ok(Value::Null),
         (other, key) => Err(format!("{} has no index {}", noun(&other), shown(key))),
     }
+}
+
+/// From the first bound to before the second, as far as there are bounds.
+fn slice(value: &Value, bounds: &[Value]) -> Result<Value, String> {
+    let length = length(value)?;
+    let bound = |at: usize, default: usize| match bounds.get(at) {
+        None => Some(default),
+        Some(bound) => bound.as_u64().and_then(|bound| usize::try_from(bound).ok()),
+    };
+    let range = bound(0, 0).zip(bound(1, length)).filter(|_| bounds.len() <= 2).map(|(from, to)| from..to);
+    let range = range.ok_or("slice takes a text or list and up to two whole numbers")?;
+    let found = match value {
+        Value::String(text) => text.get(range.clone()).map(Value::from),
+        Value::Array(items) => items.get(range.clone()).map(Value::from),
+        Value::Null => Some(Value::Null),
+        other => return Err(format!("slice of {}", noun(other))),
+    };
+    found.ok_or_else(|| format!("slice from {} to {} is out of range: the length is {length}", range.start, range.end))
 }
 
 fn equal(a: &Value, b: &Value) -> bool {

@@ -29,6 +29,10 @@ pub enum Node {
         body: Vec<Node>,
         otherwise: Vec<Node>,
     },
+    /// Ends the range around it.
+    Break,
+    /// Goes on with the next item of the range around it.
+    Continue,
 }
 
 /// `a | b | c`: each gets the value of the one before as its last argument.
@@ -80,7 +84,7 @@ enum Piece {
 }
 
 pub fn template(source: &str) -> Result<Vec<Node>, String> {
-    let mut parser = Parser { pieces: pieces(source)?.into_iter() };
+    let mut parser = Parser { pieces: pieces(source)?.into_iter(), n_ranges: 0 };
     match parser.nodes("")? {
         (nodes, End::OfText) => Ok(nodes),
         (_, End::Else(_)) => Err("unexpected {{else}}".to_owned()),
@@ -245,6 +249,8 @@ enum End {
 
 struct Parser {
     pieces: std::vec::IntoIter<Piece>,
+    /// How many ranges are around what comes next.
+    n_ranges: usize,
 }
 
 impl Parser {
@@ -267,7 +273,10 @@ impl Parser {
                     "if" => nodes.push(self.condition(rest)?),
                     "with" => nodes.push(self.with(rest)?),
                     "range" => nodes.push(self.range(rest)?),
-                    "template" | "define" | "block" | "break" | "continue" => return Err(format!("{{{{{word}}}}} is not supported")),
+                    "break" | "continue" if self.n_ranges == 0 => return Err(format!("{{{{{word}}}}} outside of {{{{range}}}}")),
+                    "break" => nodes.push(Node::Break),
+                    "continue" => nodes.push(Node::Continue),
+                    "template" | "define" | "block" => return Err(format!("{{{{{word}}}}} is not supported")),
                     _ => nodes.push(Node::Print(pipeline(&tokens)?)),
                 },
                 Some((Token::Variable(name), [Token::Declare, value @ ..])) => {
@@ -307,7 +316,9 @@ impl Parser {
             _ => (None, None, tokens),
         };
         let over = pipeline(tokens)?;
+        self.n_ranges += 1;
         let (body, end) = self.nodes("range")?;
+        self.n_ranges -= 1;
         Ok(Node::Range { key, item, over, body, otherwise: self.otherwise(end, "range")? })
     }
 
