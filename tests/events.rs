@@ -179,3 +179,52 @@ fn all_regions_are_told_in_one_stream() {
     let refused = ask(api.events(&["Job"], &everywhere().with("index", "7"))).expect_err("one index for all").to_string();
     assert!(refused.contains("400") && refused.contains("index=west:120,east:7"), "{refused}");
 }
+
+#[test]
+fn pools_and_all_namespaces_are_told() {
+    // a node pool from its making to its end, whichever namespace one follows; a job of another namespace where all are followed
+    let cluster = cluster();
+    let api = cluster.api("west-server-2");
+    let mut pools = follow(&api, &["NodePool:pond"], &Query::new().namespace("other"));
+    let mut all = follow(&api, &["Job"], &Query::new().namespace("*"));
+    let pool = serde_json::json!({ "Name": "pond", "Description": "deep" });
+    ask(api.put_quietly("/v1/node/pools", &Query::new(), &pool)).expect("a pool");
+    ask(api.put_quietly("/v1/namespace", &Query::new(), &serde_json::json!({ "Name": "meadow" }))).expect("a namespace");
+    cluster.submit("west-server-1", &JobFile::service("afar").count(0).job("namespace = \"meadow\""), &[]).ok();
+    cluster.steppe("west-server-1", &["node", "pool", "delete", "pond"]).ok();
+    let is_over = |line: &EventStreamLine| line.events.iter().any(|event| event.kind == EventType::NodePoolDeleted);
+    let lines = lines_until(&mut pools, is_over);
+    let told = lines.iter().flat_map(|line| &line.events);
+    let told: Vec<_> = told.map(|event| (event.topic, event.kind, event.key.as_str(), &event.payload["NodePool"]["Description"])).collect();
+    let description = serde_json::json!("deep");
+    assert_eq!(
+        told,
+        [
+            (EventTopic::NodePool, EventType::NodePoolUpserted, "pond", &description),
+            (EventTopic::NodePool, EventType::NodePoolDeleted, "pond", &description)
+        ]
+    );
+    let is_afar = |line: &EventStreamLine| line.events.iter().any(|event| event.key == "afar" && &*event.namespace == "meadow");
+    lines_until(&mut all, is_afar);
+}
+
+#[test]
+fn a_region_that_is_away_is_told_and_followed_again() {
+    // east's only server is killed and comes back: one line says so, then its events go on without what was told before
+    let others = cluster();
+    let cluster = Cluster::plan(&["west", "east"], 1, 0).beside(&others).up();
+    let mut stream = follow(&cluster.api("west-server-1"), &["Job"], &Query::new().region("*"));
+    let is_of = |line: &EventStreamLine, job: &str| line.events.iter().any(|event| event.key == job);
+    cluster.submit("east-server-1", &JobFile::service("before").count(0), &[]).ok();
+    lines_until(&mut stream, |line| is_of(line, "before"));
+    cluster.kill(&["east-server-1"]);
+    let away = lines_until(&mut stream, |line| !line.error.is_empty()).pop().expect("a line");
+    assert_eq!((&*away.region, away.events.len()), ("east", 0), "{away:?}");
+    // west is told meanwhile
+    cluster.submit("west-server-1", &JobFile::service("meanwhile").count(0), &[]).ok();
+    lines_until(&mut stream, |line| &*line.region == "west" && is_of(line, "meanwhile"));
+    cluster.start(&["east-server-1"]);
+    cluster.submit("east-server-1", &JobFile::service("after").count(0), &[]).ok();
+    let lines = lines_until(&mut stream, |line| is_of(line, "after"));
+    assert!(lines.iter().all(|line| !is_of(line, "before")), "nothing is told twice: {lines:?}");
+}
