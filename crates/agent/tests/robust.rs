@@ -73,3 +73,11 @@ proptest! {
         }
     }
 }
+
+/// Labels are levels of a tree, which must not become too deep for the stack: in both languages.
+#[test]
+fn a_block_with_very_many_labels_is_a_problem() {
+    for text in [format!("server {} {{}}\n", "\"a\" ".repeat(200_000)), format!("\"server\" {} {{}}\n", "\"a\" ".repeat(200_000))] {
+        assert!(config::read_text(std::path::Path::new("agent.hcl"), &text).is_err());
+    }
+}

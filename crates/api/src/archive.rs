@@ -2,6 +2,7 @@
 //!
 //! `state.bin` is the body of a snapshot as servers keep it; what it means is not known here.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
@@ -19,6 +20,11 @@ const STATE: &str = "state.bin";
 const SUMS: &str = "SHA256SUMS";
 /// The two small files are never larger.
 const SMALL_BYTES_MAX: u64 = 1 << 20;
+
+/// What an archive holds is at most so many times as large as the archive, beside a start: real ones shrink to a tenth or a thirtieth, made up
+/// ones to a thousandth.
+const EXPANSION_MAX: u64 = 100;
+const EXPANSION_START: u64 = 16 << 20;
 
 /// What an archive says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,10 +77,10 @@ fn append(tar: &mut tar::Builder<impl Write>, name: &str, length: u64, content: 
     header.set_size(length);
     header.set_mode(0o600);
     header.set_mtime(0);
-    let mut counted = Counted { inner: content, n: 0 };
-    tar.append_data(&mut header, name, &mut counted)?;
-    if counted.n != length {
-        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{name} has {} bytes instead of {length}", counted.n)));
+    let n_read = Cell::new(0);
+    tar.append_data(&mut header, name, Counted { inner: content, n: &n_read })?;
+    if n_read.get() != length {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{name} has {} bytes instead of {length}", n_read.get())));
     }
     Ok(())
 }
@@ -86,12 +92,15 @@ fn append(tar: &mut tar::Builder<impl Write>, name: &str, length: u64, content: 
 /// It is no archive, or damaged.
 pub fn read(from: impl Read, state: impl Write) -> Result<ArchiveMeta, ArchiveError> {
     let content = |text: String| ArchiveError::Content(text);
-    let mut archive = tar::Archive::new(GzDecoder::new(from));
+    let n_read = Cell::new(0);
+    let packed = Counted { inner: from, n: &n_read };
+    let mut archive = tar::Archive::new(Bounded { inner: GzDecoder::new(packed), n: 0, n_packed: &n_read });
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     let (mut meta, mut sums) = (None, None);
     let mut state = Hashing { inner: state, hasher: Sha256::new() };
     // What is not gzip, or not a tar, is noticed here.
-    let entries = archive.entries().map_err(|error| content(error.to_string()))?;
+    // Raw: without names of any length, and without files that are mostly holes.
+    let entries = archive.entries().map_err(|error| content(error.to_string()))?.raw(true);
     for entry in entries {
         let mut entry = entry.map_err(|error| content(error.to_string()))?;
         let name = entry.path().map_err(|error| content(error.to_string()))?.to_string_lossy().into_owned();
@@ -148,15 +157,33 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-struct Counted<R> {
+struct Counted<'n, R> {
     inner: R,
-    n: u64,
+    n: &'n Cell<u64>,
 }
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.n.set(self.n.get() + n as u64);
+        Ok(n)
+    }
+}
+
+/// Fails when what comes out is out of proportion to what went in.
+struct Bounded<'n, R> {
+    inner: R,
+    n: u64,
+    n_packed: &'n Cell<u64>,
+}
+
+impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
         self.n += n as u64;
+        if self.n > EXPANSION_START + EXPANSION_MAX * self.n_packed.get() {
+            return Err(io::Error::other(format!("it holds more than {EXPANSION_MAX} times its own size")));
+        }
         Ok(n)
     }
 }
@@ -212,6 +239,40 @@ mod tests {
         }
         let short = write(io::sink(), &meta(10), &b"short"[..]).unwrap_err();
         assert!(short.to_string().contains("5 bytes instead of 10"), "{short}");
+    }
+
+    /// What a small archive unpacks to is bounded, whether it says so in the state, in a name, or in holes.
+    #[test]
+    fn bombs() {
+        let packed = |header: &tar::Header, length: u64| {
+            let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+            encoder.write_all(header.as_bytes()).unwrap();
+            io::copy(&mut io::repeat(0).take(length), &mut encoder).unwrap();
+            encoder.finish().unwrap()
+        };
+        let header = |name: &str, kind: tar::EntryType, size: u64| {
+            let mut header = tar::Header::new_gnu();
+            header.set_path(name).unwrap();
+            header.set_entry_type(kind);
+            header.set_size(size);
+            header.set_cksum();
+            header
+        };
+        let large = 64 << 20;
+        let mut holes = header(STATE, tar::EntryType::GNUSparse, 0);
+        holes.as_gnu_mut().unwrap().set_real_size(1 << 40);
+        holes.set_cksum();
+        for (bytes, reason) in [
+            (packed(&header(STATE, tar::EntryType::Regular, large), large), "more than 100 times its own size"),
+            (packed(&header("a", tar::EntryType::GNULongName, large), large), "it has a file"),
+            (packed(&header("a", tar::EntryType::XHeader, large), large), "it has a file"),
+            (packed(&holes, 2048), "it has no meta.json"),
+        ] {
+            let mut out = Vec::new();
+            let error = read(&bytes[..], &mut out).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+            assert!(out.len() as u64 <= EXPANSION_START + EXPANSION_MAX * bytes.len() as u64, "{} bytes", out.len());
+        }
     }
 
     /// Whatever is changed or missing is noticed.

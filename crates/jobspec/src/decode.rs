@@ -18,7 +18,7 @@ use crate::schema::{Block, Field, Shape, Support};
 use crate::tree::{Data, Fields, Node, Span};
 
 /// Blocks that `dynamic` may make in one job; a real job has some dozens.
-const DYNAMIC_BLOCKS_MAX: usize = 10_000;
+const DYNAMIC_BLOCKS_MAX: usize = crate::BLOCKS_MAX;
 
 /// What reading one of them costs beside its expressions.
 const DYNAMIC_BLOCK_COST: u64 = 1_000;

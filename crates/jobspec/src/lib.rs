@@ -48,6 +48,9 @@ pub const TEXT_BYTES_MAX: usize = 1 << 20;
 /// `=` and `:` in one text. The parser compares each key of an object with all others, so a text full of keys would keep it busy for minutes.
 const ASSIGNMENTS_MAX: usize = 20_000;
 
+/// Groups, tasks and all the other blocks of a job together. With its defaults, one that is written in three bytes takes some ten thousand.
+const BLOCKS_MAX: usize = 4_000;
+
 /// A job file and everything it may depend on.
 pub struct ParseInput<'a> {
     pub text: &'a str,
@@ -166,7 +169,7 @@ pub fn canonicalize(job: &Job) -> Result<Job, Diagnostics> {
 }
 
 fn from_body(body: &Body, source: Source, input: &ParseInput<'_>) -> Result<Parsed, Diagnostics> {
-    let world = World::new(input.files, input.seed);
+    let world = World::new(input.files, input.seed, input.text.len());
     let findings = Findings::default();
     let given = Given {
         environment: input.environment,
@@ -261,6 +264,11 @@ fn parsed(node: Node, source: Source, warnings: Vec<Diagnostic>, variables: BTre
 }
 
 fn canonical_job(mut node: Node) -> Result<(Job, Node), Diagnostics> {
+    let n_blocks = node.n_repeated();
+    if n_blocks > BLOCKS_MAX {
+        let text = format!("the job is too large: {n_blocks} groups, tasks and other blocks, at most {BLOCKS_MAX} are allowed");
+        return Err(Diagnostics(vec![Diagnostic::error(Kind::Malformed, text).detail("split it into several jobs")]));
+    }
     if let Some(fields) = node.as_fields_mut() {
         canonical::canonicalize(fields);
     }

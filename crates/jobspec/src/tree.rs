@@ -102,6 +102,15 @@ impl Node {
         matches!(self.data, Data::Leaf(Json::Null))
     }
 
+    /// How many objects stand in lists: groups, tasks and other blocks that may be repeated. Defaults do not change it.
+    pub fn n_repeated(&self) -> usize {
+        match &self.data {
+            Data::Leaf(_) => 0,
+            Data::List(items) => items.iter().map(|item| usize::from(item.as_fields().is_some()) + item.n_repeated()).sum(),
+            Data::Fields(fields) => fields.values().map(Node::n_repeated).sum(),
+        }
+    }
+
     pub fn to_json(&self) -> Json {
         match &self.data {
             Data::Leaf(value) => value.clone(),

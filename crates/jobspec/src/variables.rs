@@ -77,7 +77,7 @@ pub(crate) fn resolve(body: &Body, source: &Source, given: &Given<'_>, world: &W
             else {
                 continue;
             };
-            let converted = convert(value, &declaration.of).map_err(|reason| {
+            let converted = convert(value, &declaration.of, &world.budget).map_err(|reason| {
                 let diagnostic = Diagnostic::error(Kind::Malformed, format!("wrong value for the variable {name:?}")).detail(reason);
                 findings.add(diagnostic, &file_source, span);
             });
@@ -166,7 +166,7 @@ impl Reader<'_> {
         for structure in block.body.iter() {
             match structure {
                 Structure::Attribute(attribute) => match attribute.key.as_str() {
-                    "type" => match crate::hcl::parse_type(&attribute.value, &|default| self.constant(default)) {
+                    "type" => match crate::hcl::parse_type(&attribute.value, &|default| self.constant(default), &self.world.budget) {
                         Ok(of) => declaration.of = of,
                         Err(fault) => {
                             self.fault(fault.or_at(attribute.value.span()));
@@ -189,7 +189,7 @@ impl Reader<'_> {
         }
         if let Some(expression) = default.filter(|_| is_sound) {
             let value = self.constant(expression).and_then(|value| {
-                convert(value, &declaration.of)
+                convert(value, &declaration.of, &self.world.budget)
                     .map_err(|reason| Fault::new(format!("the default of the variable {name:?} has the wrong type")).detail(reason))
             });
             match value {
@@ -285,7 +285,7 @@ impl Reader<'_> {
         };
         let value = value.and_then(|value| {
             let wrong = |reason| Fault::new(format!("wrong value for the variable {name:?}")).detail(reason);
-            convert(value, &declaration.of).map_err(wrong)
+            convert(value, &declaration.of, &self.world.budget).map_err(wrong)
         });
         Some(value.map_err(|fault| self.findings.fault(fault, &place)))
     }

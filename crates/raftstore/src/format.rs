@@ -111,6 +111,15 @@ pub(crate) fn decode_entry(bytes: &[u8]) -> Result<Entry> {
     Ok(Entry { log_id: stored.id.into(), payload })
 }
 
+/// The bytes of a log entry, read and written again.
+///
+/// # Errors
+///
+/// They are no log entry of a version that is known here.
+pub fn reread_entry(bytes: &[u8]) -> std::result::Result<Vec<u8>, String> {
+    decode_entry(bytes).and_then(|entry| encode_entry(&entry)).map_err(|error| error.to_string())
+}
+
 pub(crate) fn encode_vote(vote: &Vote) -> Result<Vec<u8>> {
     Ok(codec::encode(Kind::Vote, V1, &VoteV1::from(*vote))?)
 }

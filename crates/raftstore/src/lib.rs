@@ -33,6 +33,8 @@ pub mod wire;
 
 pub use disk::{DataDir, Expect, FORMAT, Header, Kind, set_aside};
 pub use error::Error;
+#[doc(hidden)] // what is attacked by `fuzz`
+pub use format::reread_entry;
 pub use instruments::Instruments;
 pub use kv::{AsyncStore, Change as KeyChange, LocalStore, Pair};
 pub use log::{LogOptions, LogStats, LogStore};

@@ -12,6 +12,9 @@ use hcl_edit::{Number, Span, parser};
 use super::hcl1;
 use super::problem::{Origin, Problem};
 
+/// Labels of one block; each is a level of the tree, and no block of a configuration has more than one.
+pub const LABELS_MAX: usize = 8;
+
 /// A value and the byte offset at which it begins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
@@ -117,6 +120,9 @@ impl Document {
                 Structure::Attribute(attribute) => {
                     let node = self.expression(&attribute.value, at)?;
                     entries.push(Entry { key: attribute.key.to_string(), at, node });
+                }
+                Structure::Block(block) if block.labels.len() > LABELS_MAX => {
+                    return Err(self.problem(at, format!("{} has {} labels", block.ident.as_str(), block.labels.len())));
                 }
                 Structure::Block(block) => {
                     let mut node = Node { at, value: Value::Map(self.body(&block.body)?) };

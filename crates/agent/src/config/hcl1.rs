@@ -3,7 +3,7 @@
 //! It is only asked about files that are no HCL2, and says nothing about what is wrong with one: it reads a file, or it does not, and then the
 //! problem that HCL2 has with it is reported.
 
-use super::document::{Entry, Node, Value};
+use super::document::{Entry, LABELS_MAX, Node, Value};
 
 /// Blocks in blocks; far more than a configuration has.
 const DEPTH_MAX: usize = 32;
@@ -81,6 +81,7 @@ impl Reader<'_> {
             self.skip()?;
             let at = self.at;
             match self.next()? {
+                _ if keys.len() > LABELS_MAX + 1 => return None,
                 '=' if keys.len() == 1 => {
                     self.take("=");
                     self.skip()?;

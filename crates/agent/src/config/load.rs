@@ -38,6 +38,23 @@ pub fn load(flags: &Flags) -> Result<Loaded, Problems> {
     problems.into_result(Loaded { config, files })
 }
 
+/// The configuration that one file with this text makes; the ending of `path` decides the syntax.
+///
+/// # Errors
+/// Every problem of the text, and of the values taken together.
+pub fn read_text(path: &Path, text: &str) -> Result<Config, Problems> {
+    let mut config = Config::default();
+    let (mut origins, mut problems) = (Origins::new(), Problems::default());
+    match Document::parse(path, text.to_owned()) {
+        Ok(document) => apply::apply(&document, &mut config, &mut origins, &mut problems),
+        Err(problem) => problems.0.push(problem),
+    }
+    if problems.is_empty() {
+        validate::validate(&config, &origins, &mut problems);
+    }
+    problems.into_result(config)
+}
+
 /// The files that paths stand for: a file for itself, a folder for its `.hcl` and `.json` files in lexical order.
 fn files(paths: &[PathBuf], problems: &mut Problems) -> Vec<PathBuf> {
     let mut files = Vec::new();

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use apply::Origins;
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, read_text};
 pub use problem::{Origin, Problem, Problems};
 pub use values::{Advertise, LogLevel};
 

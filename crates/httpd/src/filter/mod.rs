@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 /// A filter expression, checked.
 #[derive(Debug)]
-pub(crate) struct Filter(Expression);
+pub struct Filter(Expression);
 
 impl Filter {
     /// Reads an expression over objects of type `T`; the error says what is wrong.
@@ -142,6 +142,9 @@ mod tests {
         check("\"a\" == ID", "expected in or not in after a value at position 5");
         check(&"(".repeat(5000), "the expression is longer than 4096 bytes");
         check(&format!("{}ID == 1{}", "(".repeat(100), ")".repeat(100)), "the expression is nested deeper than 64 levels");
+        let many = vec!["ID matches \"(a{50}){50}\""; 100].join(" or ");
+        check(&many, "the regular expressions are too large");
+        assert!(Filter::parse::<Job>(&vec!["ID matches \"^web-[0-9]+$\""; 100].join(" or ")).is_ok());
         let fails = |text: &str| Filter::parse::<Job>(text).unwrap().matches(&job()).unwrap_err();
         assert_eq!(fails("Priority == high"), "Priority is a number, \"high\" is not");
         assert_eq!(fails("Stop == 3"), "Stop is true or false, \"3\" is not");

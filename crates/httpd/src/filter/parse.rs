@@ -10,7 +10,7 @@ const LONGEST: usize = 4096;
 /// Each level is a call of this parser and of the evaluation.
 const DEEPEST: usize = 64;
 
-/// Memory of one compiled regular expression.
+/// Memory of the compiled regular expressions of one filter, and again of what they keep while they look: they share it.
 const REGEX_BYTES: usize = 1 << 20;
 
 const OPERATORS: &str = "==, !=, in, not in, contains, not contains, matches, not matches, is empty or is not empty";
@@ -19,7 +19,9 @@ pub(super) fn expression(text: &str) -> Result<Expression, String> {
     if text.len() > LONGEST {
         return Err(format!("the expression is longer than {LONGEST} bytes"));
     }
-    let mut parser = Parser { tokens: tokens(text)?, next: 0, depth: 0 };
+    let tokens = tokens(text)?;
+    let n_regexes = tokens.iter().filter(|(token, _)| matches!(token, Token::Word(word) if word == "matches")).count();
+    let mut parser = Parser { tokens, next: 0, depth: 0, regex_bytes: REGEX_BYTES / n_regexes.max(1) };
     let expression = parser.or()?;
     match parser.peek() {
         None => Ok(expression),
@@ -113,6 +115,8 @@ struct Parser {
     tokens: Vec<(Token, usize)>,
     next: usize,
     depth: usize,
+    /// For each.
+    regex_bytes: usize,
 }
 
 impl Parser {
@@ -268,7 +272,10 @@ impl Parser {
 
     fn regex(&mut self) -> Result<Test, String> {
         let text = self.value()?;
-        let regex = RegexBuilder::new(&text).size_limit(REGEX_BYTES).build();
-        regex.map(Test::Matches).map_err(|_| format!("invalid regular expression {text:?}"))
+        let regex = RegexBuilder::new(&text).size_limit(self.regex_bytes).dfa_size_limit(self.regex_bytes).build();
+        regex.map(Test::Matches).map_err(|error| match error {
+            regex::Error::CompiledTooBig(_) => "the regular expressions are too large".to_owned(),
+            _ => format!("invalid regular expression {text:?}"),
+        })
     }
 }

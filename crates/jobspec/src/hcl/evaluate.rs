@@ -67,8 +67,9 @@ impl<'a> Evaluator<'a> {
         value.map_err(|fault| fault.or_at(expression.span()))
     }
 
-    pub(super) fn charge(&self, work: u64) -> Result<(), Fault> {
-        self.world.budget.charge(work)
+    /// Pays for what is made.
+    pub(super) fn charge(&self, bytes: u64) -> Result<(), Fault> {
+        self.world.budget.make(bytes)
     }
 
     fn object(&self, object: &Object, scope: &Scope<'_>) -> Result<Value, Fault> {
@@ -208,7 +209,7 @@ impl<'a> Evaluator<'a> {
             && let Some(TraversalOperator::GetAttr(attribute)) = operators.first().map(Decorated::value)
             && !known.contains_key(attribute.as_str())
         {
-            self.charge(SEARCH_COST)?;
+            self.world.budget.charge(SEARCH_COST)?;
             let wanted = attribute.as_str();
             if self.poisoned.contains(&(root, wanted.to_owned())) {
                 return Err(Fault::silent());
@@ -288,7 +289,7 @@ impl<'a> Evaluator<'a> {
     }
 
     fn step_into<'v>(&self, value: Cow<'v, Value>, key: &Value, span: Option<Range<usize>>) -> Result<Cow<'v, Value>, Fault> {
-        step_into(value, key, span).or_else(|fault| self.charge(SEARCH_COST).and(Err(fault)))
+        step_into(value, key, span).or_else(|fault| self.world.budget.charge(SEARCH_COST).and(Err(fault)))
     }
 
     fn call(&self, call: &FuncCall, scope: &Scope<'_>) -> Result<Value, Fault> {
@@ -302,7 +303,7 @@ impl<'a> Evaluator<'a> {
             }
         }
         let Some(function) = functions::find(name).filter(|_| !call.name.is_namespaced()) else {
-            self.charge(SEARCH_COST)?;
+            self.world.budget.charge(SEARCH_COST)?;
             let fault = Fault::new(format!("there is no function {:?}", name)).or_at(call.name.name.span());
             return Err(match nearest(name, functions::names()) {
                 Some(near) => fault.detail(format!("did you mean {near:?}?")),
@@ -360,9 +361,10 @@ impl<'a> Evaluator<'a> {
         let (Some(argument), Some(wanted), 2) = (call.args.get(0), call.args.get(1), call.args.len()) else {
             return Err(Fault::new("convert: takes exactly 2 arguments, a value and a type"));
         };
-        let wanted = types::parse(wanted, &|default| self.evaluate(default, scope)).map_err(|fault| fault.or_at(wanted.span()))?;
+        let wanted = types::parse(wanted, &|default| self.evaluate(default, scope), &self.world.budget)
+            .map_err(|fault| fault.or_at(wanted.span()))?;
         let value = self.evaluate(argument, scope)?;
-        convert(value, &wanted).map_err(|reason| Fault::new(format!("convert: {reason}")).or_at(argument.span()))
+        convert(value, &wanted, &self.world.budget).map_err(|reason| Fault::new(format!("convert: {reason}")).or_at(argument.span()))
     }
 }
 

@@ -46,7 +46,7 @@ fn variables() -> Value {
 }
 
 fn evaluate(text: &str, files: Option<&dyn Files>) -> Result<serde_json::Value, String> {
-    let world = World::new(files, [7; 32]);
+    let world = World::new(files, [7; 32], 0);
     let evaluator = Evaluator::new(&world, text, UnknownNames::ForTheNode);
     let expression = hcl_edit::parser::parse_expr(text).map_err(|error| format!("syntax: {}", error.message()))?;
     let scope = Scope::root(vec![("var".to_owned(), variables()), ("local".to_owned(), Value::Object(BTreeMap::new()))]);

@@ -6,7 +6,7 @@ use hcl_edit::Span;
 use hcl_edit::expr::{Expression, FuncCall, ObjectKey};
 
 use super::value::Value;
-use super::world::Fault;
+use super::world::{Budget, Fault};
 use crate::diagnostic::nearest;
 
 /// What a value must be, or be made into.
@@ -31,17 +31,20 @@ pub(crate) struct Attribute {
     default: Option<Value>,
 }
 
+/// Gives an expression its value.
+type Evaluate<'e> = &'e dyn Fn(&Expression) -> Result<Value, Fault>;
+
 const SIMPLE: &[&str] = &["string", "number", "bool", "any", "list", "set", "map", "object", "tuple"];
 
 /// Reads a type expression. `evaluate` gives the defaults of `optional(…)` their values.
-pub(crate) fn parse(expression: &Expression, evaluate: &dyn Fn(&Expression) -> Result<Value, Fault>) -> Result<Type, Fault> {
+pub(crate) fn parse(expression: &Expression, evaluate: Evaluate<'_>, budget: &Budget) -> Result<Type, Fault> {
     let parsed =
         match expression {
-            Expression::Parenthesis(parenthesis) => parse(parenthesis.inner(), evaluate),
+            Expression::Parenthesis(parenthesis) => parse(parenthesis.inner(), evaluate, budget),
             Expression::Variable(name) => simple(name.as_str()),
             // Early job files have the type in quotes.
             Expression::String(name) => simple(name.as_str()),
-            Expression::FuncCall(call) if !call.name.is_namespaced() => complex(call, evaluate),
+            Expression::FuncCall(call) if !call.name.is_namespaced() => complex(call, evaluate, budget),
             _ => Err(Fault::new("this is not a type")
                 .detail("write string, number, bool, any, list(T), set(T), map(T), object({…}) or tuple([…])")),
         };
@@ -69,16 +72,18 @@ fn unknown(name: &str) -> Fault {
     }
 }
 
-fn complex(call: &FuncCall, evaluate: &dyn Fn(&Expression) -> Result<Value, Fault>) -> Result<Type, Fault> {
+fn complex(call: &FuncCall, evaluate: Evaluate<'_>, budget: &Budget) -> Result<Type, Fault> {
     let name = call.name.name.as_str();
     let (Some(argument), 1) = (call.args.get(0), call.args.len()) else {
         return Err(if SIMPLE.contains(&name) { Fault::new(format!("{name}(…) takes exactly one type")) } else { unknown(name) });
     };
     match (name, argument) {
-        ("list", _) => Ok(Type::List(Box::new(parse(argument, evaluate)?))),
-        ("set", _) => Ok(Type::Set(Box::new(parse(argument, evaluate)?))),
-        ("map", _) => Ok(Type::Map(Box::new(parse(argument, evaluate)?))),
-        ("tuple", Expression::Array(items)) => items.iter().map(|item| parse(item, evaluate)).collect::<Result<_, _>>().map(Type::Tuple),
+        ("list", _) => Ok(Type::List(Box::new(parse(argument, evaluate, budget)?))),
+        ("set", _) => Ok(Type::Set(Box::new(parse(argument, evaluate, budget)?))),
+        ("map", _) => Ok(Type::Map(Box::new(parse(argument, evaluate, budget)?))),
+        ("tuple", Expression::Array(items)) => {
+            items.iter().map(|item| parse(item, evaluate, budget)).collect::<Result<_, _>>().map(Type::Tuple)
+        }
         ("object", Expression::Object(fields)) => {
             let mut attributes = BTreeMap::new();
             for (key, value) in fields.iter() {
@@ -87,7 +92,7 @@ fn complex(call: &FuncCall, evaluate: &dyn Fn(&Expression) -> Result<Value, Faul
                     ObjectKey::Expression(Expression::String(name)) => name.value().clone(),
                     ObjectKey::Expression(other) => return Err(Fault::new("an attribute of an object type is a name").or_at(other.span())),
                 };
-                attributes.insert(name, attribute(value.expr(), evaluate)?);
+                attributes.insert(name, attribute(value.expr(), evaluate, budget)?);
             }
             Ok(Type::Object(attributes))
         }
@@ -97,16 +102,16 @@ fn complex(call: &FuncCall, evaluate: &dyn Fn(&Expression) -> Result<Value, Faul
     }
 }
 
-fn attribute(expression: &Expression, evaluate: &dyn Fn(&Expression) -> Result<Value, Fault>) -> Result<Attribute, Fault> {
-    let Expression::FuncCall(call) = expression else { return Ok(Attribute { of: parse(expression, evaluate)?, default: None }) };
+fn attribute(expression: &Expression, evaluate: Evaluate<'_>, budget: &Budget) -> Result<Attribute, Fault> {
+    let Expression::FuncCall(call) = expression else { return Ok(Attribute { of: parse(expression, evaluate, budget)?, default: None }) };
     if call.name.is_namespaced() || call.name.name.as_str() != "optional" {
-        return Ok(Attribute { of: parse(expression, evaluate)?, default: None });
+        return Ok(Attribute { of: parse(expression, evaluate, budget)?, default: None });
     }
     let (of, default) = match (call.args.get(0), call.args.get(1), call.args.len()) {
-        (Some(of), None, _) => (parse(of, evaluate)?, Value::Null),
+        (Some(of), None, _) => (parse(of, evaluate, budget)?, Value::Null),
         (Some(of), Some(default), 2) => {
-            let of = parse(of, evaluate)?;
-            let value = convert(evaluate(default)?, &of).map_err(|reason| Fault::new(reason).or_at(default.span()))?;
+            let of = parse(of, evaluate, budget)?;
+            let value = convert(evaluate(default)?, &of, budget).map_err(|reason| Fault::new(reason).or_at(default.span()))?;
             (of, value)
         }
         _ => return Err(Fault::new("optional takes a type and, if wanted, a default").or_at(expression.span())),
@@ -115,7 +120,7 @@ fn attribute(expression: &Expression, evaluate: &dyn Fn(&Expression) -> Result<V
 }
 
 /// The value as the type wants it, or why it cannot be. `null` is a value of every type.
-pub(crate) fn convert(value: Value, wanted: &Type) -> Result<Value, String> {
+pub(crate) fn convert(value: Value, wanted: &Type, budget: &Budget) -> Result<Value, String> {
     let mismatch = |noun: &str, value: &Value| Err(format!("{noun} is required, not {}", super::evaluate::article(value)));
     match (wanted, value) {
         (_, Value::Null) => Ok(Value::Null),
@@ -127,12 +132,12 @@ pub(crate) fn convert(value: Value, wanted: &Type) -> Result<Value, String> {
             (None, value) => mismatch("a number", value),
         },
         (Type::Bool, value) => value.to_bool().map_or_else(|| mismatch("a bool", &value), |flag| Ok(Value::Bool(flag))),
-        (Type::List(item), Value::List(items) | Value::Set(items)) => convert_items(items, item).map(Value::List),
-        (Type::Set(item), Value::List(items) | Value::Set(items)) => convert_items(items, item).map(Value::set),
+        (Type::List(item), Value::List(items) | Value::Set(items)) => convert_items(items, item, budget).map(Value::List),
+        (Type::Set(item), Value::List(items) | Value::Set(items)) => convert_items(items, item, budget).map(Value::set),
         (Type::List(_), value) => mismatch("a list", &value),
         (Type::Set(_), value) => mismatch("a set", &value),
         (Type::Map(item), Value::Object(fields)) => {
-            let fields = fields.into_iter().map(|(key, value)| match convert(value, item) {
+            let fields = fields.into_iter().map(|(key, value)| match convert(value, item, budget) {
                 Ok(value) => Ok((key, value)),
                 Err(reason) => Err(format!("key {key:?}: {reason}")),
             });
@@ -147,7 +152,7 @@ pub(crate) fn convert(value: Value, wanted: &Type) -> Result<Value, String> {
                 .into_iter()
                 .zip(types)
                 .enumerate()
-                .map(|(index, (item, of))| convert(item, of).map_err(|reason| format!("item {index}: {reason}")));
+                .map(|(index, (item, of))| convert(item, of, budget).map_err(|reason| format!("item {index}: {reason}")));
             items.collect::<Result<_, _>>().map(Value::List)
         }
         (Type::Tuple(_), value) => mismatch("a list", &value),
@@ -155,11 +160,12 @@ pub(crate) fn convert(value: Value, wanted: &Type) -> Result<Value, String> {
             let mut converted = BTreeMap::new();
             for (name, attribute) in attributes {
                 let value = match (fields.remove(name), &attribute.default) {
-                    (Some(Value::Null), Some(default)) => default.clone(),
-                    (Some(value), _) => convert(value, &attribute.of).map_err(|reason| format!("attribute {name:?}: {reason}"))?,
-                    (None, Some(default)) => default.clone(),
+                    (Some(Value::Null), Some(default)) => copy(default, budget)?,
+                    (Some(value), _) => convert(value, &attribute.of, budget).map_err(|reason| format!("attribute {name:?}: {reason}"))?,
+                    (None, Some(default)) => copy(default, budget)?,
                     (None, None) => return Err(format!("attribute {name:?} is required")),
                 };
+                pay(name.len() as u64, budget)?;
                 converted.insert(name.clone(), value);
             }
             // What the type does not name is dropped, as object types do.
@@ -169,6 +175,20 @@ pub(crate) fn convert(value: Value, wanted: &Type) -> Result<Value, String> {
     }
 }
 
-fn convert_items(items: Vec<Value>, of: &Type) -> Result<Vec<Value>, String> {
-    items.into_iter().enumerate().map(|(index, item)| convert(item, of).map_err(|reason| format!("item {index}: {reason}"))).collect()
+/// A default is paid for each time that it fills a gap: a short list may have many.
+fn copy(default: &Value, budget: &Budget) -> Result<Value, String> {
+    pay(default.size(), budget)?;
+    Ok(default.clone())
+}
+
+fn pay(bytes: u64, budget: &Budget) -> Result<(), String> {
+    budget.make(bytes).map_err(|fault| fault.summary)
+}
+
+fn convert_items(items: Vec<Value>, of: &Type, budget: &Budget) -> Result<Vec<Value>, String> {
+    items
+        .into_iter()
+        .enumerate()
+        .map(|(index, item)| convert(item, of, budget).map_err(|reason| format!("item {index}: {reason}")))
+        .collect()
 }

@@ -59,8 +59,12 @@ impl Fault {
     }
 }
 
-/// Units of work for one job, about a byte of memory each: a second's work or so, and some hundred times what the largest real jobs need.
+/// Units of work for one job: a second's work or so, and some hundred times what the largest real jobs need.
 const WORK_MAX: u64 = 128 << 20;
+
+/// Bytes of values and text that the expressions of one job may make, together, beside so many for each byte of its text.
+const MADE_MAX: u64 = 16 << 20;
+const MADE_MAX_PER_BYTE: u64 = 32;
 
 /// What a value costs beside its text.
 pub(crate) const VALUE_COST: u64 = 64;
@@ -71,28 +75,37 @@ pub(crate) const STEP_COST: u64 = 32;
 /// What it costs to look for the name that was meant; `try` may catch the error, and come again.
 pub(crate) const SEARCH_COST: u64 = 2_000;
 
-/// Work left.
+/// Work and room left.
 pub(crate) struct Budget {
-    left: Cell<u64>,
-}
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { left: Cell::new(WORK_MAX) }
-    }
+    work: Cell<u64>,
+    room: Cell<u64>,
 }
 
 impl Budget {
+    /// For a text of that many bytes.
+    fn new(text_bytes: usize) -> Self {
+        Self { work: Cell::new(WORK_MAX), room: Cell::new(MADE_MAX + MADE_MAX_PER_BYTE * text_bytes as u64) }
+    }
+
     /// Takes `work` off, or fails for good.
     pub fn charge(&self, work: u64) -> Result<(), Fault> {
-        let Some(left) = self.left.get().checked_sub(work) else {
-            self.left.set(0);
-            let fault =
-                Fault::new("the job is too large to evaluate").detail("its expressions make more values and text than a job may have");
-            return Err(Fault { fatal: true, ..fault });
-        };
-        self.left.set(left);
+        let Some(left) = self.work.get().checked_sub(work) else { return Err(self.used_up()) };
+        self.work.set(left);
         Ok(())
+    }
+
+    /// The same for what takes memory.
+    pub fn make(&self, bytes: u64) -> Result<(), Fault> {
+        let Some(left) = self.room.get().checked_sub(bytes) else { return Err(self.used_up()) };
+        self.room.set(left);
+        self.charge(bytes)
+    }
+
+    fn used_up(&self) -> Fault {
+        self.work.set(0);
+        self.room.set(0);
+        let fault = Fault::new("the job is too large to evaluate").detail("its expressions make more values and text than a job may have");
+        Fault { fatal: true, ..fault }
     }
 }
 
@@ -105,8 +118,9 @@ pub(crate) struct World<'a> {
 }
 
 impl<'a> World<'a> {
-    pub fn new(files: Option<&'a dyn Files>, seed: [u8; 32]) -> Self {
-        Self { files, budget: Budget::default(), seed, drawn: Cell::new(0) }
+    /// For a text of that many bytes.
+    pub fn new(files: Option<&'a dyn Files>, seed: [u8; 32], text_bytes: usize) -> Self {
+        Self { files, budget: Budget::new(text_bytes), seed, drawn: Cell::new(0) }
     }
 
     /// 16 bytes that nobody can tell without the caller's seed.

@@ -38,6 +38,40 @@ fn too_large() {
     assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }
 
+/// A few bytes that would fill the memory of whoever reads them.
+#[test]
+fn too_much_memory() {
+    let default = "x".repeat(100_000);
+    let gaps = "{},".repeat(10_000);
+    let optional = format!("list(object({{ a = optional(string, \"{default}\") }}))");
+    let quotes = format!("{}\"\\\"\"{}", "jsonencode(".repeat(50), ")".repeat(50));
+    for text in [
+        format!("variable \"v\" {{\n type = {optional}\n default = [{gaps}]\n}}\njob \"x\" {{\n}}\n"),
+        format!("locals {{\n a = convert([{gaps}], {optional})\n}}\njob \"x\" {{\n}}\n"),
+        format!("locals {{\n a = {quotes}\n}}\njob \"x\" {{\n}}\n"),
+        "locals {\n a = range(1000000)\n}\njob \"x\" {\n}\n".to_owned(),
+        "locals {\n a = [for i in range(1000) : [for j in range(1000) : []]]\n}\njob \"x\" {\n}\n".to_owned(),
+        "locals {\n a = [for i in range(10000) : format(\"%9999d\", i)]\n}\njob \"x\" {\n}\n".to_owned(),
+    ] {
+        let errors = bad(&text);
+        assert!(errors.iter().any(|error| error.contains("too large to evaluate")), "{:.200}: {errors:?}", text);
+    }
+}
+
+/// Blocks of a few bytes that would each get all their defaults.
+#[test]
+fn too_many_blocks() {
+    let groups: String = (0..5_000).map(|n| format!("group \"g{n}\" {{}}\n")).collect();
+    assert!(bad(&format!("job \"x\" {{\n{groups}}}\n")).iter().any(|error| error.contains("the job is too large: 5")));
+    for request in [
+        serde_json::json!({"ID": "x", "TaskGroups": vec![serde_json::json!({}); 100_000]}),
+        serde_json::json!({"ID": "x", "TaskGroups": [{"Tasks": vec![serde_json::json!({}); 100_000]}]}),
+    ] {
+        let errors = from_api(&request).expect_err("too large").to_string();
+        assert!(errors.contains("the job is too large: 10"), "{errors}");
+    }
+}
+
 /// Deep JSON and JSON that looks like something else.
 #[test]
 fn strange_json() {

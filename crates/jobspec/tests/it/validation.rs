@@ -426,11 +426,14 @@ fn texts_and_paths() {
     assert_eq!(paths, ["Priority", "TaskGroups[0].Tasks[0].Driver"]);
 }
 
-/// A job with very many mistakes is refused soon, and with no more of them than anybody reads.
+/// A job with very many mistakes is refused soon, and with no more of them than anybody reads; one with too many parts is not even looked at.
 #[test]
 fn very_many_mistakes() {
-    let job = jobspec::from_api(&serde_json::json!({ "ID": "x", "TaskGroups": vec![serde_json::json!({}); 50_000] })).expect("a job");
-    let found = jobspec::validate(&job);
+    let job_of = |n: usize| jobspec::from_api(&serde_json::json!({ "ID": "x", "TaskGroups": vec![serde_json::json!({}); n] }));
+    let found = jobspec::validate(&job_of(4_000).expect("a job"));
     assert_eq!(found.errors.len(), 200);
     assert!(found.error_text().starts_with("200 errors occurred:\n\t* ") && found.error_text().len() < 100_000);
+    let refused = job_of(50_000).expect_err("too many groups");
+    assert_eq!(refused.0[0].summary, "the job is too large: 50000 groups, tasks and other blocks, at most 4000 are allowed");
+    assert_eq!(refused.0[0].detail, "split it into several jobs");
 }

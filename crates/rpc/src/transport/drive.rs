@@ -121,7 +121,7 @@ async fn write<W: AsyncWrite + Unpin>(mut writer: W, outbox: &Outbox, signs: &At
             Taken::Finished => return writer.shutdown().await,
         }
         is_busy = batch.len() > 1;
-        buffer.reserve(batch.iter().map(|outgoing| outgoing.len()).sum());
+        buffer.reserve(batch.iter().map(|outgoing| outgoing.wire_bytes()).sum());
         batch.drain(..).for_each(|outgoing| outgoing.write_to(&mut buffer));
         while !buffer.is_empty() {
             let count = writer.write_buf(&mut buffer).await?;

@@ -140,7 +140,8 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    pub fn len(&self) -> usize {
+    /// Bytes it takes on the wire.
+    pub fn wire_bytes(&self) -> usize {
         usize::from(self.header_len) + self.body.len()
     }
 

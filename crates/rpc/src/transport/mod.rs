@@ -41,7 +41,8 @@ mod channel;
 mod drive;
 mod error;
 mod flow;
-mod frame;
+#[doc(hidden)] // what is attacked by `fuzz`
+pub mod frame;
 mod hello;
 mod limits;
 mod outbox;

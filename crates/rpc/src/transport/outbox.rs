@@ -76,7 +76,7 @@ impl Outbox {
         if state.phase != Phase::Open {
             return Err(Closed);
         }
-        state.urgent_bytes += outgoing.len();
+        state.urgent_bytes += outgoing.wire_bytes();
         state.urgent.push_back(outgoing);
         drop(state);
         self.ready.notify_one();
@@ -153,7 +153,7 @@ impl Outbox {
         while bytes < WRITE_BYTES_MAX
             && let Some(outgoing) = state.urgent.pop_front()
         {
-            bytes += outgoing.len();
+            bytes += outgoing.wire_bytes();
             batch.push(outgoing);
         }
         let was_congested = state.urgent_bytes > URGENT_BYTES_MAX;
@@ -163,7 +163,7 @@ impl Outbox {
         while (released == 0 || bytes < WRITE_BULK_BYTES)
             && let Some(outgoing) = state.bulk.pop_front()
         {
-            bytes += outgoing.len();
+            bytes += outgoing.wire_bytes();
             released += bulk_cost(&outgoing) as usize;
             batch.push(outgoing);
         }
@@ -214,7 +214,7 @@ impl Outbox {
 
 /// What a piece takes of the room; at most all of it.
 fn bulk_cost(outgoing: &Outgoing) -> u32 {
-    outgoing.len().min(BULK_ROOM) as u32
+    outgoing.wire_bytes().min(BULK_ROOM) as u32
 }
 
 #[cfg(test)]

@@ -217,11 +217,16 @@ pub(super) fn add(summary: &mut TaskGroupSummary, alloc: &Allocation, n: i64) {
     match alloc.client_status {
         // What never started and is no longer wanted is not starting.
         ClientStatus::Pending if alloc.server_terminal() => {}
-        ClientStatus::Pending => summary.starting += n,
-        ClientStatus::Running => summary.running += n,
-        ClientStatus::Complete => summary.complete += n,
-        ClientStatus::Failed => summary.failed += n,
-        ClientStatus::Lost => summary.lost += n,
-        ClientStatus::Unknown => summary.unknown += n,
+        ClientStatus::Pending => bump(&mut summary.starting, n),
+        ClientStatus::Running => bump(&mut summary.running, n),
+        ClientStatus::Complete => bump(&mut summary.complete, n),
+        ClientStatus::Failed => bump(&mut summary.failed, n),
+        ClientStatus::Lost => bump(&mut summary.lost, n),
+        ClientStatus::Unknown => bump(&mut summary.unknown, n),
     }
+}
+
+/// Counts come from snapshots, too, in which anything may stand.
+pub(super) fn bump(count: &mut i64, n: i64) {
+    *count = count.saturating_add(n);
 }

@@ -295,9 +295,9 @@ impl Change<'_> {
         let mut summary = (**summary).clone();
         let children = summary.children.get_or_insert_default();
         let mut add = |status: Option<JobStatus>, n: i64| match status {
-            Some(JobStatus::Pending) => children.pending += n,
-            Some(JobStatus::Running) => children.running += n,
-            Some(JobStatus::Dead) => children.dead += n,
+            Some(JobStatus::Pending) => super::allocs::bump(&mut children.pending, n),
+            Some(JobStatus::Running) => super::allocs::bump(&mut children.running, n),
+            Some(JobStatus::Dead) => super::allocs::bump(&mut children.dead, n),
             None => {}
         };
         add(old, -1);

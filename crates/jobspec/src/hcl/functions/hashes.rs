@@ -40,7 +40,7 @@ fn bcrypt_hash(arguments: &Arguments<'_>) -> Answer {
     let cost = if arguments.has(1) { arguments.integer(1)? } else { i64::from(BCRYPT_COST) };
     let cost = u32::try_from(cost).ok().filter(|cost| (4..=BCRYPT_COST_MAX).contains(cost));
     let Some(cost) = cost else { return Err(arguments.refuse(1, format!("the cost must be between 4 and {BCRYPT_COST_MAX}"))) };
-    arguments.charge(BCRYPT_WORK.saturating_mul(1 << cost.saturating_sub(4)))?;
+    arguments.charge_work(BCRYPT_WORK.saturating_mul(1 << cost.saturating_sub(4)))?;
     let hash = bcrypt::hash_with_salt(password.as_bytes(), cost, arguments.random());
     hash.map(|hash| hash.format_for_version(bcrypt::Version::TwoA).into()).map_err(|error| arguments.refuse(0, error.to_string()))
 }

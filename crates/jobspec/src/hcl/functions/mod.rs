@@ -119,14 +119,19 @@ impl<'a> Arguments<'a> {
         index < self.values.len()
     }
 
-    /// Pays for what the call makes.
-    fn charge(&self, work: usize) -> Result<(), Refusal> {
+    /// Pays for what the call makes, in bytes.
+    fn charge(&self, bytes: usize) -> Result<(), Refusal> {
+        Ok(self.world.budget.make(bytes as u64)?)
+    }
+
+    /// Pays for work that takes no memory.
+    fn charge_work(&self, work: usize) -> Result<(), Refusal> {
         Ok(self.world.budget.charge(work as u64)?)
     }
 
     /// Pays for this many values.
     fn charge_values(&self, count: usize) -> Result<(), Refusal> {
-        Ok(self.world.budget.charge(VALUE_COST.saturating_mul(count as u64))?)
+        Ok(self.world.budget.make(VALUE_COST.saturating_mul(count as u64))?)
     }
 
     fn random(&self) -> [u8; 16] {

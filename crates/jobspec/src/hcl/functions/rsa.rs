@@ -14,7 +14,7 @@ const KEY_BITS_MAX: u64 = 8192;
 pub(super) fn decrypt(arguments: &Arguments<'_>) -> Answer {
     let cipher = STANDARD.decode(arguments.text(0)?.trim()).map_err(|error| arguments.refuse(0, format!("not base64: {error}")))?;
     let key = private_key(&arguments.text(1)?).map_err(|reason| arguments.refuse(1, reason))?;
-    arguments.charge(1_000_000)?;
+    arguments.charge_work(1_000_000)?;
     let length = usize::try_from(key.modulus.bits().div_ceil(8)).unwrap_or(0);
     let cipher = BigUint::from_bytes_be(&cipher);
     if cipher >= key.modulus {

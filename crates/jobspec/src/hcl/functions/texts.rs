@@ -52,7 +52,7 @@ fn replace(arguments: &Arguments<'_>) -> Answer {
 
 fn regex_replace(arguments: &Arguments<'_>) -> Answer {
     let (text, pattern, replacement) = (arguments.text(0)?, arguments.text(1)?, arguments.text(2)?);
-    arguments.charge(REGEX_WORK.saturating_add(text.len()))?;
+    arguments.charge_work(REGEX_WORK.saturating_add(text.len()))?;
     let pattern = crate::validate::regex(&pattern).map_err(|reason| arguments.refuse(1, reason))?;
     let mut result = String::new();
     let mut last = 0;
