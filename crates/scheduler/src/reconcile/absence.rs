@@ -77,15 +77,26 @@ pub(crate) fn strategy(alloc: &Allocation) -> Option<&DisconnectStrategy> {
     group_of(alloc)?.disconnect.as_ref()
 }
 
-/// Another one took its place, and was not sent away again when this one returned.
+/// Who took its place, who took theirs, and so on, as far as they are known.
+pub(super) fn successors<'a>(view: &'a Store, alloc: &Allocation) -> impl Iterator<Item = &'a Arc<Allocation>> {
+    // Younger each time: what a damaged store says can be no circle.
+    let next = |alloc: &Allocation| view.alloc(alloc.next_allocation).filter(|next| next.create_index > alloc.create_index);
+    std::iter::successors(next(alloc), move |successor| next(successor))
+}
+
+/// Another one took its place, or the place of that one, and was not sent away again when the earlier one returned.
 pub(crate) fn has_successor(view: &Store, alloc: &Allocation) -> bool {
     if alloc.next_allocation.is_nil() {
         return false;
     }
-    view.alloc(alloc.next_allocation).is_none_or(|next| !was_sent_away(next))
+    if view.alloc(alloc.next_allocation).is_none() {
+        // Forgotten, so it ended long ago. What is still wanted was not given up for it.
+        return alloc.is_terminal();
+    }
+    successors(view, alloc).any(|successor| !was_sent_away(successor))
 }
 
-fn was_sent_away(alloc: &Arc<Allocation>) -> bool {
+fn was_sent_away(alloc: &Allocation) -> bool {
     alloc.server_terminal() && alloc.desired_description == description::RECONNECTED
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use model::{Allocation, TaskGroup, Text, alloc_name};
 
 use super::classify::{Item, Lot, is_current};
-use super::{InPlace, Reconciler, Slot, Stage, Urgency, used_indexes, wanted};
+use super::{Canaries, InPlace, Reconciler, Slot, Stage, Urgency, used_indexes, wanted};
 use crate::change::{self, Update};
 use crate::feasible::{Checks, Scope};
 
@@ -18,7 +18,7 @@ impl<'a> Reconciler<'a> {
     pub(super) fn update_group(
         &mut self,
         group: &'a TaskGroup,
-        canaries: Vec<Item<'a>>,
+        canaries: Canaries<'a>,
         items: Vec<Item<'a>>,
         vacated: &[&'a Arc<Allocation>],
         allocs: &[&'a Arc<Allocation>],
@@ -34,7 +34,7 @@ impl<'a> Reconciler<'a> {
             return;
         }
         // Canaries that nobody waits for any more.
-        for item in &canaries {
+        for item in &canaries.items {
             self.stop_item(&group.name, item);
         }
         self.converge(group, items, vacated, allocs, &updates, n_canaries);
@@ -73,25 +73,27 @@ impl<'a> Reconciler<'a> {
         &mut self,
         group: &'a TaskGroup,
         n_wanted: i64,
-        canaries: &[Item<'a>],
+        canaries: &Canaries<'a>,
         items: &[Item<'a>],
         updates: &BTreeMap<(u64, u64), Update>,
     ) {
         if let Some(update) = self.rolling(group) {
             self.deploy(&group.name, update, group.count, n_wanted);
         }
-        self.repair_canaries(&group.name, canaries);
-        let n_missing = wanted(n_wanted).saturating_sub(canaries.len());
-        let used = used_indexes(canaries);
-        // They take the names of those whose places they will take over, then names beyond.
+        self.repair_canaries(&group.name, &canaries.items);
+        let n_missing = wanted(n_wanted).saturating_sub(canaries.items.len());
+        let in_deployment = canaries.vacated.iter().filter(|alloc| self.counts_in_deployment(alloc));
+        let gone: BTreeMap<u64, &Arc<Allocation>> = in_deployment.filter_map(|alloc| Some((alloc.index()?, *alloc))).collect();
+        // They take the names of canaries that are gone or away, then of those whose places they will take over, then names beyond.
         let is_replaced = |item: &&Item| updates.get(&version_key(item.alloc)) == Some(&Update::Destructive);
         let of_replaced: BTreeSet<u64> =
             items.iter().filter(is_replaced).map(|item| item.index).filter(|index| *index != u64::MAX).collect();
-        let beyond = (group.count.max(0) as u64..).filter(|index| !of_replaced.contains(index));
-        let indexes: Vec<u64> = of_replaced.iter().copied().chain(beyond).filter(|index| !used.contains(index)).take(n_missing).collect();
+        let names = gone.keys().copied().chain(of_replaced).chain(group.count.max(0) as u64..);
+        let mut used = used_indexes(&canaries.items);
+        let indexes: Vec<u64> = names.filter(|index| used.insert(*index)).take(n_missing).collect();
         let name = Text::from(&group.name);
         for index in indexes {
-            self.place_new(group, &name, index, None, Urgency::Canary);
+            self.place_new(group, &name, index, gone.get(&index).copied(), Urgency::Canary);
             self.out.counts(&group.name).canary += 1;
         }
     }

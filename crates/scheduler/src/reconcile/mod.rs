@@ -135,6 +135,12 @@ enum Stage<'a> {
     Closed(&'a Deployment),
 }
 
+/// The canaries of the present deployment that wait for promotion, and those whose places are free.
+struct Canaries<'a> {
+    items: Vec<Item<'a>>,
+    vacated: Vec<&'a Arc<Allocation>>,
+}
+
 struct Reconciler<'a> {
     view: &'a Store,
     key: JobKey,
@@ -272,18 +278,19 @@ impl<'a> Reconciler<'a> {
         for alloc in &classified.given_up {
             self.out.stop_lost(alloc);
         }
-        let items = self.settle_returns(name, classified.items);
+        let (items, away) = self.settle_returns(name, classified.items, classified.away);
         let (canaries, items) = self.split_canaries(name, items);
-        let away = self.stop_needless_away(name, group, classified.away);
+        let (vacated_canaries, vacated): (Vec<_>, Vec<_>) = classified.vacated.into_iter().partition(|alloc| alloc.is_canary());
+        let away = self.stop_needless_away(name, group, away);
         self.out.leaving.extend(classified.leaving);
         self.out.counts(name).ignore += away;
         if let Stage::Closed(_) = self.stage {
             self.repair_canaries(name, &canaries);
-            self.repair(name, &items, &classified.vacated);
+            self.repair(name, &items, &vacated);
             return;
         }
         match group {
-            Some(group) => self.update_group(group, canaries, items, &classified.vacated, allocs),
+            Some(group) => self.update_group(group, Canaries { items: canaries, vacated: vacated_canaries }, items, &vacated, allocs),
             None => {
                 for item in canaries.iter().chain(&items) {
                     self.stop_item(name, item);

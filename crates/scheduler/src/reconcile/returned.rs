@@ -1,23 +1,30 @@
 //! Allocations whose node was away and has returned, when another one took their place meanwhile: one of the two goes on.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use model::{AllocId, Allocation, ClientStatus, ReconnectChoice};
 
 use super::Reconciler;
-use super::absence::{has_successor, strategy};
+use super::absence::{has_successor, strategy, successors};
 use super::classify::{Item, Lot, description, is_current};
 
 impl<'a> Reconciler<'a> {
-    /// Stops one of each two, as the group says. A canary never meets one that is none: only who took a place over is compared.
-    pub(super) fn settle_returns(&mut self, group: &str, items: Vec<Item<'a>>) -> Vec<Item<'a>> {
+    /// Stops one of each two, as the group says, and those in its place that are away themselves when the earlier one goes on. A canary never
+    /// meets one that is none: only who took a place over is compared. Returns who stays, of `items` and of `away`.
+    pub(super) fn settle_returns(
+        &mut self,
+        group: &str,
+        items: Vec<Item<'a>>,
+        away: Vec<&'a Arc<Allocation>>,
+    ) -> (Vec<Item<'a>>, Vec<&'a Arc<Allocation>>) {
         let mut losers: BTreeSet<AllocId> = BTreeSet::new();
         let mut kept = 0;
         for original in items.iter().filter(|item| self.has_returned(item)) {
             if losers.contains(&original.alloc.id) {
                 continue;
             }
-            let successors = self.successors(original.alloc);
+            let successors: BTreeSet<AllocId> = successors(self.view, original.alloc).map(|successor| successor.id).collect();
             let mut best = original;
             for other in items.iter().filter(|other| successors.contains(&other.alloc.id)) {
                 if losers.contains(&other.alloc.id) {
@@ -28,32 +35,22 @@ impl<'a> Reconciler<'a> {
             }
             if best.alloc.id == original.alloc.id {
                 kept += 1;
+                losers.extend(away.iter().map(|alloc| alloc.id).filter(|id| successors.contains(id)));
             }
         }
         self.out.counts(group).reconnect += kept;
         let (go, stay): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| losers.contains(&item.alloc.id));
-        for item in go.iter().filter(|item| item.lot != Lot::Done) {
-            self.out.stop(item.alloc, description::RECONNECTED, None);
+        let (gone, away): (Vec<_>, Vec<_>) = away.into_iter().partition(|alloc| losers.contains(&alloc.id));
+        for alloc in go.iter().filter(|item| item.lot != Lot::Done).map(|item| item.alloc).chain(gone) {
+            self.out.stop(alloc, description::RECONNECTED, None);
             self.out.counts(group).stop += 1;
         }
-        stay
+        (stay, away)
     }
 
     fn has_returned(&self, item: &Item) -> bool {
         let holds = matches!(item.lot, Lot::Alive | Lot::Done | Lot::Migrating);
         holds && strategy(item.alloc).is_some_and(|disconnect| disconnect.lost_after > 0) && has_successor(self.view, item.alloc)
-    }
-
-    /// Who took its place, who took theirs, and so on.
-    fn successors(&self, alloc: &Allocation) -> BTreeSet<AllocId> {
-        let mut found = BTreeSet::new();
-        let mut next = alloc.next_allocation;
-        while let Some(successor) = self.view.alloc(next)
-            && found.insert(successor.id)
-        {
-            next = successor.next_allocation;
-        }
-        found
     }
 
     /// Whether the earlier one goes on.

@@ -58,6 +58,8 @@ fn unknown_and_lost() {
 #[test]
 fn returns() {
     const AWAY: &str = "nodes a; job service lost_after=60 keep=KEEP; run; nodes b; wait 9; disconnect a; run b; wait 9; ready a";
+    const THREE: &str = "nodes a; job service lost_after=60 keep=replacement; run; nodes b; disconnect a; run b; nodes c; disconnect b; run c; \
+                         ready b; up b";
     let story = |keep: &str, then: &str| format!("{};{then}", AWAY.replace("KEEP", keep));
     let rows = [
         (story("original", "look"), "0@a? 0@b; 1 waiting"),
@@ -84,11 +86,40 @@ fn returns() {
         (story("original", "up a; disconnect a; wait 60; due"), "0@b; 1 lost"),
         // Both are away, one after the other.
         (story("original", "disconnect a b; nodes c; look"), "0@a? 0@b? 0@c; 2 waiting"),
-        (story("original", "disconnect b; up a"), "0@a 0@b?; 2 waiting"),
+        (story("original", "disconnect b; up a"), "0@a; 2 waiting"),
         (story("original", "disconnect b; up a; ready b; up b"), "0@a; 2 waiting"),
+        // The one that took the place is away when the first returns: it is not waited for any more, also where lost ones alone are replaced.
+        (story("original", "disconnect b; up a; wait 60; due"), "0@a"),
+        (story("original", "failed; disconnect b; up a; wait 60; due").replace("service", "service roll=1"), "0@a"),
+        // The one that took the place was away, too, and gave way to the third when it returned: the first has a successor still.
+        (format!("{THREE}; look"), "0@a? 0@c; 2 waiting"),
+        (format!("{THREE}; wait 60; due"), "0@c; 1 lost"),
+        // Also where lost ones alone are replaced.
+        (
+            format!("{}; wait 60; due", THREE.replace("run; nodes b", "run; failed; nodes b").replace("service", "service roll=1")),
+            "0@c; 1 lost",
+        ),
+        (format!("{THREE}; ready a; up a"), "0@c; 2 waiting"),
     ];
     let rows: Vec<(&str, &str)> = rows.iter().map(|(steps, expected)| (steps.as_str(), *expected)).collect();
     check(&rows);
+}
+
+/// A canary that is away has a canary in its place, which knows whom it follows.
+#[test]
+fn canaries() {
+    const AWAY: &str = "nodes a; job service roll=1 canary=1 lost_after=60 keep=original; run; finish; \
+                        job service roll=1 canary=1 env=2 lost_after=60 keep=original; nodes b";
+    // First the one that the canary is tried beside, then the canary.
+    let rows = [
+        ("disconnect a", "0@a/1? 0@a? 0@b 0@b/1; 1 waiting; running 0/1"),
+        ("disconnect a; ready a; up a", "0@a 0@a/1; 1 waiting; running 0/1"),
+        ("disconnect a; wait 60; due", "0@b 0@b/1; 2 lost; running 0/1"),
+        ("disconnect a; pause; wait 60; due", "0@b 0@b/1; 2 lost; paused 0/1"),
+        ("disconnect a; failed; wait 60; due", "0@b; 2 lost"),
+    ];
+    let rows: Vec<(String, &str)> = rows.iter().map(|(then, expected)| (format!("{AWAY}; {then}"), *expected)).collect();
+    check(&rows.iter().map(|(steps, expected)| (steps.as_str(), *expected)).collect::<Vec<_>>());
 }
 
 /// Changes of the job while a node is away.
