@@ -26,15 +26,13 @@ pub struct Scale {
     pub person_acts_every: i64,
     /// Seconds between two faults of nodes, on average.
     pub node_fails_every: i64,
-    /// Also jobs for every node, waiting for nodes that are away, wishes, and drains.
-    pub has_everything: bool,
 }
 
 impl Scale {
     /// What the campaign plays.
-    pub const DAY: Self = Self { n_nodes: 200, hours: 24, person_acts_every: 90, node_fails_every: 240, has_everything: true };
-    /// A part of it, of services and batch jobs.
-    pub const MORNING: Self = Self { n_nodes: 24, hours: 2, person_acts_every: 60, node_fails_every: 200, has_everything: false };
+    pub const DAY: Self = Self { n_nodes: 200, hours: 24, person_acts_every: 90, node_fails_every: 240 };
+    /// A part of it.
+    pub const MORNING: Self = Self { n_nodes: 24, hours: 2, person_acts_every: 60, node_fails_every: 200 };
 }
 
 /// What came of a seed.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use model::{
-    AllocDeploymentStatus, AllocId, AllocUpdate, Allocation, ClientStatus, DrainStrategy, JobType, NodeId, NodeStatus, TaskPhase,
-    TaskState, Text, Time,
+    AllocDeploymentStatus, AllocId, AllocUpdate, Allocation, ClientStatus, DeploymentId, DrainStrategy, JobType, NodeId, NodeStatus,
+    TaskPhase, TaskState, Text, Time,
 };
 use state::{Command, NodeDrain};
 
@@ -15,6 +15,17 @@ use super::region::{Event, Region, SECOND, Turn};
 const MISSED_AFTER: i64 = 30 * SECOND;
 const DRAIN_MAX: i64 = 30 * 60 * SECOND;
 
+/// What is going on for an allocation on its node.
+#[derive(Clone, Copy, Default)]
+struct Heard {
+    /// It was told to start.
+    starts: bool,
+    /// It was told to stop.
+    stops: bool,
+    /// Its health is found out for that deployment; nil: for none.
+    deployment: DeploymentId,
+}
+
 /// What nodes know that servers do not.
 #[derive(Default)]
 pub(super) struct Nodes {
@@ -23,8 +34,7 @@ pub(super) struct Nodes {
     away: HashMap<NodeId, i64>,
     /// How often the node lost its tasks: what was to become of them does not come any more.
     lives: HashMap<NodeId, u64>,
-    /// What is going on for an allocation on its node: it was told to start, to stop.
-    heard: HashMap<AllocId, (bool, bool)>,
+    heard: HashMap<AllocId, Heard>,
 }
 
 impl Region {
@@ -57,21 +67,29 @@ impl Region {
         let life = self.life(id);
         let allocs: Vec<Arc<Allocation>> = self.store.node_allocs(id).cloned().collect();
         for alloc in allocs {
-            let (started, stopping) = self.nodes.heard.get(&alloc.id).copied().unwrap_or_default();
+            if alloc.client_status.is_terminal() {
+                continue;
+            }
+            let heard = self.nodes.heard.get(&alloc.id).copied().unwrap_or_default();
+            let mut now = heard;
             if alloc.server_terminal() {
-                if started && !stopping && !alloc.client_status.is_terminal() {
-                    let delay = self.dice.between(100, 8_000) * SECOND / 1_000;
-                    self.after(delay, Event::Task(alloc.id, Turn::Stopped, life));
-                    self.nodes.heard.insert(alloc.id, (true, true));
-                } else if !started && !alloc.client_status.is_terminal() {
-                    self.after(0, Event::Task(alloc.id, Turn::Stopped, life));
-                    self.nodes.heard.insert(alloc.id, (true, true));
+                if heard.stops {
+                    continue;
                 }
-            } else if !started && !alloc.client_status.is_terminal() {
+                let delay = if heard.starts { self.dice.between(100, 8_000) * SECOND / 1_000 } else { 0 };
+                self.after(delay, Event::Task(alloc.id, Turn::Stopped, life));
+                (now.starts, now.stops) = (true, true);
+            } else if !heard.starts {
                 let delay = self.dice.between(50, 3_000) * SECOND / 1_000;
                 self.after(delay, Event::Task(alloc.id, Turn::Starts, life));
-                self.nodes.heard.insert(alloc.id, (true, false));
+                (now.starts, now.deployment) = (true, alloc.deployment_id);
+            } else if heard.deployment != alloc.deployment_id {
+                // It became part of another deployment while its tasks went on.
+                now.deployment = alloc.deployment_id;
+                let delay = self.dice.between(10, 25) * SECOND;
+                self.after(delay, Event::Task(alloc.id, Turn::IsHealthy, life));
             }
+            self.nodes.heard.insert(alloc.id, now);
         }
     }
 
@@ -87,7 +105,7 @@ impl Region {
             self.after(10 * SECOND, Event::Task(id, turn, life));
             return Ok(());
         }
-        let is_stopping = self.nodes.heard.get(&id).is_some_and(|(_, stopping)| *stopping);
+        let is_stopping = self.nodes.heard.get(&id).is_some_and(|heard| heard.stops);
         if is_stopping && turn != Turn::Stopped {
             return Ok(());
         }
@@ -221,7 +239,7 @@ impl Region {
                 self.after(SECOND, Event::Task(alloc.id, Turn::Starts, life));
             } else if life > 0
                 && alloc.client_status == ClientStatus::Running
-                && !self.nodes.heard.get(&alloc.id).is_some_and(|(_, stopping)| *stopping)
+                && !self.nodes.heard.get(&alloc.id).is_some_and(|heard| heard.stops)
             {
                 // Its tasks are started again by the node.
                 self.foresee(alloc, life);
@@ -230,7 +248,7 @@ impl Region {
             }
         }
         for alloc in allocs.iter().filter(|alloc| alloc.server_terminal() && !alloc.client_status.is_terminal()) {
-            self.nodes.heard.insert(alloc.id, (true, true));
+            self.nodes.heard.insert(alloc.id, Heard { starts: true, stops: true, ..Heard::default() });
             self.after(SECOND, Event::Task(alloc.id, Turn::Stopped, life));
         }
         self.node_hears(id);

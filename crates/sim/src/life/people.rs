@@ -21,8 +21,7 @@ impl Region {
             (62..76, Some(key)) => self.scale(&key),
             (76..88, Some(key)) => self.stop(&key, false),
             (88..92, Some(key)) => self.stop(&key, true),
-            _ if self.scale.has_everything => self.drain_some_node(),
-            _ => Ok(()),
+            _ => self.drain_some_node(),
         }
     }
 
@@ -41,8 +40,7 @@ impl Region {
             // The name is taken: another kind of job would be refused by who admits it.
             return Ok(());
         }
-        let wish = if self.scale.has_everything { self.dice.below(100) } else { 100 };
-        match wish {
+        match self.dice.below(100) {
             0..3 => job = job.system().count(1).resources(50, 64),
             3..6 => job = job.sysbatch().count(1).resources(50, 64),
             6..18 => job = job.lost_after(600),
@@ -178,7 +176,11 @@ impl Region {
         for id in draining {
             self.end_drain(id)?;
         }
-        // Deployments that wait for a person who promotes them.
+        self.decide_what_waits()
+    }
+
+    /// Deployments that wait for a person who promotes them: the jobs do without canaries from now on.
+    pub fn decide_what_waits(&mut self) -> Result<(), String> {
         let waiting: Vec<JobKey> = self
             .store
             .active_deployments()
@@ -196,6 +198,6 @@ impl Region {
             }
             self.register(job)?;
         }
-        self.settle()
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! The region: its state, its leader's loops, and the time.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use control::Broker;
 use model::{AllocId, EvalStatus, Evaluation, JobKey, NodeId};
@@ -62,6 +62,8 @@ pub(super) struct Region {
     broker: Broker,
     events: BinaryHeap<Reverse<(i64, u64, Event)>>,
     n_events: u64,
+    /// When the leader wakes; what several things wait for is one event.
+    wakes: BTreeSet<i64>,
     /// Index up to which it was looked for room.
     room_seen: u64,
     told: BTreeMap<&'static str, u64>,
@@ -80,6 +82,7 @@ impl Region {
             broker: Broker::new(),
             events: BinaryHeap::new(),
             n_events: 0,
+            wakes: BTreeSet::new(),
             room_seen: 0,
             told: BTreeMap::new(),
             tells,
@@ -123,6 +126,7 @@ impl Region {
             if !self.is_evening && at >= evening {
                 self.now = evening;
                 self.begin_evening()?;
+                self.settle()?;
             }
             if at > evening + EVENING {
                 break;
@@ -144,8 +148,17 @@ impl Region {
 
     fn handle(&mut self, event: Event) -> Result<(), String> {
         match event {
-            Event::Wake => Ok(()),
-            Event::PersonActs if self.is_evening => Ok(()),
+            Event::Wake => {
+                self.wakes.remove(&self.now);
+                Ok(())
+            }
+            Event::PersonActs if self.is_evening => {
+                // A version to which a job was rolled back may ask for that again.
+                if self.since_morning() < self.scale.hours * HOUR + EVENING / 2 {
+                    self.after(HOUR / 2, Event::PersonActs);
+                }
+                self.decide_what_waits()
+            }
             Event::PersonActs => {
                 let pause = self.dice.around(self.scale.person_acts_every) * SECOND;
                 self.after(pause, Event::PersonActs);
@@ -250,16 +263,22 @@ impl Region {
         if self.give_up_node()? {
             return Ok(Some("a node that was waited for in vain".to_owned()));
         }
-        let now = self.now;
-        for at in [step.wake_at, drains.wake_at].into_iter().flatten().filter(|at| *at > now) {
-            self.after(at - now, Event::Wake);
+        for at in [step.wake_at, drains.wake_at].into_iter().flatten() {
+            self.wake_at(at);
         }
         Ok(None)
     }
 
     /// Until the next evaluation is due.
     fn sleep(&mut self) {
-        if let Some(at) = self.broker.wake_at().filter(|at| *at > self.now) {
+        if let Some(at) = self.broker.wake_at() {
+            self.wake_at(at);
+        }
+    }
+
+    /// What is due now is done without being woken.
+    fn wake_at(&mut self, at: i64) {
+        if at > self.now && self.wakes.insert(at) {
             self.after(at - self.now, Event::Wake);
         }
     }
