@@ -108,6 +108,11 @@ impl Stop {
         Self { code: 1, text: text.into() }
     }
 
+    /// The arguments of a command are wrong: the problem, and where to read more.
+    pub fn usage(command: &str, problem: impl fmt::Display) -> Self {
+        Self::error(format!("{problem}\nFor additional help try 'steppe {command} -help'"))
+    }
+
     /// An end with nothing more to say.
     pub fn code(code: u8) -> Self {
         Self { code, text: String::new() }

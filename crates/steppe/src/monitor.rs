@@ -113,7 +113,7 @@ async fn one_evaluation(client: &Client, id: &str, verbose: bool) -> Result<Eval
         return Ok(eval);
     }
     headline(&format!("{finished} but failed to place all allocations:"));
-    for line in show::failed_groups(&eval.failed_tg_allocs, false) {
+    for line in show::failed_groups(&eval.failed_tg_allocs, verbose) {
         // Groups carry the time, their reasons stand below them.
         if line.starts_with(' ') { say!("    {line}") } else { note(&line) }
     }

@@ -42,7 +42,7 @@ pub struct Args {
 
 pub async fn run(args: Args) -> Outcome {
     if args.stdout && args.stderr {
-        return Err(Stop::error("-stdout and -stderr exclude each other"));
+        return Err(Stop::usage("alloc logs", "-stdout and -stderr exclude each other"));
     }
     let client = args.global.client()?;
     let alloc = if args.of_job {

@@ -28,7 +28,7 @@ pub struct Args {
 pub async fn run(args: Args) -> Outcome {
     let named = args.task_flag.or(args.task).filter(|task| !task.is_empty());
     if args.all_tasks && named.is_some() {
-        return Err(Stop::error("-all-tasks excludes the name of a task"));
+        return Err(Stop::usage("alloc restart", "-all-tasks excludes the name of a task"));
     }
     let client = args.global.client()?;
     let alloc = resolve::allocation(&client, &args.allocation).await?;

@@ -71,7 +71,7 @@ pub async fn run(args: Args) -> Outcome {
 /// Without an id there is no layout, only data.
 async fn list(client: &Client, format: &Format) -> Outcome {
     if !format.json && format.template.is_none() {
-        return Err(Stop::error("This command takes one argument: <allocation>\nFor additional help try 'steppe alloc status -help'"));
+        return Err(Stop::usage("alloc status", "This command takes one argument: <allocation>"));
     }
     let allocs = client.allocations(&query()).await.during("querying allocations")?.value;
     format.print(&allocs)?;
@@ -132,6 +132,7 @@ fn head(alloc: &Allocation, next_try: Option<Time>, verbose: bool) -> String {
         ("Created", when(alloc.create_time, verbose)),
         ("Modified", when(alloc.modify_time, verbose)),
     ];
+    pairs.extend(max_run_deadline(alloc).map(|deadline| ("Max Run Deadline", show::time(deadline))));
     if let Some(deployment) = alloc.deployment_id.some() {
         let health = match alloc.deployment_status.as_ref().and_then(|status| status.healthy) {
             None => "unset",
@@ -159,6 +160,12 @@ fn head(alloc: &Allocation, next_try: Option<Time>, verbose: bool) -> String {
         ]);
     }
     show::pairs(&pairs)
+}
+
+/// When a batch allocation that may run for so long only is cut off.
+fn max_run_deadline(alloc: &Allocation) -> Option<i64> {
+    let limit = alloc.job.as_ref()?.group(&alloc.task_group)?.max_run_duration?;
+    Some(alloc.create_time.saturating_add(limit))
 }
 
 /// How many of the attempts within the interval are used up; `None` when their number is not limited.
@@ -332,8 +339,8 @@ fn columns<const N: usize>(heading: &str, all: [(&str, String); N], measured: &[
     format!("\n\n{}", section(heading, &show::table(&[header, values])))
 }
 
-/// What kept nodes away and how the others were scored, when asked.
+/// What kept nodes away and how the others were scored, when asked or when others of the group found no place.
 fn placement(alloc: &Allocation, verbose: bool) -> Option<String> {
-    let metric = alloc.metrics.as_ref().filter(|_| verbose)?;
+    let metric = alloc.metrics.as_ref().filter(|metric| verbose || metric.coalesced_failures > 0)?;
     show::placement(metric, verbose)
 }

@@ -46,6 +46,9 @@ pub async fn fail(args: Args) -> Outcome {
         Some(version) => say!("Deployment \"{id}\" failed. Auto-reverted to job version {version}."),
         None => say!("Deployment \"{id}\" failed"),
     }
+    if !answer.eval_id.is_empty() {
+        say!("");
+    }
     after(&client, &args, &answer).await
 }
 

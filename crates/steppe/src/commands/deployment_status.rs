@@ -47,7 +47,7 @@ pub async fn run(args: Args) -> Outcome {
         return deployment_list::run(deployment_list::Args::all(args.global, args.format, args.verbose)).await;
     };
     let client = args.global.client()?;
-    let wait = positive("wait", &args.wait)?;
+    let wait = positive("deployment status", "wait", &args.wait)?;
     let deployment = resolve::deployment(&client, given).await?;
     if args.format.print(&deployment)? {
         return Ok(0);

@@ -23,8 +23,8 @@ pub async fn run(args: Args) -> Outcome {
     let client = args.global.client()?;
     let filter = args.filter.filter(|filter| !filter.is_empty());
     let request = match (&args.evaluation, filter) {
-        (Some(_), Some(_)) => return Err(Stop::error("Evaluation ID not allowed when using -filter")),
-        (None, None) => return Err(Stop::error("This command takes one argument: <evaluation>, or -filter")),
+        (Some(_), Some(_)) => return Err(Stop::usage("eval delete", "Evaluation ID not allowed when using -filter")),
+        (None, None) => return Err(Stop::usage("eval delete", "This command takes one argument: <evaluation>, or -filter")),
         (Some(given), None) => {
             let eval = resolve::evaluation(&client, given).await?;
             if !args.yes {

@@ -1,6 +1,7 @@
 //! `job allocs`
 
 use api::AllocListStub;
+use model::Job;
 
 use crate::context::{During, Global, Outcome};
 use crate::resolve;
@@ -32,22 +33,31 @@ pub async fn run(args: Args) -> Outcome {
     if allocs.is_empty() {
         say!("No allocations placed");
     } else {
-        say!("{}", table(&allocs, args.verbose));
+        // A job that was purged leaves allocations behind.
+        let limited = client.job(&job.id, &job.query()).await.ok();
+        say!("{}", table_of(limited.as_ref().map(|answer| &answer.value), &allocs, args.verbose));
     }
     Ok(0)
 }
 
 /// A row per allocation, newest first.
 pub fn table(allocs: &[AllocListStub], verbose: bool) -> String {
+    table_of(None, allocs, verbose)
+}
+
+/// The same, and when those of the job that may run for so long only are cut off, if there are any.
+pub fn table_of(job: Option<&Job>, allocs: &[AllocListStub], verbose: bool) -> String {
+    let job = job.filter(|job| job.task_groups.iter().any(|group| group.max_run_duration.is_some()));
     let mut sorted: Vec<&AllocListStub> = allocs.iter().collect();
     sorted.sort_by(|a, b| (b.create_index, &a.name).cmp(&(a.create_index, &b.name)));
-    let header: &[&str] = if verbose {
-        &["ID", "Eval ID", "Node ID", "Node Name", "Task Group", "Version", "Desired", "Status", "Created", "Modified"]
+    let mut header = if verbose {
+        vec!["ID", "Eval ID", "Node ID", "Node Name", "Task Group", "Version", "Desired", "Status", "Created", "Modified"]
     } else {
-        &["ID", "Node ID", "Task Group", "Version", "Desired", "Status", "Created", "Modified"]
+        vec!["ID", "Node ID", "Task Group", "Version", "Desired", "Status", "Created", "Modified"]
     };
+    header.extend(job.is_some().then_some("Max Run Deadline"));
     let time = |nanos| if verbose { show::time(nanos) } else { show::ago(nanos) };
-    let mut rows = vec![show::row(header)];
+    let mut rows = vec![show::row(&header)];
     for alloc in sorted {
         let mut row = vec![show::id(alloc.id, verbose)];
         row.extend(verbose.then(|| alloc.eval_id.to_string()));
@@ -61,7 +71,14 @@ pub fn table(allocs: &[AllocListStub], verbose: bool) -> String {
             time(alloc.create_time),
             time(alloc.modify_time),
         ]);
+        // Other versions of the job may have had other limits.
+        row.extend(job.map(|job| max_run_deadline(job, alloc).map(show::time).unwrap_or_default()));
         rows.push(row);
     }
     show::table(&rows)
+}
+
+fn max_run_deadline(job: &Job, alloc: &AllocListStub) -> Option<i64> {
+    let group = job.group(&alloc.task_group).filter(|_| job.version == alloc.job_version)?;
+    group.max_run_duration.map(|limit| alloc.create_time.saturating_add(limit))
 }

@@ -95,7 +95,7 @@ async fn end(client: &Client, child: &JobName) -> Outcome {
 fn meta(given: &[String]) -> Result<BTreeMap<String, String>, Stop> {
     let pair = |text: &String| match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(Stop::error(format!("-meta {text:?} is no key=value"))),
+        _ => Err(Stop::usage("job dispatch", format!("-meta {text:?} is no key=value"))),
     };
     given.iter().map(pair).collect()
 }

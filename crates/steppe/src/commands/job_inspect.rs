@@ -29,7 +29,7 @@ pub struct Args {
 pub async fn run(args: Args) -> Outcome {
     let client = args.global.client()?;
     if args.hcl && (args.format.json || args.format.template.is_some()) {
-        return Err(Stop::error("-hcl excludes -json and -t"));
+        return Err(Stop::usage("job inspect", "-hcl excludes -json and -t"));
     }
     let name = resolve::job(&client, &args.job).await?;
     let job = version_of(&client, &name, args.version).await?;

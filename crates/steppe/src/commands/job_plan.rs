@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use api::{Client, JobPlanRequest, JobPlanResponse};
-use model::Job;
+use model::{Job, JobType};
 
 use super::job_file::{self, FileArgs};
 use super::job_run::warn;
@@ -54,7 +54,7 @@ async fn plan(args: &Args) -> Outcome {
     }
     let answer = client.plan_job(&job.id, &request, &query()).await.during("during plan")?.value;
     if !format.print(&answer)? {
-        show::raw(text(&answer, args.verbose).as_bytes());
+        show::raw(text(&answer, job.kind, args.verbose).as_bytes());
         warn(&answer.warnings);
         warn_of_preemptions(&answer, args.verbose);
         say!("{}", next_step(&answer, &args.file));
@@ -80,7 +80,7 @@ async fn several_regions(client: &Client, job: &Job, request: &JobPlanRequest, f
     if !format.print(&answers.iter().map(|(region, answer)| (*region, answer)).collect::<BTreeMap<_, _>>())? {
         for (region, answer) in &answers {
             say!("{}", title(&format!("Region: {region:?}")));
-            show::raw(text(answer, verbose).as_bytes());
+            show::raw(text(answer, job.kind, verbose).as_bytes());
             warn(&answer.warnings);
             warn_of_preemptions(answer, verbose);
         }
@@ -93,7 +93,7 @@ async fn several_regions(client: &Client, job: &Job, request: &JobPlanRequest, f
 }
 
 /// The difference and the dry run, ending with an empty line.
-fn text(answer: &JobPlanResponse, verbose: bool) -> String {
+fn text(answer: &JobPlanResponse, kind: JobType, verbose: bool) -> String {
     let mut text = String::new();
     if let Some(diff) = &answer.diff {
         text.push_str(&format!("{}\n", show::job_diff(diff, verbose)));
@@ -102,7 +102,11 @@ fn text(answer: &JobPlanResponse, verbose: bool) -> String {
     if answer.failed_tg_allocs.is_empty() {
         text.push_str(&format!("{}\n", color(Color::Green, "- All tasks successfully allocated.")));
     } else {
-        text.push_str(&format!("{}\n", color(Color::Yellow, "- WARNING: Failed to place all allocations.")));
+        let warning = match kind {
+            JobType::System | JobType::Sysbatch => "- WARNING: Failed to place allocations on all nodes.",
+            _ => "- WARNING: Failed to place all allocations.",
+        };
+        text.push_str(&format!("{}\n", color(Color::Yellow, warning)));
         for line in show::failed_groups(&answer.failed_tg_allocs, verbose) {
             text.push_str(&format!("  {line}\n"));
         }

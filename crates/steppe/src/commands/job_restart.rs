@@ -100,27 +100,28 @@ pub async fn run(args: Args) -> Outcome {
 
 fn check(args: &Args) -> Result<(), Stop> {
     if !matches!(args.on_error.as_str(), "ask" | "fail") {
-        return Err(Stop::error(format!("flag -on-error: {:?} is neither ask nor fail", args.on_error)));
+        return Err(Stop::usage("job restart", format!("flag -on-error: {:?} is neither ask nor fail", args.on_error)));
     }
     if args.reschedule && (!args.task.is_empty() || args.all_tasks) {
-        return Err(Stop::error("-reschedule is about whole allocations: it excludes -task and -all-tasks"));
+        return Err(Stop::usage("job restart", "-reschedule is about whole allocations: it excludes -task and -all-tasks"));
     }
     if args.all_tasks && !args.task.is_empty() {
-        return Err(Stop::error("-all-tasks and -task exclude each other"));
+        return Err(Stop::usage("job restart", "-all-tasks and -task exclude each other"));
     }
     if args.no_shutdown_delay && !args.reschedule {
-        return Err(Stop::error("-no-shutdown-delay is only of use with -reschedule"));
+        return Err(Stop::usage("job restart", "-no-shutdown-delay is only of use with -reschedule"));
     }
     batch_size(&args.batch_size, 1)?;
     if !matches!(args.batch_wait.as_str(), "ask" | "0" | "0s") {
-        positive("batch-wait", &args.batch_wait)?;
+        positive("job restart", "batch-wait", &args.batch_wait)?;
     }
     Ok(())
 }
 
 /// Allocations of a batch, at least 1.
 fn batch_size(given: &str, n: usize) -> Result<usize, Stop> {
-    let wrong = || Stop::error(format!("flag -batch-size: {given:?} is neither a number above 0 nor a percentage from 1% to 100%"));
+    let wrong =
+        || Stop::usage("job restart", format!("flag -batch-size: {given:?} is neither a number above 0 nor a percentage from 1% to 100%"));
     let number = |text: &str| text.parse::<usize>().ok().filter(|number| *number > 0).ok_or_else(wrong);
     match given.strip_suffix('%') {
         None => number(given),
@@ -136,7 +137,7 @@ async fn pause(wait: &str) -> Result<(), Stop> {
         "ask" => confirm("Proceed with the next batch?", "job restart"),
         "0" | "0s" => Ok(()),
         wait => {
-            let wait: Duration = positive("batch-wait", wait)?;
+            let wait: Duration = positive("job restart", "batch-wait", wait)?;
             let nanos = i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX);
             say!("==> {}: Waiting {} before restarting the next batch", show::time(show::now()), show::duration(nanos));
             tokio::time::sleep(wait).await;

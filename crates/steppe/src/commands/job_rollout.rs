@@ -35,7 +35,7 @@ pub struct Args {
 
 pub async fn run(args: Args) -> Outcome {
     let client = args.global.client()?;
-    let pace = positive("wait", &args.wait)?;
+    let pace = positive("job rollout status", "wait", &args.wait)?;
     let job = resolve::job(&client, &args.job).await?;
     if args.watch {
         let client = client.with_namespace(&job.namespace);
@@ -49,11 +49,11 @@ pub async fn run(args: Args) -> Outcome {
 }
 
 /// A duration of a flag, longer than nothing.
-pub fn positive(flag: &str, given: &str) -> Result<Duration, Stop> {
-    let nanos = model::parse_duration(given).map_err(|problem| Stop::error(format!("flag -{flag}: {problem}")))?;
+pub fn positive(command: &str, flag: &str, given: &str) -> Result<Duration, Stop> {
+    let nanos = model::parse_duration(given).map_err(|problem| Stop::usage(command, format!("flag -{flag}: {problem}")))?;
     match u64::try_from(nanos) {
         Ok(nanos) if nanos > 0 => Ok(Duration::from_nanos(nanos)),
-        _ => Err(Stop::error(format!("flag -{flag}: {given} is not longer than nothing"))),
+        _ => Err(Stop::usage(command, format!("flag -{flag}: {given} is not longer than nothing"))),
     }
 }
 

@@ -78,7 +78,7 @@ pub async fn exclude(args: Args) -> Outcome {
 }
 
 fn no_region(what: &str) -> Stop {
-    Stop::error(format!("Which region? Name it: job rollout {what} -region REGION JOB"))
+    Stop::usage(&format!("job rollout {what}"), format!("Which region? Name it: job rollout {what} -region REGION JOB"))
 }
 
 pub async fn pause(args: Args) -> Outcome {

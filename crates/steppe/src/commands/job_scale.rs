@@ -30,9 +30,9 @@ pub async fn run(args: Args) -> Outcome {
     let (group, count) = match args.group_and_count.as_slice() {
         [group, count] => (Some(group.clone()), count),
         [count] => (None, count),
-        _ => return Err(Stop::error("This command takes these arguments: <job> [<group>] <count>")),
+        _ => return Err(Stop::usage("job scale", "This command takes these arguments: <job> [<group>] <count>")),
     };
-    let count: i64 = count.parse().map_err(|_| Stop::error(format!("The count {count:?} is not a whole number")))?;
+    let count: i64 = count.parse().map_err(|_| Stop::usage("job scale", format!("The count {count:?} is not a whole number")))?;
     let name = resolve::job(&client, &args.job).await?;
     let group = match group {
         Some(group) => group,

@@ -2,7 +2,7 @@
 
 use api::client::Query;
 use api::{Client, JobListStub};
-use model::{Evaluation, Job, JobSummary};
+use model::{DelayFunction, Evaluation, Job, JobSummary, ReschedulePolicy};
 
 use super::{deployment_status, job_allocs, launches, multiregion};
 use crate::context::{During, Global, Outcome, Stop, query};
@@ -115,15 +115,16 @@ async fn one(client: &Client, args: &Args, given: &str) -> Outcome {
     if args.evals || args.verbose {
         say!("\n{}", section("Evaluations", &evaluations(&evals, args.verbose)));
     }
-    if let Some(failure) = placement_failure(&evals) {
+    if let Some(failure) = placement_failure(&evals, args.verbose) {
         say!("\n{}", section("Placement Failure", &failure));
     }
     let allocs = client.job_allocations(&name.id, args.all_allocs, &in_namespace).await.during("querying job allocations")?.value;
-    if let Some(attempts) = future_attempts(&evals, &allocs, args.verbose) {
+    if let Some(attempts) = future_attempts(&job, &evals, &allocs, args.verbose) {
         say!("\n{}", section("Future Rescheduling Attempts", &attempts));
     }
     latest_deployment(client, &job, &in_namespace, args.verbose).await?;
-    let table = if allocs.is_empty() { "No allocations placed".to_owned() } else { job_allocs::table(&allocs, args.verbose) };
+    let table =
+        if allocs.is_empty() { "No allocations placed".to_owned() } else { job_allocs::table_of(Some(&job), &allocs, args.verbose) };
     say!("\n{}", section("Allocations", &table));
     Ok(0)
 }
@@ -185,10 +186,10 @@ fn evaluations(evals: &[Evaluation], verbose: bool) -> String {
 }
 
 /// Why the latest evaluation that failed to place something did, while one waits for capacity.
-fn placement_failure(evals: &[Evaluation]) -> Option<String> {
+fn placement_failure(evals: &[Evaluation], verbose: bool) -> Option<String> {
     evals.iter().find(|eval| eval.status == model::EvalStatus::Blocked)?;
     let latest = evals.iter().filter(|eval| !eval.failed_tg_allocs.is_empty()).max_by_key(|eval| eval.create_index)?;
-    let lines = show::failed_groups(&latest.failed_tg_allocs, false).into_iter().map(|line| match line.find(" (failed to place") {
+    let lines = show::failed_groups(&latest.failed_tg_allocs, verbose).into_iter().map(|line| match line.find(" (failed to place") {
         // How many is said by the summary.
         Some(end) if !line.starts_with(' ') => format!("{}:", line.get(..end).unwrap_or_default()),
         _ => line,
@@ -197,17 +198,39 @@ fn placement_failure(evals: &[Evaluation]) -> Option<String> {
 }
 
 /// Groups whose failed allocations are placed again at some later time.
-fn future_attempts(evals: &[Evaluation], allocs: &[api::AllocListStub], verbose: bool) -> Option<String> {
+fn future_attempts(job: &Job, evals: &[Evaluation], allocs: &[api::AllocListStub], verbose: bool) -> Option<String> {
     let now = show::now();
-    let mut rows = vec![show::row(&["Task Group", "Eval ID", "Eval Time"])];
+    let mut header = vec!["Task Group"];
+    header.extend(verbose.then_some("Reschedule Policy"));
+    header.extend(["Eval ID", "Eval Time"]);
+    let policy = |group: &str| job.group(group).and_then(|group| group.reschedule_policy.as_ref()).map(policy).unwrap_or_default();
+    let mut rows = vec![show::row(&header)];
     for eval in evals.iter().filter(|eval| !eval.is_terminal() && eval.wait_until.0 > now) {
         let mut groups: Vec<&str> =
             allocs.iter().filter(|alloc| alloc.followup_eval_id == eval.id).map(|alloc| alloc.task_group.as_str()).collect();
         groups.sort_unstable();
         groups.dedup();
-        rows.extend(groups.into_iter().map(|group| vec![group.to_owned(), show::id(eval.id, verbose), show::from_now(eval.wait_until.0)]));
+        for group in groups {
+            let mut row = vec![group.to_owned()];
+            row.extend(verbose.then(|| policy(group)));
+            row.extend([show::id(eval.id, verbose), show::from_now(eval.wait_until.0)]);
+            rows.push(row);
+        }
     }
     (rows.len() > 1).then(|| show::table(&rows))
+}
+
+/// `3 in 24h0m0s, constant delay of 5s`
+fn policy(policy: &ReschedulePolicy) -> String {
+    let attempts = match policy.unlimited {
+        true => "unlimited".to_owned(),
+        false => format!("{} in {}", policy.attempts, show::duration(policy.interval)),
+    };
+    let up_to = match policy.delay_function {
+        DelayFunction::Constant => String::new(),
+        _ => format!(" up to {}", show::duration(policy.max_delay)),
+    };
+    format!("{attempts}, {} delay of {}{up_to}", policy.delay_function, show::duration(policy.delay))
 }
 
 async fn latest_deployment(client: &Client, job: &Job, in_namespace: &Query, verbose: bool) -> Result<(), Stop> {

@@ -23,7 +23,7 @@ pub struct ApplyArgs {
 }
 
 pub async fn apply(args: ApplyArgs) -> Outcome {
-    check(&args.name)?;
+    check("job tag apply", &args.name)?;
     let client = args.global.client()?;
     let job = resolve::job(&client, &args.job).await?;
     // Named after what is seen here: the present version may be another one a moment later.
@@ -49,7 +49,7 @@ pub struct UnsetArgs {
 }
 
 pub async fn unset(args: UnsetArgs) -> Outcome {
-    check(&args.name)?;
+    check("job tag unset", &args.name)?;
     let client = args.global.client()?;
     let job = resolve::job(&client, &args.job).await?;
     client.untag_job_version(&job.id, &args.name, &job.query()).await.during("untagging job version")?;
@@ -57,6 +57,6 @@ pub async fn unset(args: UnsetArgs) -> Outcome {
     Ok(0)
 }
 
-fn check(name: &str) -> Result<(), Stop> {
-    if name.is_empty() { Err(Stop::error("The name of a tag is needed: -name")) } else { Ok(()) }
+fn check(command: &str, name: &str) -> Result<(), Stop> {
+    if name.is_empty() { Err(Stop::usage(command, "The name of a tag is needed: -name")) } else { Ok(()) }
 }

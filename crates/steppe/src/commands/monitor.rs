@@ -32,7 +32,7 @@ pub struct Args {
 
 pub async fn run(args: Args) -> Outcome {
     if args.node_id.is_some() && args.server_id.is_some() {
-        return Err(Stop::error("-node-id and -server-id exclude each other"));
+        return Err(Stop::usage("monitor", "-node-id and -server-id exclude each other"));
     }
     let client = args.global.client()?;
     let mut question = query().with("log_level", &args.log_level);

@@ -54,7 +54,7 @@ pub async fn run(args: Args) -> Outcome {
     let is_file = args.input == "-" || std::fs::metadata(&args.input).is_ok_and(|found| !found.is_dir());
     let namespace = if is_file {
         if args.description.is_some() || args.quota.is_some() {
-            return Err(Stop::error("-description and -quota are for a namespace that is named, not for one in a file"));
+            return Err(Stop::usage("namespace apply", "-description and -quota are for a namespace that is named, not for one in a file"));
         }
         read(&Source::read(&args.input)?, args.json)?
     } else {

@@ -17,7 +17,7 @@ pub struct Args {
 }
 
 pub async fn run(args: Args) -> Outcome {
-    let wrong = |problem: &str| Err(Stop::error(format!("{problem}\nFor additional help try 'steppe node config -help'")));
+    let wrong = |problem: &str| Err(Stop::usage("node config", problem));
     if args.servers == args.update_servers {
         return wrong("One of -servers and -update-servers is needed, and not both");
     }

@@ -87,7 +87,7 @@ pub async fn run(args: Args) -> Outcome {
 
 /// The request without its node.
 fn check(args: &Args) -> Result<NodeUpdateDrainRequest, Stop> {
-    let refuse = |problem: &str| Err(Stop::error(format!("{problem}\nFor additional help try 'steppe node drain -help'")));
+    let refuse = |problem: &str| Err(Stop::usage("node drain", problem));
     if [args.enable, args.disable, args.monitor].iter().filter(|given| **given).count() != 1 {
         return refuse("One of -enable, -disable and -monitor is needed, and only one");
     }

@@ -28,9 +28,7 @@ pub async fn run(args: Args) -> Outcome {
         (true, false) => Eligibility::Eligible,
         (false, true) => Eligibility::Ineligible,
         _ => {
-            return Err(Stop::error(
-                "One of -enable and -disable is needed, and not both\nFor additional help try 'steppe node eligibility -help'",
-            ));
+            return Err(Stop::usage("node eligibility", "One of -enable and -disable is needed, and not both"));
         }
     };
     let client = args.global.client()?;
@@ -49,6 +47,6 @@ pub async fn selected(client: &Client, node: Option<&str>, own: bool, command: &
     match (node, own) {
         (Some(given), false) => resolve::node(client, given).await,
         (None, true) => resolve::own_node(client).await,
-        _ => Err(Stop::error(format!("Either -self or one node is needed: <node>\nFor additional help try 'steppe {command} -help'"))),
+        _ => Err(Stop::usage(command, "Either -self or one node is needed: <node>")),
     }
 }

@@ -54,7 +54,7 @@ pub async fn apply(args: ApplyArgs) -> Outcome {
 }
 
 fn wrong(problem: &str) -> Stop {
-    Stop::error(format!("{problem}\nFor additional help try 'steppe node meta apply -help'"))
+    Stop::usage("node meta apply", problem)
 }
 
 pub async fn read(args: ReadArgs) -> Outcome {

@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> Outcome {
     let (text, default_name) = match args.out.as_str() {
         "hcl" => (HCL, "pool.nomad.hcl"),
         "json" => (JSON, "pool.nomad.json"),
-        other => return Err(Stop::error(format!("-out is hcl or json, not {other:?}"))),
+        other => return Err(Stop::usage("node pool init", format!("-out is hcl or json, not {other:?}"))),
     };
     let name = args.filename.as_deref().unwrap_or(default_name);
     let mut file = match OpenOptions::new().write(true).create_new(true).open(name) {

@@ -74,7 +74,7 @@ pub async fn run(args: Args) -> Outcome {
     }
     let client = args.global.client()?;
     let id = match (&args.node, args.own) {
-        (Some(_), true) => return Err(Stop::error("-self excludes the id of a node")),
+        (Some(_), true) => return Err(Stop::usage("node status", "-self excludes the id of a node")),
         (Some(given), false) => resolve::node(&client, given).await?,
         (None, true) => resolve::own_node(&client).await?,
         (None, false) => return list(&client, &args).await,

@@ -63,7 +63,9 @@ pub async fn set(args: SetArgs) -> Outcome {
     let present = client.autopilot(&query()).await.during("querying Autopilot configuration")?;
     let time = |name: &str, given: &Option<String>, present: Span| match given {
         None => Ok(present),
-        Some(text) => api::duration::parse(text).map(Span).map_err(|error| Stop::error(format!("{name}: {error}"))),
+        Some(text) => {
+            api::duration::parse(text).map(Span).map_err(|error| Stop::usage("operator autopilot set-config", format!("{name}: {error}")))
+        }
     };
     let wanted = AutopilotConfiguration {
         cleanup_dead_servers: args.cleanup_dead_servers.unwrap_or(present.cleanup_dead_servers),

@@ -40,7 +40,10 @@ pub struct RemoveArgs {
 }
 
 pub async fn remove(args: RemoveArgs) -> Outcome {
-    let id = args.peer_id.filter(|id| !id.is_empty()).ok_or_else(|| Stop::error("Missing peer id required (-peer-id)".to_owned()))?;
+    let id = args
+        .peer_id
+        .filter(|id| !id.is_empty())
+        .ok_or_else(|| Stop::usage("operator raft remove-peer", "Missing peer id required (-peer-id)"))?;
     args.global.client()?.remove_raft_peer(&id, &query()).await.during("removing peer")?;
     say!("Removed peer with id {id:?}");
     Ok(0)
@@ -63,7 +66,12 @@ pub async fn transfer(args: TransferArgs) -> Outcome {
     let (by, server) = match (given(args.peer_id), given(args.peer_address)) {
         (Some(id), None) => ("id", id),
         (None, Some(address)) => ("address", address),
-        _ => return Err(Stop::error("Which server shall lead? Name it by either -peer-id or -peer-address".to_owned())),
+        _ => {
+            return Err(Stop::usage(
+                "operator raft transfer-leadership",
+                "Which server shall lead? Name it by either -peer-id or -peer-address",
+            ));
+        }
     };
     args.global.client()?.transfer_leadership(by, &server, &query()).await.during("transferring leadership")?;
     say!("Transferred leadership to peer with {by} {server:?}");

@@ -84,7 +84,12 @@ pub async fn set(args: SetArgs) -> Outcome {
         None => present.algorithm,
         Some(text) => match text.parse() {
             Ok(algorithm) if algorithm != SchedulerAlgorithm::Unset => algorithm,
-            _ => return Err(Stop::error(format!("-scheduler-algorithm is binpack or spread, not {text:?}"))),
+            _ => {
+                return Err(Stop::usage(
+                    "operator scheduler set-config",
+                    format!("-scheduler-algorithm is binpack or spread, not {text:?}"),
+                ));
+            }
         },
     };
     let wanted = SchedulerConfiguration {

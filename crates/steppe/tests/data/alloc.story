@@ -37,6 +37,22 @@ GET /v1/allocation/2211cffd-0b86-e5c0-b0c9-e79d646ee2ee
 GET /v1/evaluation/4879839c-5f9e-945e-e9a5-47748c1e6afd
 {"ID": "4879839c-5f9e-945e-e9a5-47748c1e6afd", "WaitUntil": "2006-01-02T15:14:05Z"}
 
+# It may run for ten minutes, was placed while others of its group were not, and is tried again later. Its tasks have ports of their own.
+
+GET /v1/allocations?prefix=44
+[{"ID": "4411cffd-0b86-e5c0-b0c9-e79d646ee2ee"}]
+
+GET /v1/allocation/4411cffd-0b86-e5c0-b0c9-e79d646ee2ee
+{"ID": "4411cffd-0b86-e5c0-b0c9-e79d646ee2ee", "Namespace": "default", "EvalID": "766205e0-e9f9-662a-c196-a58fdcbe4ba7", "Name": "once.app[0]", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "NodeName": "west-c1", "JobID": "once", "TaskGroup": "app",
+ "Job": {"ID": "once", "TaskGroups": [{"Name": "app", "MaxRunDuration": 600000000000, "ReschedulePolicy": {"Attempts": 3, "Interval": 86400000000000}, "Tasks": [{"Name": "main"}, {"Name": "warm", "Lifecycle": {"Hook": "poststart"}}, {"Name": "watch", "Lifecycle": {"Hook": "poststart", "Sidecar": true}}, {"Name": "clean", "Lifecycle": {"Hook": "poststop"}}]}]},
+ "DesiredStatus": "run", "ClientStatus": "failed", "ClientDescription": "Failed tasks", "DeploymentID": "fbceae35-6298-1ea4-6b49-376abab5eab9", "CreateTime": "@ago 3810", "ModifyTime": "@ago 5430", "FollowupEvalID": "5879839c-5f9e-945e-e9a5-47748c1e6afd", "RescheduleTracker": {"Events": [{"RescheduleTime": "@ago 7230"}]},
+ "AllocatedResources": {"Tasks": {"main": {"Cpu": {"CpuShares": 20}, "Memory": {"MemoryMB": 16}, "Networks": [{"IP": "10.0.0.1", "ReservedPorts": [{"Label": "admin", "Value": 9000}], "DynamicPorts": [{"Label": "http", "Value": 23456}]}]}}, "Shared": {"DiskMB": 300}},
+ "Metrics": {"NodesEvaluated": 3, "NodesExhausted": 2, "DimensionExhausted": {"memory": 2}, "CoalescedFailures": 1, "ScoreMetaData": [{"NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "Scores": {"binpack": 0.5}, "NormScore": 0.5}]},
+ "TaskStates": {"main": {"State": "dead", "Failed": true, "Events": [{"Type": "Terminated", "Time": 1136214247000000000, "DisplayMessage": "Exit Code: 1"}]}, "warm": {"State": "dead"}, "watch": {"State": "dead"}, "clean": {"State": "dead"}}}
+
+GET /v1/evaluation/5879839c-5f9e-945e-e9a5-47748c1e6afd
+{"ID": "5879839c-5f9e-945e-e9a5-47748c1e6afd", "WaitUntil": "@date-in 3750"}
+
 # Logs and files.
 
 GET /v1/client/fs/logs/0711cffd-0b86-e5c0-b0c9-e79d646ee2ee?type=stdout
@@ -272,6 +288,176 @@ proxy  dead   <none>      <none>  prestart sidecar
 main   dead   <none>      <none>  main
 --- exit code: 0
 
+$ steppe alloc status 44
+ID                     = 4411cffd-0b86-e5c0-b0c9-e79d646ee2ee
+Eval ID                = 766205e0
+Name                   = once.app[0]
+Node ID                = a3c94b28
+Node Name              = west-c1
+Job ID                 = once
+Job Version            = 0
+Client Status          = failed
+Client Description     = Failed tasks
+Desired Status         = run
+Desired Description    = <none>
+Created                = 1h3m ago
+Modified               = 1h30m ago
+Max Run Deadline       = <now>
+Deployment ID          = fbceae35
+Deployment Health      = unset
+Reschedule Attempts    = 1/3
+Reschedule Eligibility = 1h2m from now
+
+Task "main" is "dead"
+Task Resources:
+CPU     Memory  Disk     Addresses
+20 MHz  16 MiB  300 MiB  admin: 10.0.0.1:9000
+                         http: 10.0.0.1:23456
+
+Task Events:
+Started At     = N/A
+Finished At    = N/A
+Total Restarts = 0
+Last Restart   = N/A
+
+Recent Events:
+Time                  Type        Description
+2006-01-02T15:04:07Z  Terminated  Exit Code: 1
+
+Task "warm" (poststart) is "dead"
+Task Resources:
+not known
+
+Task Events:
+Started At     = N/A
+Finished At    = N/A
+Total Restarts = 0
+Last Restart   = N/A
+
+Recent Events:
+Time  Type  Description
+
+Task "watch" (poststart sidecar) is "dead"
+Task Resources:
+not known
+
+Task Events:
+Started At     = N/A
+Finished At    = N/A
+Total Restarts = 0
+Last Restart   = N/A
+
+Recent Events:
+Time  Type  Description
+
+Task "clean" (poststop) is "dead"
+Task Resources:
+not known
+
+Task Events:
+Started At     = N/A
+Finished At    = N/A
+Total Restarts = 0
+Last Restart   = N/A
+
+Recent Events:
+Time  Type  Description
+
+Placement Metrics
+* Resources exhausted on 2 nodes
+* Dimension "memory" exhausted on 2 nodes
+
+Node      binpack  final score
+a3c94b28  0.5      0.5
+--- exit code: 0
+
+$ steppe alloc status -short 44
+ID       = 4411cffd-0b86-e5c0-b0c9-e79d646ee2ee
+Name     = once.app[0]
+Created  = 1h3m ago
+Modified = 1h30m ago
+
+Tasks
+Name   State  Last Event  Time                  Lifecycle
+main   dead   Terminated  2006-01-02T15:04:07Z  main
+warm   dead   <none>      <none>                poststart
+watch  dead   <none>      <none>                poststart sidecar
+clean  dead   <none>      <none>                poststop
+--- exit code: 0
+
+$ steppe alloc status -json
+[
+    {
+        "ClientDescription": "",
+        "ClientStatus": "pending",
+        "CreateIndex": 0,
+        "CreateTime": 0,
+        "DeploymentStatus": null,
+        "DesiredDescription": "",
+        "DesiredStatus": "run",
+        "DesiredTransition": {
+            "ForceReschedule": null,
+            "Migrate": null,
+            "MigrateDisablePlacement": null,
+            "NoShutdownDelay": null,
+            "Reschedule": null
+        },
+        "EvalID": "",
+        "FollowupEvalID": "",
+        "ID": "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee",
+        "JobID": "",
+        "JobType": "service",
+        "JobVersion": 0,
+        "ModifyIndex": 0,
+        "ModifyTime": 0,
+        "Name": "",
+        "Namespace": "",
+        "NextAllocation": "",
+        "NodeID": "",
+        "NodeName": "",
+        "PreemptedAllocations": null,
+        "PreemptedByAllocation": "",
+        "RescheduleTracker": null,
+        "TaskGroup": "",
+        "TaskStates": null
+    },
+    {
+        "ClientDescription": "",
+        "ClientStatus": "pending",
+        "CreateIndex": 0,
+        "CreateTime": 0,
+        "DeploymentStatus": null,
+        "DesiredDescription": "",
+        "DesiredStatus": "run",
+        "DesiredTransition": {
+            "ForceReschedule": null,
+            "Migrate": null,
+            "MigrateDisablePlacement": null,
+            "NoShutdownDelay": null,
+            "Reschedule": null
+        },
+        "EvalID": "",
+        "FollowupEvalID": "",
+        "ID": "1811cffd-0b86-e5c0-b0c9-e79d646ee2ee",
+        "JobID": "",
+        "JobType": "service",
+        "JobVersion": 0,
+        "ModifyIndex": 0,
+        "ModifyTime": 0,
+        "Name": "",
+        "Namespace": "",
+        "NextAllocation": "",
+        "NodeID": "",
+        "NodeName": "",
+        "PreemptedAllocations": null,
+        "PreemptedByAllocation": "",
+        "RescheduleTracker": null,
+        "TaskGroup": "",
+        "TaskStates": null
+    }
+]
+--- exit code: 0
+
 $ steppe alloc-status -t '{{.Name}} {{.ClientStatus}}' 0711cffd
 web.app[2] running
 --- exit code: 0
@@ -372,6 +558,7 @@ Error reading file: Unexpected response code: 500 (No path to node)
 $ steppe alloc logs -stdout -stderr 0711cffd
 --- stderr:
 -stdout and -stderr exclude each other
+For additional help try 'steppe alloc logs -help'
 --- exit code: 1
 
 ### Files.
@@ -432,6 +619,7 @@ $ steppe alloc restart -all-tasks 0711cffd
 $ steppe alloc restart -all-tasks 0711cffd server
 --- stderr:
 -all-tasks excludes the name of a task
+For additional help try 'steppe alloc restart -help'
 --- exit code: 1
 
 $ steppe alloc restart 0711cffd nosuch

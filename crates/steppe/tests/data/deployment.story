@@ -154,12 +154,14 @@ Description = Cancelled because job is stopped
 $ steppe deployment status -monitor -wait=never a71cd600
 --- stderr:
 flag -wait: "never" is not a duration: write numbers with units, such as "300ms", "10s", "1m30s" or "2h"
+For additional help try 'steppe deployment status -help'
 --- exit code: 1
 
 ### Acts.
 
 $ steppe deployment fail -detach fbceae
 Deployment "fbceae35-6298-1ea4-6b49-376abab5eab9" failed. Auto-reverted to job version 3.
+
 Evaluation ID: 8484aff3-2c2e-6526-3d4b-d870ce50fb3f
 >>> PUT /v1/deployment/fail/fbceae35-6298-1ea4-6b49-376abab5eab9?namespace=default {"DeploymentID":"fbceae35-6298-1ea4-6b49-376abab5eab9","Namespace":"","Region":""}
 --- exit code: 0

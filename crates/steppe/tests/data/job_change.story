@@ -261,6 +261,7 @@ Job "web" has several groups, name one: app, db
 $ steppe job scale web app many
 --- stderr:
 The count "many" is not a whole number
+For additional help try 'steppe job scale -help'
 --- exit code: 1
 
 ### Start and restart.
@@ -326,15 +327,18 @@ No allocations to restart
 $ steppe job restart -batch-size=0 web
 --- stderr:
 flag -batch-size: "0" is neither a number above 0 nor a percentage from 1% to 100%
+For additional help try 'steppe job restart -help'
 --- exit code: 1
 
 $ steppe job restart -batch-wait=soon web
 --- stderr:
 flag -batch-wait: "soon" is not a duration: write numbers with units, such as "300ms", "10s", "1m30s" or "2h"
+For additional help try 'steppe job restart -help'
 --- exit code: 1
 
 $ steppe job restart -all-tasks -task=server web
 --- stderr:
 -all-tasks and -task exclude each other
+For additional help try 'steppe job restart -help'
 --- exit code: 1
 

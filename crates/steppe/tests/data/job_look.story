@@ -43,6 +43,15 @@ null
 GET /v1/job/new/allocations
 []
 
+GET /v1/jobs?prefix=once
+[{"ID": "once", "Namespace": "default"}]
+
+GET /v1/job/once
+{"ID": "once", "TaskGroups": [{"Name": "app", "MaxRunDuration": 600000000000}]}
+
+GET /v1/job/once/allocations
+[{"ID": "18011418-c581-3938-4ff6-df36bc691165", "TaskGroup": "app", "CreateTime": "@ago 3810", "ModifyTime": "@ago 5430"}]
+
 === transcript
 ### Versions.
 
@@ -318,6 +327,16 @@ No deployment found
 $ steppe job allocs web
 ID        Node ID   Task Group  Version  Desired  Status   Created  Modified
 18011418  a3c94b28  app         0        run      running  2h ago   1h30m ago
+--- exit code: 0
+
+$ steppe job allocs -verbose web
+ID                                    Eval ID  Node ID                               Node Name  Task Group  Version  Desired  Status   Created               Modified
+18011418-c581-3938-4ff6-df36bc691165  <none>   a3c94b28-f11c-2f2a-f70b-328d55fa9027  <none>     app         0        run      running  <now>  <now>
+--- exit code: 0
+
+$ steppe job allocs once
+ID        Node ID  Task Group  Version  Desired  Status   Created   Modified   Max Run Deadline
+18011418  <none>   app         0        run      pending  1h3m ago  1h30m ago  <now>
 --- exit code: 0
 
 $ steppe job allocs -verbose=true -t '{{len .}}' web

@@ -29,6 +29,13 @@ PUT /v1/job/multi/plan?region=east
 PUT /v1/job/multi/plan?region=east&namespace=away -> 500
 No path to region "east"; known regions: west
 
+PUT /v1/job/everywhere/plan
+{"JobModifyIndex": 40, "Annotations": {"DesiredTGUpdates": {"app": {"Place": 1}}}, "FailedTGAllocs": {"app": {"NodesEvaluated": 1, "NodesExhausted": 1, "DimensionExhausted": {"memory": 1}}}}
+
+PUT /v1/job/web/plan?region=crowded
+{"JobModifyIndex": 41, "Annotations": {"PreemptedAllocs": [{"JobID": "etl", "JobType": "batch", "Namespace": "default"}, {"JobID": "etl", "JobType": "batch", "Namespace": "default"}, {"JobID": "etl", "JobType": "batch", "Namespace": "default"}, {"JobID": "etl", "JobType": "batch", "Namespace": "default"}, {"JobID": "etl", "JobType": "batch", "Namespace": "default"}, {"JobID": "etl", "JobType": "batch", "Namespace": "default"},
+ {"JobID": "log", "JobType": "system", "Namespace": "dev"}, {"JobID": "log", "JobType": "system", "Namespace": "dev"}, {"JobID": "log", "JobType": "system", "Namespace": "dev"}, {"JobID": "log", "JobType": "system", "Namespace": "dev"}, {"JobID": "log", "JobType": "system", "Namespace": "dev"}]}}
+
 === transcript
 $ steppe job plan jobs/web.nomad.hcl
 + Job: "web"
@@ -166,6 +173,44 @@ steppe job run -check-index 38 jobs/web.nomad.hcl
 With -check-index the job is only registered if nobody has changed it since
 this plan was made: its modify index must still be the one above.
 >>> PUT /v1/job/web/plan?region=full&namespace=default {"Diff":true,"Job":"…","Namespace":"","PolicyOverride":false,"Region":""}
+--- exit code: 1
+
+$ steppe job plan -region=crowded jobs/web.nomad.hcl
+Scheduler dry-run:
+- All tasks successfully allocated.
+
+Preemptions:
+Job ID  Namespace  Job Type  Preemptions
+etl     default    batch     6
+log     dev        system    5
+
+Job Modify Index: 41
+To submit the job with version verification run:
+
+steppe job run -check-index 41 jobs/web.nomad.hcl
+
+With -check-index the job is only registered if nobody has changed it since
+this plan was made: its modify index must still be the one above.
+>>> PUT /v1/job/web/plan?region=crowded&namespace=default {"Diff":true,"Job":"…","Namespace":"","PolicyOverride":false,"Region":""}
+--- exit code: 0
+
+### A job for all nodes.
+
+$ steppe job plan jobs/everywhere.nomad.hcl
+Scheduler dry-run:
+- WARNING: Failed to place allocations on all nodes.
+  Task Group "app" (failed to place 1 allocation):
+    * Resources exhausted on 1 nodes
+    * Dimension "memory" exhausted on 1 nodes
+
+Job Modify Index: 40
+To submit the job with version verification run:
+
+steppe job run -check-index 40 jobs/everywhere.nomad.hcl
+
+With -check-index the job is only registered if nobody has changed it since
+this plan was made: its modify index must still be the one above.
+>>> PUT /v1/job/everywhere/plan?namespace=default {"Diff":true,"Job":"…","Namespace":"","PolicyOverride":false,"Region":""}
 --- exit code: 1
 
 ### Several regions.

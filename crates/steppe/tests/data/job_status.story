@@ -31,7 +31,8 @@ No path to region "mars"; known regions: east, west
 # A job in the middle of an update.
 
 GET /v1/job/web
-{"ID": "web", "Name": "web", "Namespace": "default", "Type": "service", "Priority": 50, "Datacenters": ["west-1", "west-2"], "NodePool": "default", "Status": "running", "SubmitTime": 1136214245000000000}
+{"ID": "web", "Name": "web", "Namespace": "default", "Type": "service", "Priority": 50, "Datacenters": ["west-1", "west-2"], "NodePool": "default", "Status": "running", "SubmitTime": 1136214245000000000,
+ "TaskGroups": [{"Name": "app"}, {"Name": "db", "ReschedulePolicy": {"Unlimited": true, "Delay": 30000000000, "DelayFunction": "exponential", "MaxDelay": 3600000000000}}]}
 
 GET /v1/job/web/summary
 {"JobID": "web", "Summary": {"app": {"Running": 3, "Complete": 2}, "db": {"Queued": 1, "Starting": 2, "Failed": 3, "Lost": 4, "Unknown": 5}}}
@@ -63,11 +64,35 @@ GET /v1/job/nope/summary
 
 GET /v1/job/nope/evaluations
 [{"ID": "a4bf4c1c-f707-186d-a9c6-28d128843d4e", "Priority": 50, "TriggeredBy": "job-register", "Status": "complete", "CreateIndex": 10, "BlockedEval": "52905f7e-9967-c53b-9da7-6a97e4699842",
-  "FailedTGAllocs": {"app": {"NodesEvaluated": 1, "CoalescedFailures": 1, "ConstraintFiltered": {"${attr.kernel.name} = plan9": 1}}}},
+  "FailedTGAllocs": {"app": {"NodesEvaluated": 2, "NodesExhausted": 1, "CoalescedFailures": 1, "ConstraintFiltered": {"${attr.kernel.name} = plan9": 1}, "DimensionExhausted": {"memory": 1},
+   "ScoreMetaData": [{"NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "Scores": {"binpack": 0.8}, "NormScore": 0.8}]}}},
  {"ID": "52905f7e-9967-c53b-9da7-6a97e4699842", "Priority": 50, "TriggeredBy": "queued-allocs", "Status": "blocked", "CreateIndex": 11}]
 
 GET /v1/job/nope/deployments
 []
+
+# A job whose allocations may run for ten minutes.
+
+GET /v1/jobs?prefix=once
+[{"ID": "once", "Namespace": "default"}]
+
+GET /v1/job/once
+{"ID": "once", "Name": "once", "Namespace": "default", "Type": "batch", "Priority": 70, "Datacenters": ["*"], "NodePool": "default", "Status": "running", "Version": 1, "SubmitTime": 1136214245000000000, "DispatchIdempotencyToken": "the-first",
+ "TaskGroups": [{"Name": "short", "MaxRunDuration": 600000000000, "ReschedulePolicy": {"Attempts": 1, "Interval": 86400000000000, "Delay": 5000000000}}, {"Name": "long"}]}
+
+GET /v1/job/once/summary
+{"JobID": "once", "Summary": {"short": {"Failed": 1}, "long": {"Running": 1}}, "Children": {"Pending": 1}}
+
+GET /v1/job/once/evaluations
+[{"ID": "4879839c-5f9e-945e-e9a5-47748c1e6afd", "Priority": 70, "TriggeredBy": "alloc-failure", "Status": "pending", "WaitUntil": "@date-in 3750", "CreateIndex": 20}]
+
+GET /v1/job/once/deployments
+[]
+
+GET /v1/job/once/allocations
+[{"ID": "18011418-c581-3938-4ff6-df36bc691165", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "TaskGroup": "short", "JobVersion": 1, "DesiredStatus": "run", "ClientStatus": "failed", "FollowupEvalID": "4879839c-5f9e-945e-e9a5-47748c1e6afd", "CreateIndex": 10, "CreateTime": 1136214245000000000, "ModifyTime": "@ago 5430"},
+ {"ID": "28011418-c581-3938-4ff6-df36bc691165", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "TaskGroup": "long", "JobVersion": 1, "DesiredStatus": "run", "ClientStatus": "running", "CreateIndex": 9, "CreateTime": 1136214245000000000, "ModifyTime": "@ago 5430"},
+ {"ID": "38011418-c581-3938-4ff6-df36bc691165", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "TaskGroup": "short", "JobVersion": 0, "DesiredStatus": "stop", "ClientStatus": "complete", "CreateIndex": 8, "CreateTime": 1136214245000000000, "ModifyTime": "@ago 5430"}]
 
 GET /v1/job/nope/allocations
 []
@@ -172,8 +197,8 @@ ID                                    Priority  Triggered By   Status    Placeme
 93eecff7-2c2e-6526-3d4b-d870ce50fb3f  50        job-register   complete  false
 
 Future Rescheduling Attempts
-Task Group  Eval ID                               Eval Time
-db          4879839c-5f9e-945e-e9a5-47748c1e6afd  1h2m from now
+Task Group  Reschedule Policy                                 Eval ID                               Eval Time
+db          unlimited, exponential delay of 30s up to 1h0m0s  4879839c-5f9e-945e-e9a5-47748c1e6afd  1h2m from now
 
 Latest Deployment
 ID          = fbceae35-6298-1ea4-6b49-376abab5eab9
@@ -325,9 +350,83 @@ app         2       0         0        0       0         0     0
 Placement Failure
 Task Group "app":
   * Constraint "${attr.kernel.name} = plan9": 1 nodes excluded by filter
+  * Resources exhausted on 1 nodes
+  * Dimension "memory" exhausted on 1 nodes
 
 Allocations
 No allocations placed
+--- exit code: 0
+
+$ steppe job status -verbose nope
+ID            = nope
+Name          = nope
+Submit Date   = 2006-01-02T15:04:05Z
+Type          = service
+Priority      = 50
+Datacenters   = *
+Namespace     = default
+Node Pool     = default
+Status        = pending
+Periodic      = false
+Parameterized = false
+
+Summary
+Task Group  Queued  Starting  Running  Failed  Complete  Lost  Unknown
+app         2       0         0        0       0         0     0
+
+Evaluations
+ID                                    Priority  Triggered By   Status    Placement Failures
+52905f7e-9967-c53b-9da7-6a97e4699842  50        queued-allocs  blocked   N/A - In Progress
+a4bf4c1c-f707-186d-a9c6-28d128843d4e  50        job-register   complete  true
+
+Placement Failure
+Task Group "app":
+  * Constraint "${attr.kernel.name} = plan9": 1 nodes excluded by filter
+  * Resources exhausted on 1 nodes
+  * Dimension "memory" exhausted on 1 nodes
+  Node                                  binpack  final score
+  a3c94b28-f11c-2f2a-f70b-328d55fa9027  0.8      0.8
+
+Allocations
+No allocations placed
+--- exit code: 0
+
+$ steppe job status -verbose once
+ID                = once
+Name              = once
+Submit Date       = 2006-01-02T15:04:05Z
+Type              = batch
+Priority          = 70
+Datacenters       = *
+Namespace         = default
+Node Pool         = default
+Status            = running
+Periodic          = false
+Parameterized     = false
+Idempotency Token = the-first
+
+Summary
+Task Group  Queued  Starting  Running  Failed  Complete  Lost  Unknown
+long        0       0         1        0       0         0     0
+short       0       0         0        1       0         0     0
+
+Children Job Summary
+Pending  Running  Dead
+1        0        0
+
+Evaluations
+ID                                    Priority  Triggered By   Status   Placement Failures
+4879839c-5f9e-945e-e9a5-47748c1e6afd  70        alloc-failure  pending  N/A - In Progress
+
+Future Rescheduling Attempts
+Task Group  Reschedule Policy                   Eval ID                               Eval Time
+short       1 in 24h0m0s, constant delay of 5s  4879839c-5f9e-945e-e9a5-47748c1e6afd  1h2m from now
+
+Allocations
+ID                                    Eval ID  Node ID                               Node Name  Task Group  Version  Desired  Status    Created               Modified              Max Run Deadline
+18011418-c581-3938-4ff6-df36bc691165  <none>   a3c94b28-f11c-2f2a-f70b-328d55fa9027  <none>     short       1        run      failed    2006-01-02T15:04:05Z  <now>  2006-01-02T15:14:05Z
+28011418-c581-3938-4ff6-df36bc691165  <none>   a3c94b28-f11c-2f2a-f70b-328d55fa9027  <none>     long        1        run      running   2006-01-02T15:04:05Z  <now>  <none>
+38011418-c581-3938-4ff6-df36bc691165  <none>   a3c94b28-f11c-2f2a-f70b-328d55fa9027  <none>     short       0        stop     complete  2006-01-02T15:04:05Z  <now>  <none>
 --- exit code: 0
 
 ### Prefixes.

@@ -290,6 +290,7 @@ Error dispatching job: Unexpected response code: 500 (job "world" is not paramet
 $ steppe job dispatch -meta who work
 --- stderr:
 -meta "who" is no key=value
+For additional help try 'steppe job dispatch -help'
 --- exit code: 1
 
 $ steppe job dispatch work nosuch-file
@@ -318,6 +319,7 @@ Error tagging job version: Unexpected response code: 500 (tag "gold" already exi
 $ steppe job tag apply world
 --- stderr:
 The name of a tag is needed: -name
+For additional help try 'steppe job tag apply -help'
 --- exit code: 1
 
 $ steppe job tag unset -name gold world

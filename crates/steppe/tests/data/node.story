@@ -78,6 +78,44 @@ GET /v1/node/c3c94b28-f11c-2f2a-f70b-328d55fa9027
 GET /v1/node/c3c94b28-f11c-2f2a-f70b-328d55fa9027/allocations
 []
 
+# A node that drains, and one that goes down while it does.
+
+GET /v1/nodes?prefix=e3c94b28
+[{"ID": "e3c94b28-f11c-2f2a-f70b-328d55fa9027"}]
+
+PUT /v1/node/e3c94b28-f11c-2f2a-f70b-328d55fa9027/drain
+{"NodeModifyIndex": 9}
+
+GET /v1/node/e3c94b28-f11c-2f2a-f70b-328d55fa9027
+{"ID": "e3c94b28-f11c-2f2a-f70b-328d55fa9027", "DrainStrategy": {"Deadline": 60000000000, "ForceDeadline": "2006-01-02T15:05:05Z"}, "Status": "ready"}
+
+GET /v1/node/e3c94b28-f11c-2f2a-f70b-328d55fa9027
+{"ID": "e3c94b28-f11c-2f2a-f70b-328d55fa9027", "LastDrain": {"Status": "complete"}, "Status": "ready"}
+
+GET /v1/node/e3c94b28-f11c-2f2a-f70b-328d55fa9027/allocations
+[{"ID": "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee", "DesiredStatus": "run", "ClientStatus": "running"}]
+
+GET /v1/node/e3c94b28-f11c-2f2a-f70b-328d55fa9027/allocations
+[{"ID": "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee", "DesiredStatus": "stop", "ClientStatus": "complete", "DesiredTransition": {"Migrate": true}}]
+
+GET /v1/nodes?prefix=f3c94b28
+[{"ID": "f3c94b28-f11c-2f2a-f70b-328d55fa9027"}]
+
+PUT /v1/node/f3c94b28-f11c-2f2a-f70b-328d55fa9027/drain
+{"NodeModifyIndex": 9}
+
+GET /v1/node/f3c94b28-f11c-2f2a-f70b-328d55fa9027
+{"ID": "f3c94b28-f11c-2f2a-f70b-328d55fa9027", "DrainStrategy": {"Deadline": 60000000000, "ForceDeadline": "2006-01-02T15:05:05Z"}, "Status": "ready"}
+
+GET /v1/node/f3c94b28-f11c-2f2a-f70b-328d55fa9027
+{"ID": "f3c94b28-f11c-2f2a-f70b-328d55fa9027", "DrainStrategy": {"Deadline": 60000000000, "ForceDeadline": "2006-01-02T15:05:05Z"}, "Status": "down"}
+
+GET /v1/node/f3c94b28-f11c-2f2a-f70b-328d55fa9027/allocations
+[{"ID": "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee", "DesiredStatus": "run", "ClientStatus": "running"}]
+
+GET /v1/node/f3c94b28-f11c-2f2a-f70b-328d55fa9027/allocations
+[{"ID": "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee", "DesiredStatus": "stop", "ClientStatus": "running", "DesiredTransition": {"Migrate": true}}]
+
 # A node whose drain is over when it is looked at for the second time.
 
 GET /v1/nodes?prefix=d3c94b28
@@ -121,6 +159,12 @@ $ steppe node status -verbose -os
 ID                                    Node Pool  DC      Name     Class   OS      Address    Version  Drain  Eligibility  Status
 a3c94b28-f11c-2f2a-f70b-328d55fa9027  default    west-1  west-c1  <none>  <none>  127.0.0.1  0.1.0    false  eligible     ready
 b3c94b28-f11c-2f2a-f70b-328d55fa9027  edge       west-2  west-c2  big     debian  127.0.0.2  0.1.0    true   ineligible   down
+--- exit code: 0
+
+$ steppe node status -allocs
+ID        Node Pool  DC      Name     Class   Drain  Eligibility  Status  Running Allocs
+a3c94b28  default    west-1  west-c1  <none>  false  eligible     ready   1
+b3c94b28  edge       west-2  west-c2  big     true   ineligible   down    0
 --- exit code: 0
 
 $ steppe node status -quiet
@@ -415,6 +459,25 @@ Node "a3c94b28-f11c-2f2a-f70b-328d55fa9027" drain strategy set
 $ steppe node drain -disable -keep-ineligible -m done a3c94b28
 Node "a3c94b28-f11c-2f2a-f70b-328d55fa9027" drain strategy unset
 >>> PUT /v1/node/a3c94b28-f11c-2f2a-f70b-328d55fa9027/drain {"DrainSpec":null,"MarkEligible":false,"Meta":{"message":"done"},"NodeID":"a3c94b28-f11c-2f2a-f70b-328d55fa9027"}
+--- exit code: 0
+
+$ steppe node-drain -enable -yes -deadline=1m e3c94b28
+Node "e3c94b28-f11c-2f2a-f70b-328d55fa9027" drain strategy set
+<now>: Ctrl-C to stop monitoring: will not cancel the node drain
+<now>: Alloc "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee" marked for migration
+<now>: Alloc "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee" status running -> complete
+<now>: Drain complete for node e3c94b28-f11c-2f2a-f70b-328d55fa9027
+<now>: All allocations on node "e3c94b28-f11c-2f2a-f70b-328d55fa9027" have stopped
+>>> PUT /v1/node/e3c94b28-f11c-2f2a-f70b-328d55fa9027/drain {"DrainSpec":{"Deadline":60000000000,"IgnoreSystemJobs":false},"MarkEligible":false,"Meta":null,"NodeID":"e3c94b28-f11c-2f2a-f70b-328d55fa9027"}
+--- exit code: 0
+
+$ steppe node drain -enable -yes -deadline=1m f3c94b28
+Node "f3c94b28-f11c-2f2a-f70b-328d55fa9027" drain strategy set
+<now>: Ctrl-C to stop monitoring: will not cancel the node drain
+<now>: Alloc "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee" marked for migration
+<now>: Alloc "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee" draining
+<now>: Node "f3c94b28-f11c-2f2a-f70b-328d55fa9027" down
+>>> PUT /v1/node/f3c94b28-f11c-2f2a-f70b-328d55fa9027/drain {"DrainSpec":{"Deadline":60000000000,"IgnoreSystemJobs":false},"MarkEligible":false,"Meta":null,"NodeID":"f3c94b28-f11c-2f2a-f70b-328d55fa9027"}
 --- exit code: 0
 
 $ steppe node drain -monitor d3c94b28

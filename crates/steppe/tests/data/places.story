@@ -377,6 +377,7 @@ Scheduler configuration could not be atomically updated, please try again
 $ steppe operator scheduler set-config -scheduler-algorithm=best
 --- stderr:
 -scheduler-algorithm is binpack or spread, not "best"
+For additional help try 'steppe operator scheduler set-config -help'
 --- exit code: 1
 
 ### Evaluations that are deleted
@@ -384,6 +385,7 @@ $ steppe operator scheduler set-config -scheduler-algorithm=best
 $ steppe eval delete
 --- stderr:
 This command takes one argument: <evaluation>, or -filter
+For additional help try 'steppe eval delete -help'
 --- exit code: 1
 
 $ steppe eval delete 93eecff7 <<< n\n

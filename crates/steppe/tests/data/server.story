@@ -178,6 +178,7 @@ Transferred leadership to peer with id "2"
 $ steppe operator raft transfer-leadership
 --- stderr:
 Which server shall lead? Name it by either -peer-id or -peer-address
+For additional help try 'steppe operator raft transfer-leadership -help'
 --- exit code: 1
 
 $ steppe operator raft remove-peer -peer-id 2
@@ -194,6 +195,7 @@ Error removing peer: Unexpected response code: 400 (west-s1 leads: let another s
 $ steppe operator raft remove-peer
 --- stderr:
 Missing peer id required (-peer-id)
+For additional help try 'steppe operator raft remove-peer -help'
 --- exit code: 1
 
 $ steppe operator autopilot get-config
@@ -221,6 +223,7 @@ Configuration could not be atomically updated, please try again
 $ steppe operator autopilot set-config -last-contact-threshold soon
 --- stderr:
 -last-contact-threshold: "soon" is not a duration such as 10s, 1m30s or 250ms
+For additional help try 'steppe operator autopilot set-config -help'
 --- exit code: 1
 
 $ steppe operator autopilot health

@@ -123,5 +123,6 @@ Error starting monitor: Unexpected response code: 400 (unknown server "nobody"; 
 $ steppe monitor -server-id a -node-id b
 --- stderr:
 -node-id and -server-id exclude each other
+For additional help try 'steppe monitor -help'
 --- exit code: 1
 
