@@ -49,6 +49,8 @@ stories! {
     places,
     /// Figures in every form, and the log of an agent, a server and a node.
     telemetry,
+    /// Files that are written and read: archives of a region, examples.
+    files,
     /// Whatever an id stands for, and figures about the agent and the region.
     status,
 }

@@ -41,6 +41,8 @@ mod job_stop;
 mod job_tag;
 mod job_validate;
 mod launches;
+#[cfg(test)]
+mod layouts_table;
 mod monitor;
 mod multiregion;
 mod namespace_apply;

@@ -105,6 +105,12 @@ PUT /v1/client/allocation/0711cffd-0b86-e5c0-b0c9-e79d646ee2ee/signal
 PUT /v1/client/allocation/0711cffd-0b86-e5c0-b0c9-e79d646ee2ee/signal?region=east -> 500
 unknown signal "NOPE"
 
+GET /v1/evaluation/8484aff3-2c2e-6526-3d4b-d870ce50fb3f
+{"ID": "8484aff3-2c2e-6526-3d4b-d870ce50fb3f", "JobID": "web", "Status": "complete"}
+
+GET /v1/evaluation/8484aff3-2c2e-6526-3d4b-d870ce50fb3f/allocations
+[]
+
 === transcript
 $ steppe alloc status 0711cffd
 ID                  = 0711cffd-0b86-e5c0-b0c9-e79d646ee2ee
@@ -602,6 +608,14 @@ Error getting file info: Unexpected response code: 404 (file does not exist)
 $ steppe alloc stop -detach -no-shutdown-delay 0711cffd
 Evaluation ID: 8484aff3-2c2e-6526-3d4b-d870ce50fb3f
 >>> PUT /v1/allocation/0711cffd-0b86-e5c0-b0c9-e79d646ee2ee/stop?namespace=default&no_shutdown_delay=true
+--- exit code: 0
+
+$ steppe alloc stop 0711cffd
+==> <now>: Monitoring evaluation "8484aff3"
+    <now>: Evaluation triggered by job "web"
+    <now>: Evaluation status changed: "pending" -> "complete"
+==> <now>: Evaluation "8484aff3" finished with status "complete"
+>>> PUT /v1/allocation/0711cffd-0b86-e5c0-b0c9-e79d646ee2ee/stop?namespace=default
 --- exit code: 0
 
 $ steppe alloc restart 0711cffd

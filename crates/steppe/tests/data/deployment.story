@@ -44,6 +44,15 @@ PUT /v1/deployment/promote/fbceae35-6298-1ea4-6b49-376abab5eab9
 PUT /v1/deployment/unblock/fbceae35-6298-1ea4-6b49-376abab5eab9 -> 400
 deployment fbceae35-6298-1ea4-6b49-376abab5eab9 is not part of a rollout of several regions
 
+GET /v1/evaluation/8484aff3-2c2e-6526-3d4b-d870ce50fb3f
+{"ID": "8484aff3-2c2e-6526-3d4b-d870ce50fb3f", "JobID": "web", "Status": "complete"}
+
+GET /v1/evaluation/8484aff3-2c2e-6526-3d4b-d870ce50fb3f/allocations
+[]
+
+PUT /v1/deployment/pause/fbceae35-6298-1ea4-6b49-376abab5eab9
+{"EvalID": "8484aff3-2c2e-6526-3d4b-d870ce50fb3f"}
+
 === transcript
 $ steppe deployment list
 ID        Job ID  Job Version  Status      Description
@@ -176,13 +185,22 @@ Deployment "fbceae35-6298-1ea4-6b49-376abab5eab9" paused
 >>> PUT /v1/deployment/pause/fbceae35-6298-1ea4-6b49-376abab5eab9?namespace=default {"DeploymentID":"fbceae35-6298-1ea4-6b49-376abab5eab9","Namespace":"","Pause":true,"Region":""}
 --- exit code: 0
 
-$ steppe deployment resume fbceae
+$ steppe deployment resume -detach fbceae
 Deployment "fbceae35-6298-1ea4-6b49-376abab5eab9" resumed
+Evaluation ID: 8484aff3-2c2e-6526-3d4b-d870ce50fb3f
 >>> PUT /v1/deployment/pause/fbceae35-6298-1ea4-6b49-376abab5eab9?namespace=default {"DeploymentID":"fbceae35-6298-1ea4-6b49-376abab5eab9","Namespace":"","Pause":false,"Region":""}
 --- exit code: 0
 
 $ steppe deployment promote -detach fbceae
 Evaluation ID: 8484aff3-2c2e-6526-3d4b-d870ce50fb3f
+>>> PUT /v1/deployment/promote/fbceae35-6298-1ea4-6b49-376abab5eab9?namespace=default {"All":true,"DeploymentID":"fbceae35-6298-1ea4-6b49-376abab5eab9","Groups":null,"Namespace":"","Region":""}
+--- exit code: 0
+
+$ steppe deployment promote fbceae
+==> <now>: Monitoring evaluation "8484aff3"
+    <now>: Evaluation triggered by job "web"
+    <now>: Evaluation status changed: "pending" -> "complete"
+==> <now>: Evaluation "8484aff3" finished with status "complete"
 >>> PUT /v1/deployment/promote/fbceae35-6298-1ea4-6b49-376abab5eab9?namespace=default {"All":true,"DeploymentID":"fbceae35-6298-1ea4-6b49-376abab5eab9","Groups":null,"Namespace":"","Region":""}
 --- exit code: 0
 

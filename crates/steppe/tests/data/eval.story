@@ -28,6 +28,27 @@ GET /v1/evaluation/a4bf4c1c-f707-186d-a9c6-28d128843d4e?related=true
 GET /v1/evaluation/a4bf4c1c-f707-186d-a9c6-28d128843d4e/allocations
 [{"ID": "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee", "EvalID": "a4bf4c1c-f707-186d-a9c6-28d128843d4e", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "TaskGroup": "app", "ClientStatus": "running", "CreateTime": "@ago 5430", "ModifyTime": "@ago 5430"}]
 
+# One about a node, and one that waits.
+
+GET /v1/evaluations?prefix=83
+[{"ID": "83eecff7-2c2e-6526-3d4b-d870ce50fb3f"}]
+
+GET /v1/evaluation/83eecff7-2c2e-6526-3d4b-d870ce50fb3f
+{"ID": "83eecff7-2c2e-6526-3d4b-d870ce50fb3f", "Namespace": "dev", "Priority": 50, "Type": "system", "TriggeredBy": "node-update", "JobID": "log", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "Status": "canceled", "StatusDescription": "canceled after more recent eval was processed", "CreateTime": "@ago 3810", "ModifyTime": "@ago 5430"}
+
+GET /v1/evaluation/83eecff7-2c2e-6526-3d4b-d870ce50fb3f/allocations
+[]
+
+GET /v1/evaluations?prefix=48
+[{"ID": "4879839c-5f9e-945e-e9a5-47748c1e6afd"}]
+
+GET /v1/evaluation/4879839c-5f9e-945e-e9a5-47748c1e6afd
+{"ID": "4879839c-5f9e-945e-e9a5-47748c1e6afd", "Namespace": "default", "Priority": 50, "Type": "service", "TriggeredBy": "alloc-failure", "JobID": "web", "Status": "pending", "WaitUntil": "2106-01-02T15:14:05Z", "CreateTime": "@ago 3810", "ModifyTime": "@ago 5430",
+ "RelatedEvals": [{"ID": "4879839c-5f9e-945e-e9a5-47748c1e6afd"}]}
+
+GET /v1/evaluation/4879839c-5f9e-945e-e9a5-47748c1e6afd/allocations
+[]
+
 === transcript
 $ steppe eval list
 ID        Priority  Triggered By   Job ID  Node ID   Status    Placement Failures
@@ -135,6 +156,36 @@ Task Group "app" (failed to place 2 allocations):
   * Constraint "${attr.kernel.name} = plan9": 1 nodes excluded by filter
 
 Evaluation "52905f7e-9967-c53b-9da7-6a97e4699842" waiting for additional capacity to place remainder
+--- exit code: 0
+
+$ steppe eval status 83
+ID                 = 83eecff7
+Create Time        = 1h3m ago
+Modify Time        = 1h30m ago
+Status             = canceled
+Status Description = canceled after more recent eval was processed
+Type               = system
+TriggeredBy        = node-update
+Job ID             = log
+Namespace          = dev
+Node ID            = a3c94b28
+Priority           = 50
+Placement Failures = false
+--- exit code: 0
+
+$ steppe eval status 48
+ID                 = 4879839c
+Create Time        = 1h3m ago
+Modify Time        = 1h30m ago
+Status             = pending
+Status Description = pending
+Type               = service
+TriggeredBy        = alloc-failure
+Job ID             = web
+Namespace          = default
+Priority           = 50
+Placement Failures = N/A - In Progress
+Wait Until         = <now>
 --- exit code: 0
 
 $ steppe eval status -t '{{.JobID}}' a4bf4c1c

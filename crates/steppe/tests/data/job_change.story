@@ -93,6 +93,9 @@ PUT /v1/allocation/18011418-c581-3938-4ff6-df36bc691165/stop
 PUT /v1/allocation/28011418-c581-3938-4ff6-df36bc691165/stop
 {"EvalID": "8484aff3-2c2e-6526-3d4b-d870ce50fb3f"}
 
+PUT /v1/jobs?region=quiet
+{"EvalID": ""}
+
 === transcript
 ### Stop.
 
@@ -228,6 +231,14 @@ $ steppe job eval -verbose web
 >>> PUT /v1/job/web/evaluate?namespace=default {"EvalOptions":{"ForceReschedule":false},"JobID":"web","Namespace":"","Region":""}
 --- exit code: 0
 
+$ steppe job promote web
+==> <now>: Monitoring evaluation "8484aff3"
+    <now>: Evaluation triggered by job "web"
+    <now>: Evaluation status changed: "pending" -> "complete"
+==> <now>: Evaluation "8484aff3" finished with status "complete"
+>>> PUT /v1/deployment/promote/a71cd600-6e5b-e5ae-a270-28bdeb62bbaa?namespace=default {"All":true,"DeploymentID":"a71cd600-6e5b-e5ae-a270-28bdeb62bbaa","Groups":null,"Namespace":"","Region":""}
+--- exit code: 0
+
 $ steppe job promote -detach web
 Evaluation ID: 8484aff3-2c2e-6526-3d4b-d870ce50fb3f
 >>> PUT /v1/deployment/promote/a71cd600-6e5b-e5ae-a270-28bdeb62bbaa?namespace=default {"All":true,"DeploymentID":"a71cd600-6e5b-e5ae-a270-28bdeb62bbaa","Groups":null,"Namespace":"","Region":""}
@@ -245,6 +256,14 @@ Job "off" has no deployment to promote
 
 $ steppe job scale -detach web app 5
 Evaluation ID: 8484aff3-2c2e-6526-3d4b-d870ce50fb3f
+>>> PUT /v1/job/web/scale?namespace=default {"Count":5,"Error":false,"JobModifyIndex":0,"Message":"submitted using the command line","Meta":null,"Namespace":"","PolicyOverride":false,"Region":"","Target":{"Group":"app"}}
+--- exit code: 0
+
+$ steppe job scale web app 5
+==> <now>: Monitoring evaluation "8484aff3"
+    <now>: Evaluation triggered by job "web"
+    <now>: Evaluation status changed: "pending" -> "complete"
+==> <now>: Evaluation "8484aff3" finished with status "complete"
 >>> PUT /v1/job/web/scale?namespace=default {"Count":5,"Error":false,"JobModifyIndex":0,"Message":"submitted using the command line","Meta":null,"Namespace":"","PolicyOverride":false,"Region":"","Target":{"Group":"app"}}
 --- exit code: 0
 
@@ -269,6 +288,19 @@ For additional help try 'steppe job scale -help'
 $ steppe job start -detach off
 Evaluation ID: 8484aff3-2c2e-6526-3d4b-d870ce50fb3f
 >>> PUT /v1/jobs?namespace=default {"EnforceIndex":true,"Job":"…","JobModifyIndex":7,"Namespace":"","Region":"","Submission":"…"}
+--- exit code: 0
+
+$ steppe start off
+==> <now>: Monitoring evaluation "8484aff3"
+    <now>: Evaluation triggered by job "web"
+    <now>: Evaluation status changed: "pending" -> "complete"
+==> <now>: Evaluation "8484aff3" finished with status "complete"
+>>> PUT /v1/jobs?namespace=default {"EnforceIndex":true,"Job":"…","JobModifyIndex":7,"Namespace":"","Region":"","Submission":"…"}
+--- exit code: 0
+
+$ steppe job start -region=quiet off
+Job start successful
+>>> PUT /v1/jobs?region=quiet&namespace=default {"EnforceIndex":true,"Job":"…","JobModifyIndex":7,"Namespace":"","Region":"","Submission":"…"}
 --- exit code: 0
 
 $ steppe job start web

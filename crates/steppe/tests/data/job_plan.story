@@ -213,6 +213,59 @@ this plan was made: its modify index must still be the one above.
 >>> PUT /v1/job/everywhere/plan?namespace=default {"Diff":true,"Job":"…","Namespace":"","PolicyOverride":false,"Region":""}
 --- exit code: 1
 
+$ steppe job plan -json-output jobs/everywhere.nomad.hcl
+{
+    "Annotations": {
+        "DesiredTGUpdates": {
+            "app": {
+                "Canary": 0,
+                "DestructiveUpdate": 0,
+                "Disconnect": 0,
+                "Ignore": 0,
+                "InPlaceUpdate": 0,
+                "Migrate": 0,
+                "Place": 1,
+                "Preemptions": 0,
+                "Reconnect": 0,
+                "RescheduleLater": 0,
+                "RescheduleNow": 0,
+                "Stop": 0
+            }
+        },
+        "PreemptedAllocs": null
+    },
+    "CreatedEvals": null,
+    "Diff": null,
+    "FailedTGAllocs": {
+        "app": {
+            "AllocationTime": 0,
+            "ClassExhausted": null,
+            "ClassFiltered": null,
+            "CoalescedFailures": 0,
+            "ConstraintFiltered": null,
+            "DimensionExhausted": {
+                "memory": 1
+            },
+            "NodePool": "",
+            "NodesAvailable": null,
+            "NodesEvaluated": 1,
+            "NodesExhausted": 1,
+            "NodesFiltered": 0,
+            "NodesInPool": 0,
+            "QuotaExhausted": null,
+            "ResourcesExhausted": null,
+            "ScoreMetaData": null,
+            "Scores": null
+        }
+    },
+    "Index": 0,
+    "JobModifyIndex": 40,
+    "NextPeriodicLaunch": null,
+    "Warnings": ""
+}
+>>> PUT /v1/job/everywhere/plan?namespace=default {"Diff":true,"Job":"…","Namespace":"","PolicyOverride":false,"Region":""}
+--- exit code: 1
+
 ### Several regions.
 
 $ steppe job plan jobs/multi.nomad.hcl

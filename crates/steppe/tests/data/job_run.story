@@ -79,6 +79,21 @@ No path to region "mars"; known regions: east, west
 PUT /v1/jobs?region=busy -> 409
 region east runs another rollout of the job
 
+PUT /v1/jobs?region=again
+{"EvalID": "55eecff7-2c2e-6526-3d4b-d870ce50fb3f"}
+
+GET /v1/evaluation/55eecff7-2c2e-6526-3d4b-d870ce50fb3f
+{"ID": "55eecff7-2c2e-6526-3d4b-d870ce50fb3f", "JobID": "web", "Status": "failed", "StatusDescription": "maximum attempts reached (3)", "NextEval": "66eecff7-2c2e-6526-3d4b-d870ce50fb3f", "Wait": 60000000000}
+
+GET /v1/evaluation/55eecff7-2c2e-6526-3d4b-d870ce50fb3f/allocations
+[]
+
+GET /v1/evaluation/66eecff7-2c2e-6526-3d4b-d870ce50fb3f
+{"ID": "66eecff7-2c2e-6526-3d4b-d870ce50fb3f", "JobID": "web", "Status": "complete"}
+
+GET /v1/evaluation/66eecff7-2c2e-6526-3d4b-d870ce50fb3f/allocations
+[]
+
 === transcript
 $ steppe job run -var version=7 jobs/web.nomad.hcl
 Job Warnings:
@@ -181,6 +196,19 @@ $ steppe job run -region=broken -verbose jobs/web.nomad.hcl
 ==> <now>: Evaluation "44eecff7-2c2e-6526-3d4b-d870ce50fb3f" finished with status "failed": maximum attempts reached (3)
 >>> PUT /v1/jobs?region=broken&namespace=default {"Job":"…","Namespace":"","Region":"","Submission":"…"}
 --- exit code: 1
+
+$ steppe job run -region=again jobs/web.nomad.hcl
+==> <now>: Monitoring evaluation "55eecff7"
+    <now>: Evaluation triggered by job "web"
+    <now>: Evaluation status changed: "pending" -> "failed"
+==> <now>: Evaluation "55eecff7" finished with status "failed": maximum attempts reached (3)
+==> <now>: Monitoring next evaluation "66eecff7" in 1m0s
+==> <now>: Monitoring evaluation "66eecff7"
+    <now>: Evaluation triggered by job "web"
+    <now>: Evaluation status changed: "pending" -> "complete"
+==> <now>: Evaluation "66eecff7" finished with status "complete"
+>>> PUT /v1/jobs?region=again&namespace=default {"Job":"…","Namespace":"","Region":"","Submission":"…"}
+--- exit code: 0
 
 $ steppe job run -region=quiet jobs/web.nomad.hcl
 Job registration successful

@@ -44,7 +44,8 @@ GET /v1/job/web/evaluations
 GET /v1/job/web/deployments
 [{"ID": "a71cd600-6e5b-e5ae-a270-28bdeb62bbaa", "JobID": "web", "Status": "successful", "StatusDescription": "Deployment completed successfully", "CreateIndex": 10},
  {"ID": "fbceae35-6298-1ea4-6b49-376abab5eab9", "JobID": "web", "JobVersion": 1, "Status": "running", "StatusDescription": "Deployment is running", "CreateIndex": 20,
-  "TaskGroups": {"app": {"DesiredTotal": 3, "PlacedAllocs": 1, "HealthyAllocs": 0, "ProgressDeadline": 600000000000, "RequireProgressBy": "2006-01-02T15:14:05Z"}}}]
+  "TaskGroups": {"app": {"DesiredTotal": 3, "PlacedAllocs": 1, "HealthyAllocs": 0, "ProgressDeadline": 600000000000, "RequireProgressBy": "2006-01-02T15:14:05Z"},
+   "db": {"AutoRevert": true, "DesiredCanaries": 1, "DesiredTotal": 8, "PlacedAllocs": 1, "UnhealthyAllocs": 1, "ProgressDeadline": 600000000000}}}]
 
 GET /v1/job/web/allocations
 [{"ID": "18011418-c581-3938-4ff6-df36bc691165", "EvalID": "93eecff7-2c2e-6526-3d4b-d870ce50fb3f", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "NodeName": "west-c1", "Name": "web.app[0]", "TaskGroup": "app", "DesiredStatus": "stop", "ClientStatus": "complete", "CreateIndex": 10, "CreateTime": "@ago 7230", "ModifyTime": "@ago 5430"},
@@ -88,6 +89,11 @@ GET /v1/job/once/evaluations
 
 GET /v1/job/once/deployments
 []
+
+GET /v1/job/once/allocations
+[{"ID": "18011418-c581-3938-4ff6-df36bc691165", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "TaskGroup": "short", "JobVersion": 1, "DesiredStatus": "run", "ClientStatus": "failed", "FollowupEvalID": "4879839c-5f9e-945e-e9a5-47748c1e6afd", "CreateIndex": 10, "CreateTime": "@ago 3810", "ModifyTime": "@ago 5430"},
+ {"ID": "28011418-c581-3938-4ff6-df36bc691165", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "TaskGroup": "long", "JobVersion": 1, "DesiredStatus": "run", "ClientStatus": "running", "CreateIndex": 9, "CreateTime": "@ago 3810", "ModifyTime": "@ago 5430"},
+ {"ID": "38011418-c581-3938-4ff6-df36bc691165", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "TaskGroup": "short", "JobVersion": 0, "DesiredStatus": "stop", "ClientStatus": "complete", "CreateIndex": 8, "CreateTime": "@ago 3810", "ModifyTime": "@ago 5430"}]
 
 GET /v1/job/once/allocations
 [{"ID": "18011418-c581-3938-4ff6-df36bc691165", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "TaskGroup": "short", "JobVersion": 1, "DesiredStatus": "run", "ClientStatus": "failed", "FollowupEvalID": "4879839c-5f9e-945e-e9a5-47748c1e6afd", "CreateIndex": 10, "CreateTime": 1136214245000000000, "ModifyTime": "@ago 5430"},
@@ -163,8 +169,9 @@ Status      = running
 Description = Deployment is running
 
 Deployed
-Task Group  Desired  Placed  Healthy  Unhealthy  Progress Deadline
-app         3        1       0        0          2006-01-02T15:14:05Z
+Task Group  Auto Revert  Promoted  Desired  Canaries  Placed  Healthy  Unhealthy  Progress Deadline
+app         false        N/A       3        N/A       1       0        0          2006-01-02T15:14:05Z
+db          true         false     8        1         1       0        1          N/A
 
 Allocations
 ID        Node ID   Task Group  Version  Desired  Status    Created   Modified
@@ -206,8 +213,9 @@ Status      = running
 Description = Deployment is running
 
 Deployed
-Task Group  Desired  Placed  Healthy  Unhealthy  Progress Deadline
-app         3        1       0        0          2006-01-02T15:14:05Z
+Task Group  Auto Revert  Promoted  Desired  Canaries  Placed  Healthy  Unhealthy  Progress Deadline
+app         false        N/A       3        N/A       1       0        0          2006-01-02T15:14:05Z
+db          true         false     8        1         1       0        1          N/A
 
 Allocations
 ID                                    Eval ID                               Node ID                               Node Name  Task Group  Version  Desired  Status    Created               Modified
@@ -249,8 +257,9 @@ Status      = running
 Description = Deployment is running
 
 Deployed
-Task Group  Desired  Placed  Healthy  Unhealthy  Progress Deadline
-app         3        1       0        0          2006-01-02T15:14:05Z
+Task Group  Auto Revert  Promoted  Desired  Canaries  Placed  Healthy  Unhealthy  Progress Deadline
+app         false        N/A       3        N/A       1       0        0          2006-01-02T15:14:05Z
+db          true         false     8        1         1       0        1          N/A
 
 Allocations
 ID        Node ID   Task Group  Version  Desired  Status    Created   Modified
@@ -389,6 +398,40 @@ Task Group "app":
 
 Allocations
 No allocations placed
+--- exit code: 0
+
+$ steppe job status once
+ID                = once
+Name              = once
+Submit Date       = 2006-01-02T15:04:05Z
+Type              = batch
+Priority          = 70
+Datacenters       = *
+Namespace         = default
+Node Pool         = default
+Status            = running
+Periodic          = false
+Parameterized     = false
+Idempotency Token = the-first
+
+Summary
+Task Group  Queued  Starting  Running  Failed  Complete  Lost  Unknown
+long        0       0         1        0       0         0     0
+short       0       0         0        1       0         0     0
+
+Children Job Summary
+Pending  Running  Dead
+1        0        0
+
+Future Rescheduling Attempts
+Task Group  Eval ID   Eval Time
+short       4879839c  1h2m from now
+
+Allocations
+ID        Node ID   Task Group  Version  Desired  Status    Created   Modified   Max Run Deadline
+18011418  a3c94b28  short       1        run      failed    1h3m ago  1h30m ago  <now>
+28011418  a3c94b28  long        1        run      running   1h3m ago  1h30m ago  <none>
+38011418  a3c94b28  short       0        stop     complete  1h3m ago  1h30m ago  <none>
 --- exit code: 0
 
 $ steppe job status -verbose once

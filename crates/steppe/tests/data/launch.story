@@ -122,6 +122,12 @@ GET /v1/scaling/policies?prefix=ffff&namespace=*
 GET /v1/scaling/policy/91a1e1ae-0e79-5d4b-9d0c-0d2b3f4a5c6d
 {"ID": "91a1e1ae-0e79-5d4b-9d0c-0d2b3f4a5c6d", "Enabled": true, "Type": "horizontal", "Target": {"Namespace": "default", "Job": "world", "Group": "app"}, "Min": 1, "Max": 9, "Policy": {"cooldown": "1m"}}
 
+GET /v1/jobs?prefix=work/&region=east
+[{"ID": "work/dispatch-1136214245-8484aff3", "ParentID": "work", "Namespace": "default", "Status": "running"}]
+
+GET /v1/jobs?prefix=nightly/&region=east
+[]
+
 === transcript
 ### Jobs that launch others.
 
@@ -194,6 +200,54 @@ Pending  Running  Dead
 0        0        0
 
 No dispatched instances of parameterized job found
+--- exit code: 0
+
+$ steppe job status -region=east work
+ID            = work
+Name          = work
+Submit Date   = 2006-01-02T15:04:05Z
+Type          = batch
+Priority      = 50
+Datacenters   = west-1
+Namespace     = default
+Node Pool     = default
+Status        = dead (stopped)
+Periodic      = false
+Parameterized = true
+
+Parameterized Job
+Payload           = required
+Required Metadata = who, where
+Optional Metadata = <none>
+
+Parameterized Job Summary
+Pending  Running  Dead
+0        0        0
+
+Dispatched Jobs
+ID                                 Status
+work/dispatch-1136214245-8484aff3  running
+--- exit code: 0
+
+$ steppe job status -region=east nightly
+ID                   = nightly
+Name                 = nightly
+Submit Date          = 2006-01-02T15:04:05Z
+Type                 = batch
+Priority             = 50
+Datacenters          = west-1
+Namespace            = default
+Node Pool            = default
+Status               = running
+Periodic             = true
+Parameterized        = false
+Next Periodic Launch = none
+
+Children Job Summary
+Pending  Running  Dead
+1        2        3
+
+No instances of periodic job found
 --- exit code: 0
 
 $ steppe job run jobs/nightly.nomad.hcl

@@ -49,7 +49,8 @@ GET /v1/client/allocation/0711cffd-0b86-e5c0-b0c9-e79d646ee2ee/stats
 # A node that does not answer.
 
 GET /v1/node/b3c94b28-f11c-2f2a-f70b-328d55fa9027
-{"ID": "b3c94b28-f11c-2f2a-f70b-328d55fa9027", "Name": "west-c2", "NodePool": "edge", "Datacenter": "west-2", "NodeClass": "big", "Drain": true, "DrainStrategy": {}, "SchedulingEligibility": "ineligible", "Status": "down"}
+{"ID": "b3c94b28-f11c-2f2a-f70b-328d55fa9027", "Name": "west-c2", "NodePool": "edge", "Datacenter": "west-2", "NodeClass": "big", "Drain": true, "DrainStrategy": {}, "SchedulingEligibility": "ineligible", "Status": "down", "NodeMaxAllocs": 30,
+ "NodeResources": {"Cpu": {"CpuShares": 4600}, "Memory": {"MemoryMB": 24000}, "Disk": {"DiskMB": 75000}}}
 
 GET /v1/node/b3c94b28-f11c-2f2a-f70b-328d55fa9027/allocations
 []
@@ -346,6 +347,10 @@ Driver Status   = <none>
 
 Node Events
 Time  Subsystem  Message
+
+Allocated Resources
+CPU         Memory      Disk        Alloc Count
+0/4600 MHz  0 B/23 GiB  0 B/73 GiB  0/30
 
 Allocations
 No allocations placed

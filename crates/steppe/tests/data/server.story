@@ -36,6 +36,9 @@ no member is called "nosuch"; known are: east-s1.east
 GET /v1/operator/raft/configuration
 {"Servers": [{"ID": "1", "Node": "west-s1.west", "Address": "127.0.0.1:24647", "Leader": true, "Voter": true, "RaftProtocol": "3"}, {"ID": "2", "Node": "west-s2.west", "Address": "127.0.0.1:24657", "Voter": false, "RaftProtocol": "3"}]}
 
+PUT /v1/operator/raft/transfer-leadership?address=127.0.0.1:24657
+{}
+
 PUT /v1/operator/raft/transfer-leadership?id=2
 {"From": {"ID": "1", "Address": "127.0.0.1:24647"}, "To": {"ID": "2", "Address": "127.0.0.1:24657"}, "Noop": false, "Err": null}
 
@@ -173,6 +176,11 @@ west-s2.west  2   127.0.0.1:24657  follower  false  3
 $ steppe operator raft transfer-leadership -peer-id 2
 Transferred leadership to peer with id "2"
 >>> PUT /v1/operator/raft/transfer-leadership?id=2
+--- exit code: 0
+
+$ steppe operator raft transfer-leadership -peer-address 127.0.0.1:24657
+Transferred leadership to peer with address "127.0.0.1:24657"
+>>> PUT /v1/operator/raft/transfer-leadership?address=127.0.0.1:24657
 --- exit code: 0
 
 $ steppe operator raft transfer-leadership

@@ -19,6 +19,33 @@ PUT /v1/search
 GET /v1/job/web -> 500
 the job is asked for
 
+GET /v1/jobs?prefix=site
+[{"ID": "site", "Namespace": "default"}]
+
+GET /v1/job/site
+{"ID": "site", "Name": "site", "Namespace": "default", "Type": "service", "Priority": 50, "Datacenters": ["west-1"], "NodePool": "default", "Status": "running", "SubmitTime": 1136214245000000000}
+
+GET /v1/job/site/summary
+{"JobID": "site", "Summary": {"app": {"Running": 3}}}
+
+GET /v1/job/site/evaluations
+[]
+
+GET /v1/job/site/deployments
+[]
+
+GET /v1/job/site/allocations
+[]
+
+GET /v1/jobs?region=east
+[{"ID": "site", "Namespace": "default", "Type": "service", "Priority": 50, "Status": "running", "SubmitTime": 1136214245000000000}]
+
+GET /v1/jobs?namespace=*
+[{"ID": "site", "Namespace": "dev", "Type": "service", "Priority": 50, "Status": "running", "SubmitTime": 1136214245000000000}]
+
+PUT /v1/search?region=east
+{"Matches": {"jobs": ["site"]}}
+
 GET /v1/deployments?prefix=a71cd600-6e5b-e5ae-a270-28bdeb62bbaa
 [{"ID": "a71cd600-6e5b-e5ae-a270-28bdeb62bbaa", "JobID": "web", "Status": "successful"}]
 
@@ -35,6 +62,38 @@ No path to region "mars"; known regions: east, west
 === transcript
 $ steppe status
 No running jobs
+--- exit code: 0
+
+$ steppe status -region=east
+ID    Type     Priority  Status   Submit Date
+site  service  50        running  2006-01-02T15:04:05Z
+--- exit code: 0
+
+$ steppe status -namespace='*'
+ID    Namespace  Type     Priority  Status   Submit Date
+site  dev        service  50        running  2006-01-02T15:04:05Z
+--- exit code: 0
+
+$ steppe status -region=east site
+ID            = site
+Name          = site
+Submit Date   = 2006-01-02T15:04:05Z
+Type          = service
+Priority      = 50
+Datacenters   = west-1
+Namespace     = default
+Node Pool     = default
+Status        = running
+Periodic      = false
+Parameterized = false
+
+Summary
+Task Group  Queued  Starting  Running  Failed  Complete  Lost  Unknown
+app         0       0         3        0       0         0     0
+
+Allocations
+No allocations placed
+>>> PUT /v1/search?region=east {"Context":"all","Namespace":"","Prefix":"site","Region":""}
 --- exit code: 0
 
 $ steppe status web

@@ -4,6 +4,10 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
 /// An answer, and the requests that it is for.
 #[derive(Clone, Debug)]
 pub struct Answer {
@@ -125,7 +129,12 @@ fn serve(stream: TcpStream, answers: &Mutex<Vec<Answer>>, seen: &Mutex<Vec<Reque
     let index = seen.lock().unwrap().len() + 1;
     let head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\nConnection: close\r\nX-Nomad-Index: {index}\r\n", body.len());
     let more = if next { "X-Nomad-NextToken: next-page\r\n" } else { "" };
-    let _ = (&stream).write_all(format!("{head}{more}\r\n{body}").as_bytes());
+    let digest = match request.path.as_str() {
+        // What is saved is checked.
+        "/v1/operator/snapshot" => format!("Digest: sha-256={}\r\n", STANDARD.encode(Sha256::digest(&body))),
+        _ => String::new(),
+    };
+    let _ = (&stream).write_all(format!("{head}{more}{digest}\r\n{body}").as_bytes());
 }
 
 fn choose(answers: &mut [Answer], request: &Request) -> (u16, bool, String) {
@@ -151,18 +160,30 @@ fn read(stream: &TcpStream) -> Option<Request> {
     let (path, query) = split_target(&target);
     let mut request = Request { method, path, query, ..Default::default() };
     let mut length = 0;
+    let mut chunked = false;
     loop {
         let mut line = String::new();
         reader.read_line(&mut line).ok()?;
         let Some((name, value)) = line.trim().split_once(':') else { break };
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse().ok()?,
+            "transfer-encoding" => chunked = value.trim() == "chunked",
             "x-nomad-token" => request.token = value.trim().to_owned(),
             _ => {}
         }
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
+    while chunked {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let length = usize::from_str_radix(line.trim(), 16).ok()?;
+        chunked = length > 0;
+        // Each piece has an end of line.
+        let mut piece = vec![0; length + 2];
+        reader.read_exact(&mut piece).ok()?;
+        body.extend_from_slice(&piece[..length]);
+    }
     request.body = String::from_utf8_lossy(&body).into_owned();
     Some(request)
 }

@@ -8,7 +8,8 @@
 //! * `--- exit code: N`.
 //!
 //! A command may have variables of the environment before it, and `<<< text` after it, which is typed as answers to its questions (`\n` for
-//! the return key). Times of now are `<now>`, the agent's address is `http://agent`.
+//! the return key). Times of now are `<now>`, the agent's address is `http://agent`, and `$TMP` is a folder of the story. `write FILE <<< text`
+//! makes a file there, `show FILE` prints one.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -16,6 +17,8 @@ use std::process::{Command, Stdio};
 use super::agent::{Agent, Answer, Request};
 
 const SEPARATOR: &str = "=== transcript\n";
+/// A folder that is empty when the story begins.
+const SCRATCH: &str = "$TMP";
 
 pub struct Story {
     path: PathBuf,
@@ -45,10 +48,11 @@ impl Story {
     /// Plays the story and compares.
     pub fn check(self) {
         let agent = Agent::start(answers(&self.answers));
+        let scratch = tempfile::tempdir().unwrap();
         let mut played = String::new();
         for line in self.transcript.lines() {
             if let Some(command) = line.strip_prefix("$ ") {
-                played.push_str(&format!("{line}\n{}\n", play(command, &agent)));
+                played.push_str(&format!("{line}\n{}\n", play(command, &agent, scratch.path())));
             } else if line.starts_with("### ") {
                 // Headings between commands.
                 played.push_str(&format!("{line}\n\n"));
@@ -72,9 +76,24 @@ fn answers(text: &str) -> Vec<Answer> {
 }
 
 /// Runs a command line and writes down what came of it.
-fn play(line: &str, agent: &Agent) -> String {
+fn play(line: &str, agent: &Agent, scratch: &Path) -> String {
     let (line, typed) = line.split_once(" <<< ").unwrap_or((line, ""));
-    let mut words = words(line).into_iter();
+    let typed = typed.replace("\\n", "\n");
+    let scratch = scratch.to_str().unwrap();
+    let words = words(&line.replace(SCRATCH, scratch));
+    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["write", file] => {
+            std::fs::write(file, typed).unwrap();
+            return String::new();
+        }
+        ["show", file] => {
+            let mut text = std::fs::read_to_string(file).unwrap();
+            end_line(&mut text);
+            return text;
+        }
+        _ => {}
+    }
+    let mut words = words.into_iter();
     let mut command = Command::new(env!("CARGO_BIN_EXE_steppe"));
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("NOMAD_")) {
         command.env_remove(name);
@@ -91,7 +110,7 @@ fn play(line: &str, agent: &Agent) -> String {
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     // A command that asks nothing may have ended before this is written.
-    let _ = std::io::Write::write_all(&mut stdin, typed.replace("\\n", "\n").as_bytes());
+    let _ = std::io::Write::write_all(&mut stdin, typed.as_bytes());
     drop(stdin);
     let output = child.wait_with_output().unwrap();
     let mut text = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -105,7 +124,7 @@ fn play(line: &str, agent: &Agent) -> String {
     changes.sort();
     changes.iter().for_each(|change| text.push_str(&format!(">>> {change}\n")));
     text.push_str(&format!("--- exit code: {}\n", output.status.code().map_or("none".to_owned(), |code| code.to_string())));
-    without_now(&text).replace(&agent.address, "http://agent")
+    without_now(&text).replace(&agent.address, "http://agent").replace(scratch, SCRATCH)
 }
 
 fn end_line(text: &mut String) {
