@@ -2,6 +2,7 @@
 
 use model::{EvalStatus, Evaluation};
 
+use super::job_file::quoted;
 use crate::context::{During, Global, Outcome, query};
 use crate::show::{self, Format};
 
@@ -42,11 +43,28 @@ pub struct Page {
 
 impl Page {
     /// Says how to get the next page, if there is one.
-    pub fn hint(&self, command: &str, next_token: Option<&str>) {
+    pub fn hint(&self, next_token: Option<&str>) {
         if let Some(token) = next_token {
-            say!("\nResults have been paginated. To get the next page run:\n\n{command} -per-page {} -page-token {token}", self.per_page);
+            let typed = again(std::env::args().skip(1));
+            say!("\nResults have been paginated. To get the next page run:\n\nsteppe {typed} -page-token {}", quoted(token));
         }
     }
+}
+
+/// What was typed, without the page, and without the secret, which does not belong into an output.
+fn again(arguments: impl Iterator<Item = String>) -> String {
+    let mut words = Vec::new();
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        let flag = argument.strip_prefix('-').map(|flag| flag.strip_prefix('-').unwrap_or(flag));
+        let name = flag.map(|flag| flag.split('=').next().unwrap_or_default());
+        if !matches!(name, Some("page-token" | "token")) {
+            words.push(quoted(&argument));
+        } else if !argument.contains('=') {
+            arguments.next();
+        }
+    }
+    words.join(" ")
 }
 
 /// Newest first.
@@ -70,7 +88,7 @@ pub async fn run(args: Args) -> Outcome {
         return Ok(0);
     }
     say!("{}", table(&answer.value, args.global.all_namespaces(), args.verbose));
-    args.page.hint("steppe eval list", answer.next_token.as_deref());
+    args.page.hint(answer.next_token.as_deref());
     Ok(0)
 }
 
@@ -94,5 +112,20 @@ pub fn failures(eval: &Evaluation) -> String {
     match eval.status {
         EvalStatus::Blocked | EvalStatus::Pending => "N/A - In Progress".to_owned(),
         _ => (!eval.failed_tg_allocs.is_empty()).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows: what was typed; what gets the next page, without its token.
+    #[test]
+    fn typing_it_again() {
+        let check = |typed: &[&str], expected: &str| assert_eq!(again(typed.iter().map(|word| (*word).to_owned())), expected);
+        check(&["eval", "list", "-per-page", "5"], "eval list -per-page 5");
+        check(&["eval", "list", "-page-token", "x", "-per-page=5"], "eval list -per-page=5");
+        check(&["eval", "list", "--page-token=x", "-filter", "Status == failed"], "eval list -filter 'Status == failed'");
+        check(&["node", "pool", "jobs", "-token=secret", "-token", "secret", "gpu"], "node pool jobs gpu");
     }
 }

@@ -257,6 +257,28 @@ fn sections_are_in_order() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// Commands that can print JSON, or what a template says, do so in a story.
+#[test]
+fn stories_show_every_format() {
+    let layouts = layouts();
+    let runs = runs(&layouts);
+    let mut wrong = Vec::new();
+    for (command, flags) in COMMANDS.lines().skip(1).filter_map(|line| line.split_once('\t')) {
+        let flags: Vec<&str> = flags.split(' ').collect();
+        let has_own_layouts = layouts.iter().any(|row| row.command == command && row.kind != Kind::Alias);
+        // The -json of a plan is about the file.
+        if !has_own_layouts || command == "job plan" || !(flags.contains(&"json") && flags.contains(&"t")) {
+            continue;
+        }
+        for flag in [" -json", " -t "] {
+            if !runs.iter().any(|run| run.command == command && run.line.contains(flag) && run.code == "0") {
+                wrong.push(format!("{command}{flag}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "in no story: {wrong:#?}");
+}
+
 /// Every command of the interface that exists has layouts, and nothing else has.
 #[test]
 fn every_command_has_layouts() {

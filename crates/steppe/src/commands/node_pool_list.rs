@@ -30,6 +30,6 @@ pub async fn run(args: Args) -> Outcome {
     let mut rows = vec![show::row(&["Name", "Description"])];
     rows.extend(answer.value.iter().map(|pool| vec![pool.name.to_string(), pool.description.clone()]));
     say!("{}", show::table(&rows));
-    args.page.hint("steppe node pool list", answer.next_token.as_deref());
+    args.page.hint(answer.next_token.as_deref());
     Ok(0)
 }

@@ -33,7 +33,7 @@ pub async fn jobs(args: JobsArgs) -> Outcome {
         return Ok(0);
     }
     say!("{}", job_table(&answer.value, args.global.all_namespaces()));
-    args.page.hint(&format!("steppe node pool jobs {}", pool.name), answer.next_token.as_deref());
+    args.page.hint(answer.next_token.as_deref());
     Ok(0)
 }
 
@@ -68,6 +68,6 @@ pub async fn nodes(args: NodesArgs) -> Outcome {
         return Ok(0);
     }
     say!("{}", node_status::table(&answer.value, args.verbose));
-    args.page.hint(&format!("steppe node pool nodes {}", pool.name), answer.next_token.as_deref());
+    args.page.hint(answer.next_token.as_deref());
     Ok(0)
 }

@@ -111,7 +111,7 @@ async fn list(client: &Client, args: &Args) -> Outcome {
         rows.push(row);
     }
     say!("{}", show::table(&rows));
-    args.page.hint("steppe node status", answer.next_token.as_deref());
+    args.page.hint(answer.next_token.as_deref());
     Ok(0)
 }
 

@@ -74,6 +74,16 @@ $ steppe deployment list -region=east -json
 []
 --- exit code: 0
 
+$ steppe deployment list -t '{{range .}}{{.JobVersion}} {{.Status}}{{"\n"}}{{end}}'
+1 running
+0 successful
+
+--- exit code: 0
+
+$ steppe deployment list -filter 'Status == failed' -region=east
+No deployments found
+--- exit code: 0
+
 $ steppe deployment status
 ID        Job ID  Job Version  Status      Description
 fbceae35  web     1            running     Deployment is running
@@ -103,6 +113,43 @@ Description = Deployment completed successfully
 Deployed
 Task Group  Desired  Placed  Healthy  Unhealthy
 app         3        3       3        0
+--- exit code: 0
+
+$ steppe deployment status -verbose a71cd600
+ID          = a71cd600-6e5b-e5ae-a270-28bdeb62bbaa
+Job ID      = web
+Job Version = 0
+Status      = successful
+Description = Deployment completed successfully
+
+Deployed
+Task Group  Desired  Placed  Healthy  Unhealthy
+app         3        3       3        0
+--- exit code: 0
+
+$ steppe deployment status -json aa2
+{
+    "CreateIndex": 0,
+    "CreateTime": 0,
+    "EvalPriority": 0,
+    "ID": "aa2cd600-6e5b-e5ae-a270-28bdeb62bbaa",
+    "IsMultiregion": false,
+    "JobCreateIndex": 0,
+    "JobID": "two",
+    "JobModifyIndex": 0,
+    "JobSpecModifyIndex": 0,
+    "JobVersion": 0,
+    "ModifyIndex": 0,
+    "ModifyTime": 0,
+    "Namespace": "",
+    "Status": "running",
+    "StatusDescription": "",
+    "TaskGroups": null
+}
+--- exit code: 0
+
+$ steppe deployment status -t '{{.Status}}' aa2
+running
 --- exit code: 0
 
 $ steppe deployment status aa

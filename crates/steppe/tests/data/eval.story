@@ -28,6 +28,17 @@ GET /v1/evaluation/a4bf4c1c-f707-186d-a9c6-28d128843d4e?related=true
 GET /v1/evaluation/a4bf4c1c-f707-186d-a9c6-28d128843d4e/allocations
 [{"ID": "0711cffd-0b86-e5c0-b0c9-e79d646ee2ee", "EvalID": "a4bf4c1c-f707-186d-a9c6-28d128843d4e", "NodeID": "a3c94b28-f11c-2f2a-f70b-328d55fa9027", "TaskGroup": "app", "ClientStatus": "running", "CreateTime": "@ago 5430", "ModifyTime": "@ago 5430"}]
 
+# A short one.
+
+GET /v1/evaluations?prefix=93ee
+[{"ID": "93eecff7-2c2e-6526-3d4b-d870ce50fb3f"}]
+
+GET /v1/evaluation/93eecff7-2c2e-6526-3d4b-d870ce50fb3f
+{"ID": "93eecff7-2c2e-6526-3d4b-d870ce50fb3f", "JobID": "web", "Status": "complete"}
+
+GET /v1/evaluation/93eecff7-2c2e-6526-3d4b-d870ce50fb3f/allocations
+[]
+
 # One about a node, and one that waits.
 
 GET /v1/evaluations?prefix=83
@@ -70,7 +81,7 @@ ID        Priority  Triggered By  Job ID  Node ID  Status    Placement Failures
 
 Results have been paginated. To get the next page run:
 
-steppe eval list -per-page 1 -page-token next-page
+steppe eval list -per-page=1 -page-token next-page
 --- exit code: 0
 
 $ steppe eval list -job=none
@@ -79,6 +90,19 @@ No evals found
 
 $ steppe eval list -job=none -json
 []
+--- exit code: 0
+
+$ steppe eval list -t '{{range .}}{{.TriggeredBy}} {{end}}'
+job-register node-update queued-allocs 
+--- exit code: 0
+
+$ steppe eval list -per-page=1 -page-token=next-page -filter 'Status == complete'
+ID        Priority  Triggered By  Job ID  Node ID  Status    Placement Failures
+93eecff7  50        job-register  web     <none>   complete  false
+
+Results have been paginated. To get the next page run:
+
+steppe eval list -per-page=1 -filter 'Status == complete' -page-token next-page
 --- exit code: 0
 
 $ steppe eval status a4bf4c1c
@@ -190,6 +214,23 @@ Wait Until         = <now>
 
 $ steppe eval status -t '{{.JobID}}' a4bf4c1c
 nope
+--- exit code: 0
+
+$ steppe eval status -json 93ee
+{
+    "ID": "93eecff7-2c2e-6526-3d4b-d870ce50fb3f",
+    "JobID": "web",
+    "Status": "complete",
+    "TriggeredBy": "job-register",
+    "Type": "service"
+}
+--- exit code: 0
+
+$ steppe eval status -monitor 93ee
+==> <now>: Monitoring evaluation "93eecff7"
+    <now>: Evaluation triggered by job "web"
+    <now>: Evaluation status changed: "pending" -> "complete"
+==> <now>: Evaluation "93eecff7" finished with status "complete"
 --- exit code: 0
 
 $ steppe eval status 93

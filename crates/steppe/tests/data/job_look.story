@@ -183,6 +183,83 @@ $ steppe job history -t '{{range .}}{{.Version}} {{end}}' web
 2 1 0 
 --- exit code: 0
 
+$ steppe job history -json -version=0 web
+{
+    "Affinities": null,
+    "AllAtOnce": false,
+    "Constraints": null,
+    "ConsulNamespace": "",
+    "CreateIndex": 0,
+    "Datacenters": null,
+    "DispatchIdempotencyToken": "",
+    "Dispatched": false,
+    "ID": "web",
+    "JobModifyIndex": 0,
+    "Meta": null,
+    "ModifyIndex": 0,
+    "Multiregion": null,
+    "Name": "",
+    "Namespace": "",
+    "NodePool": "",
+    "NomadTokenID": "",
+    "ParameterizedJob": null,
+    "ParentID": "",
+    "Payload": null,
+    "Periodic": null,
+    "Priority": 0,
+    "Region": "",
+    "Spreads": null,
+    "Stable": true,
+    "Status": "pending",
+    "StatusDescription": "",
+    "Stop": false,
+    "SubmitTime": 1136214245000000000,
+    "TaskGroups": [
+        {
+            "Affinities": null,
+            "Constraints": null,
+            "Consul": null,
+            "Count": 2,
+            "Disconnect": null,
+            "EphemeralDisk": null,
+            "MaxClientDisconnect": null,
+            "MaxRunDuration": null,
+            "Meta": null,
+            "Migrate": null,
+            "Name": "app",
+            "Networks": null,
+            "PreventRescheduleOnLost": false,
+            "ReschedulePolicy": null,
+            "RestartPolicy": null,
+            "Scaling": null,
+            "Services": null,
+            "ShutdownDelay": null,
+            "Spreads": null,
+            "StopAfterClientDisconnect": null,
+            "Tasks": null,
+            "Update": null,
+            "Volumes": null
+        }
+    ],
+    "Type": "service",
+    "UI": null,
+    "Update": {
+        "AutoPromote": false,
+        "AutoRevert": false,
+        "Canary": 0,
+        "HealthCheck": "",
+        "HealthyDeadline": 0,
+        "MaxParallel": 0,
+        "MinHealthyTime": 0,
+        "ProgressDeadline": 0,
+        "Stagger": 0
+    },
+    "VaultNamespace": "",
+    "Version": 0,
+    "VersionTag": null
+}
+--- exit code: 0
+
 $ steppe job history -version=9 web
 --- stderr:
 Job "web" has no version 9; there are 2, 1, 0
@@ -273,6 +350,85 @@ $ steppe inspect -version=0 web
 }
 --- exit code: 0
 
+$ steppe job inspect -json -version=1 web
+{
+    "Job": {
+        "Affinities": null,
+        "AllAtOnce": false,
+        "Constraints": null,
+        "ConsulNamespace": "",
+        "CreateIndex": 0,
+        "Datacenters": null,
+        "DispatchIdempotencyToken": "",
+        "Dispatched": false,
+        "ID": "web",
+        "JobModifyIndex": 0,
+        "Meta": null,
+        "ModifyIndex": 0,
+        "Multiregion": null,
+        "Name": "",
+        "Namespace": "",
+        "NodePool": "",
+        "NomadTokenID": "",
+        "ParameterizedJob": null,
+        "ParentID": "",
+        "Payload": null,
+        "Periodic": null,
+        "Priority": 0,
+        "Region": "",
+        "Spreads": null,
+        "Stable": true,
+        "Status": "pending",
+        "StatusDescription": "",
+        "Stop": false,
+        "SubmitTime": 1136214305000000000,
+        "TaskGroups": [
+            {
+                "Affinities": null,
+                "Constraints": null,
+                "Consul": null,
+                "Count": 2,
+                "Disconnect": null,
+                "EphemeralDisk": null,
+                "MaxClientDisconnect": null,
+                "MaxRunDuration": null,
+                "Meta": null,
+                "Migrate": null,
+                "Name": "app",
+                "Networks": null,
+                "PreventRescheduleOnLost": false,
+                "ReschedulePolicy": null,
+                "RestartPolicy": null,
+                "Scaling": null,
+                "Services": null,
+                "ShutdownDelay": null,
+                "Spreads": null,
+                "StopAfterClientDisconnect": null,
+                "Tasks": null,
+                "Update": null,
+                "Volumes": null
+            }
+        ],
+        "Type": "service",
+        "UI": null,
+        "Update": {
+            "AutoPromote": false,
+            "AutoRevert": false,
+            "Canary": 0,
+            "HealthCheck": "",
+            "HealthyDeadline": 0,
+            "MaxParallel": 0,
+            "MinHealthyTime": 0,
+            "ProgressDeadline": 0,
+            "Stagger": 0
+        },
+        "VaultNamespace": "",
+        "Version": 1,
+        "VersionTag": null
+    }
+}
+--- exit code: 0
+
 $ steppe job inspect -hcl web
 job "web" {
   # …
@@ -314,6 +470,20 @@ Description = Deployment is running
 
 $ steppe job deployments -latest -t '{{.ID}}' web
 fbceae35-6298-1ea4-6b49-376abab5eab9
+--- exit code: 0
+
+$ steppe job deployments -verbose web
+ID                                    Job ID  Job Version  Status      Description
+fbceae35-6298-1ea4-6b49-376abab5eab9  web     1            running     Deployment is running
+a71cd600-6e5b-e5ae-a270-28bdeb62bbaa  web     0            successful  Deployment completed successfully
+--- exit code: 0
+
+$ steppe job deployments -json new
+[]
+--- exit code: 0
+
+$ steppe job deployments -t '{{len .}}' web
+2
 --- exit code: 0
 
 $ steppe job deployments new

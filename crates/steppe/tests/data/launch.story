@@ -463,6 +463,14 @@ $ steppe scaling policy list -job none
 No policies found
 --- exit code: 0
 
+$ steppe scaling policy list -json -job none
+[]
+--- exit code: 0
+
+$ steppe scaling policy list -t '{{range .}}{{.Type}} {{end}}'
+horizontal vertical_mem 
+--- exit code: 0
+
 $ steppe scaling policy info 91a1
 ID      = 91a1e1ae
 Enabled = true
@@ -474,6 +482,43 @@ Policy:
 {
     "cooldown": "1m"
 }
+--- exit code: 0
+
+$ steppe scaling policy info -verbose 91a1
+ID      = 91a1e1ae-0e79-5d4b-9d0c-0d2b3f4a5c6d
+Enabled = true
+Target  = Namespace:default,Job:world,Group:app
+Min     = 1
+Max     = 9
+
+Policy:
+{
+    "cooldown": "1m"
+}
+--- exit code: 0
+
+$ steppe scaling policy info -json 91a1
+{
+    "CreateIndex": 0,
+    "Enabled": true,
+    "ID": "91a1e1ae-0e79-5d4b-9d0c-0d2b3f4a5c6d",
+    "Max": 9,
+    "Min": 1,
+    "ModifyIndex": 0,
+    "Policy": {
+        "cooldown": "1m"
+    },
+    "Target": {
+        "Group": "app",
+        "Job": "world",
+        "Namespace": "default"
+    },
+    "Type": "horizontal"
+}
+--- exit code: 0
+
+$ steppe scaling policy info -t '{{.Min}} to {{.Max}}' 91a1
+1 to 9
 --- exit code: 0
 
 $ steppe scaling policy info ffff

@@ -192,7 +192,7 @@ a3c94b28  default    west-1  west-c1  <none>  false  eligible     ready
 
 Results have been paginated. To get the next page run:
 
-steppe node status -per-page 1 -page-token next-page
+steppe node status -per-page=1 -page-token next-page
 --- exit code: 0
 
 $ steppe node status -t '{{range .}}{{.Name}}:{{.Status}} {{end}}'
@@ -370,6 +370,10 @@ CSI Drivers     = <none>
 
 Allocations
 No allocations placed
+--- exit code: 0
+
+$ steppe node status -t '{{.Name}} {{.Status}}' a3c94b28
+west-c1 ready
 --- exit code: 0
 
 $ steppe node status -self
@@ -584,6 +588,10 @@ $ steppe node meta read -json
         "rack": "r1"
     }
 }
+--- exit code: 0
+
+$ steppe node meta read -t '{{.Meta.rack}}'
+r2
 --- exit code: 0
 
 $ steppe node meta apply rack=r2 -unset=old

@@ -157,6 +157,46 @@ Allowed = gpu*
 Denied  = <none>
 --- exit code: 0
 
+$ steppe namespace status -json dev
+{
+    "Capabilities": {
+        "DisabledNetworkModes": [
+            "host"
+        ],
+        "DisabledTaskDrivers": null,
+        "EnabledNetworkModes": null,
+        "EnabledTaskDrivers": [
+            "raw_exec",
+            "exec"
+        ]
+    },
+    "ConsulConfiguration": null,
+    "CreateIndex": 3,
+    "Description": "for trying",
+    "Hash": null,
+    "Meta": {
+        "owner": "ann"
+    },
+    "ModifyIndex": 7,
+    "Name": "dev",
+    "NodePoolConfiguration": {
+        "Allowed": [
+            "gpu*"
+        ],
+        "Default": "gpu",
+        "Denied": null
+    },
+    "OptionalExtraClaims": null,
+    "Quota": "",
+    "RequiredExtraClaims": null,
+    "VaultConfiguration": null
+}
+--- exit code: 0
+
+$ steppe namespace status -t '{{.Name}} {{.Meta.owner}}' dev
+dev ann
+--- exit code: 0
+
 $ steppe namespace status de
 --- stderr:
 Prefix "de" matched multiple namespaces: default, dev
@@ -201,6 +241,10 @@ $ steppe namespace inspect dev
     "RequiredExtraClaims": null,
     "VaultConfiguration": null
 }
+--- exit code: 0
+
+$ steppe namespace inspect -t '{{.Description}}' dev
+for trying
 --- exit code: 0
 
 $ steppe namespace apply -description='a new one' new
@@ -269,7 +313,25 @@ all   Node pool with all nodes in the cluster.
 
 Results have been paginated. To get the next page run:
 
-steppe node pool list -per-page 1 -page-token next-page
+steppe node pool list -per-page=1 -page-token next-page
+--- exit code: 0
+
+$ steppe node pool list -json -per-page=1
+[
+    {
+        "CreateIndex": 0,
+        "Description": "Node pool with all nodes in the cluster.",
+        "Hash": null,
+        "Meta": null,
+        "ModifyIndex": 0,
+        "Name": "all",
+        "SchedulerConfiguration": null
+    }
+]
+--- exit code: 0
+
+$ steppe node pool list -t '{{range .}}{{.Name}} {{end}}'
+all default gpu 
 --- exit code: 0
 
 $ steppe node pool info gpu
@@ -282,6 +344,27 @@ owner = ann
 Scheduler Configuration
 Scheduler Algorithm             = spread
 Memory Oversubscription Enabled = true
+--- exit code: 0
+
+$ steppe node pool info -json gpu
+{
+    "CreateIndex": 0,
+    "Description": "cards",
+    "Hash": null,
+    "Meta": {
+        "owner": "ann"
+    },
+    "ModifyIndex": 0,
+    "Name": "gpu",
+    "SchedulerConfiguration": {
+        "MemoryOversubscriptionEnabled": true,
+        "SchedulerAlgorithm": "spread"
+    }
+}
+--- exit code: 0
+
+$ steppe node pool info -t '{{.SchedulerConfiguration.SchedulerAlgorithm}}' gpu
+spread
 --- exit code: 0
 
 $ steppe node pool info default
@@ -314,6 +397,14 @@ $ steppe node pool nodes default
 No nodes
 --- exit code: 0
 
+$ steppe node pool nodes -json default
+[]
+--- exit code: 0
+
+$ steppe node pool nodes -t '{{range .}}{{.Name}}{{end}}' gpu
+n1
+--- exit code: 0
+
 $ steppe node pool jobs -namespace='*' gpu
 ID   Namespace  Type     Priority  Status   Submit Date
 web  dev        service  50        running  2006-01-02T15:04:05Z
@@ -321,6 +412,14 @@ web  dev        service  50        running  2006-01-02T15:04:05Z
 
 $ steppe node pool jobs default
 No jobs
+--- exit code: 0
+
+$ steppe node pool jobs -json default
+[]
+--- exit code: 0
+
+$ steppe node pool jobs -namespace='*' -t '{{range .}}{{.ID}}{{end}}' gpu
+web
 --- exit code: 0
 
 $ steppe node pool apply - <<< node_pool "gpu" {\n  description = "cards"\n  scheduler_config {\n    scheduler_algorithm = "spread"\n    memory_oversubscription_enabled = true\n  }\n}\n
@@ -361,6 +460,34 @@ Preemption Batch Scheduler        = false
 Preemption SysBatch Scheduler     = false
 Node Limit For Feasibility Checks = 100
 Modify Index                      = 9
+--- exit code: 0
+
+$ steppe operator scheduler get-config -json
+{
+    "Index": 9,
+    "KnownLeader": true,
+    "LastContact": 0,
+    "NextToken": "",
+    "SchedulerConfig": {
+        "CreateIndex": 0,
+        "MemoryOversubscriptionEnabled": false,
+        "ModifyIndex": 9,
+        "NodeLimitForFeasibilityChecks": 0,
+        "PauseEvalBroker": false,
+        "PreemptionConfig": {
+            "BatchSchedulerEnabled": false,
+            "ServiceSchedulerEnabled": false,
+            "SysBatchSchedulerEnabled": false,
+            "SystemSchedulerEnabled": true
+        },
+        "RejectJobRegistration": false,
+        "SchedulerAlgorithm": "binpack"
+    }
+}
+--- exit code: 0
+
+$ steppe operator scheduler get-config -t '{{.SchedulerConfig.SchedulerAlgorithm}}'
+binpack
 --- exit code: 0
 
 $ steppe operator scheduler set-config -scheduler-algorithm=spread -pause-eval-broker=true -preempt-system-scheduler=false

@@ -217,6 +217,25 @@ DisableUpgradeMigration = false
 EnableCustomUpgrades = false
 --- exit code: 0
 
+$ steppe operator autopilot get-config -json
+{
+    "CleanupDeadServers": true,
+    "CreateIndex": 4,
+    "DisableUpgradeMigration": false,
+    "EnableCustomUpgrades": false,
+    "EnableRedundancyZones": false,
+    "LastContactThreshold": "200ms",
+    "MaxTrailingLogs": 250,
+    "MinQuorum": 0,
+    "ModifyIndex": 9,
+    "ServerStabilizationTime": "10s"
+}
+--- exit code: 0
+
+$ steppe operator autopilot get-config -t '{{.MinQuorum}}'
+0
+--- exit code: 0
+
 $ steppe operator autopilot set-config -cleanup-dead-servers=false -min-quorum 3 -server-stabilization-time 30s
 Configuration updated!
 >>> PUT /v1/operator/autopilot/configuration?cas=9 {"CleanupDeadServers":false,"CreateIndex":4,"DisableUpgradeMigration":false,"EnableCustomUpgrades":false,"EnableRedundancyZones":false,"LastContactThreshold":"200ms","MaxTrailingLogs":250,"MinQuorum":3,"ModifyIndex":9,"ServerStabilizationTime":"30s"}
@@ -245,5 +264,47 @@ Servers:
 ID  Name          Address          SerfStatus  Version  Leader  Voter  Healthy  LastContact  LastTerm  LastIndex  StableSince
 1   west-s1.west  127.0.0.1:24647  alive       0.1.0    true    true   true     0s           2         40         <now>
 2   west-s2.west  127.0.0.1:24657  failed      0.1.0    false   true   false    7.5s         2         31         <now>
+--- exit code: 0
+
+$ steppe operator autopilot health -json
+{
+    "FailureTolerance": 0,
+    "Healthy": false,
+    "Leader": "1",
+    "Servers": [
+        {
+            "Address": "127.0.0.1:24647",
+            "Healthy": true,
+            "ID": "1",
+            "LastContact": "0s",
+            "LastIndex": 40,
+            "LastTerm": 2,
+            "Leader": true,
+            "Name": "west-s1.west",
+            "SerfStatus": "alive",
+            "StableSince": "<now>",
+            "Version": "0.1.0",
+            "Voter": true
+        },
+        {
+            "Address": "127.0.0.1:24657",
+            "Healthy": false,
+            "ID": "2",
+            "LastContact": "7.5s",
+            "LastIndex": 31,
+            "LastTerm": 2,
+            "Leader": false,
+            "Name": "west-s2.west",
+            "SerfStatus": "failed",
+            "StableSince": "<now>",
+            "Version": "0.1.0",
+            "Voter": true
+        }
+    ],
+    "Voters": [
+        "1",
+        "2"
+    ]
+}
 --- exit code: 0
 

@@ -141,6 +141,24 @@ $ steppe agent-info -t '{{.config.Region}}'
 west
 --- exit code: 0
 
+$ steppe agent-info -json
+{
+    "config": {
+        "Region": "west"
+    },
+    "stats": {
+        "nomad": {
+            "leader": "false",
+            "server": "true"
+        },
+        "runtime": {
+            "arch": "amd64",
+            "version": "0.1.0"
+        }
+    }
+}
+--- exit code: 0
+
 $ steppe system gc
 >>> PUT /v1/system/gc
 --- exit code: 0
