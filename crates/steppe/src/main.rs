@@ -12,6 +12,7 @@ mod show;
 mod commands;
 mod context;
 mod flags;
+mod hcl_format;
 mod monitor;
 mod refused_flags;
 mod resolve;

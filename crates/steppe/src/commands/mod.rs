@@ -17,6 +17,7 @@ mod eval_list;
 mod eval_status;
 #[cfg(test)]
 mod flags_table;
+mod fmt;
 mod job_allocs;
 mod job_deployments;
 mod job_dispatch;
@@ -111,6 +112,8 @@ enum Noun {
     /// Look at evaluations.
     #[command(subcommand)]
     Eval(Eval),
+    /// Put the lines of HCL files in place.
+    Fmt(fmt::Args),
     /// Act on jobs.
     #[command(subcommand)]
     Job(Job),
@@ -473,6 +476,7 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Eval(Eval::Delete(args)) => eval_delete::run(args).await,
         Noun::Eval(Eval::List(args)) => eval_list::run(args).await,
         Noun::Eval(Eval::Status(args)) | Noun::EvalStatus(args) => eval_status::run(args).await,
+        Noun::Fmt(args) => fmt::run(&args),
         Noun::Job(Job::Allocs(args)) => job_allocs::run(args).await,
         Noun::Job(Job::Deployments(args)) => job_deployments::run(args).await,
         Noun::Job(Job::Dispatch(args)) => job_dispatch::run(args).await,

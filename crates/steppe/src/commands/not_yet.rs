@@ -8,7 +8,6 @@ const NOUNS: &[&str] = &[
     "config",
     "debug",
     "exec",
-    "fmt",
     "license",
     "login",
     "plugin",

@@ -204,3 +204,71 @@ $ steppe node pool init -out=xml
 For additional help try 'steppe node pool init -help'
 --- exit code: 1
 
+### Files are put in place.
+
+$ write $TMP/web.nomad.hcl <<< job "web"{\ngroup "app"{ # all of it\ncount=2\n      max_run_duration  = "10m"\ntask "server"{\nconfig{\nargs=[\n"-c","echo ${NOMAD_ALLOC_ID}"\n]\n}\ntemplate{\ndata=<<EOF\n   as it is\nEOF\n}\n}\n}\n}\n
+
+$ steppe fmt -check $TMP/web.nomad.hcl
+$TMP/web.nomad.hcl
+--- exit code: 1
+
+$ steppe fmt -write=false $TMP/web.nomad.hcl
+$TMP/web.nomad.hcl
+--- exit code: 0
+
+$ steppe fmt $TMP/web.nomad.hcl
+$TMP/web.nomad.hcl
+--- exit code: 0
+
+$ show $TMP/web.nomad.hcl
+job "web" {
+  group "app" { # all of it
+    count            = 2
+    max_run_duration = "10m"
+    task "server" {
+      config {
+        args = [
+          "-c", "echo ${NOMAD_ALLOC_ID}"
+        ]
+      }
+      template {
+        data = <<EOF
+   as it is
+EOF
+      }
+    }
+  }
+}
+
+$ steppe fmt $TMP/web.nomad.hcl
+--- exit code: 0
+
+$ steppe fmt -check $TMP
+--- exit code: 0
+
+$ steppe fmt -recursive -check -list=false jobs
+--- exit code: 0
+
+$ steppe fmt - <<< a=1\nlong=2\n
+a    = 1
+long = 2
+--- exit code: 0
+
+$ steppe fmt -check - <<< a=1\n
+stdin
+--- exit code: 1
+
+$ write $TMP/wrong.nomad.hcl <<< job "wrong {\n
+
+$ steppe fmt $TMP/nosuch.nomad.hcl $TMP/wrong.nomad.hcl $TMP/web.nomad.hcl
+--- stderr:
+Error reading $TMP/nosuch.nomad.hcl: No such file or directory (os error 2)
+$TMP/wrong.nomad.hcl:1:5: syntax error: expected `{`
+--- exit code: 1
+
+$ steppe fmt
+--- stderr:
+This command takes these arguments: <paths>...
+For additional help try 'steppe fmt -help'
+--- exit code: 1
+

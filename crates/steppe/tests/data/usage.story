@@ -246,6 +246,7 @@ Commands:
     alloc         Act on allocations
     deployment    Act on deployments
     eval          Look at evaluations
+    fmt           Put the lines of HCL files in place
     job           Act on jobs
     monitor       Follow the log of an agent
     namespace     Act on namespaces, in which jobs have their names
