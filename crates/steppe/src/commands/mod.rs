@@ -8,6 +8,7 @@ mod alloc_restart;
 mod alloc_signal;
 mod alloc_status;
 mod alloc_stop;
+mod config_validate;
 mod deployment_act;
 mod deployment_list;
 mod deployment_status;
@@ -106,6 +107,9 @@ enum Noun {
     /// Act on allocations.
     #[command(subcommand)]
     Alloc(Alloc),
+    /// Look at configurations of agents.
+    #[command(subcommand)]
+    Config(Config),
     /// Act on deployments.
     #[command(subcommand)]
     Deployment(Deployment),
@@ -191,6 +195,12 @@ enum Alloc {
     Status(alloc_status::Args),
     /// Stop an allocation; another is placed in its stead.
     Stop(alloc_stop::Args),
+}
+
+#[derive(Subcommand, Debug)]
+enum Config {
+    /// Check files before an agent is started with them.
+    Validate(config_validate::Args),
 }
 
 #[derive(Subcommand, Debug)]
@@ -466,6 +476,7 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Alloc(Alloc::Signal(args)) => alloc_signal::run(args).await,
         Noun::Alloc(Alloc::Status(args)) | Noun::AllocStatus(args) => alloc_status::run(args).await,
         Noun::Alloc(Alloc::Stop(args)) => alloc_stop::run(args).await,
+        Noun::Config(Config::Validate(args)) => config_validate::run(&args),
         Noun::Deployment(Deployment::Fail(args)) => deployment_act::fail(args).await,
         Noun::Deployment(Deployment::List(args)) => deployment_list::run(args).await,
         Noun::Deployment(Deployment::Pause(args)) => deployment_act::pause(args).await,

@@ -5,7 +5,6 @@ const NOUNS: &[&str] = &[
     "action",
     "check",
     "client-config",
-    "config",
     "debug",
     "exec",
     "license",

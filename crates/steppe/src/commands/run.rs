@@ -56,8 +56,10 @@ fn outcome(arguments: &[String]) -> Result<u8, Stop> {
     {
         return Err(Stop::error(format!("steppe {name} is not supported yet")));
     }
-    let code =
-        if typed.path.last().is_some_and(|command| matches!(command.as_str(), "plan" | "validate")) { WRONG_ARGUMENTS_OF_PLAN } else { 1 };
+    let code = match typed.path.join(" ").as_str() {
+        "job plan" | "job validate" | "plan" | "validate" => WRONG_ARGUMENTS_OF_PLAN,
+        _ => 1,
+    };
     let refuse = |error: &clap::Error| usage::refuse(&root, &typed.path, error, code);
     let matches = root.clone().try_get_matches_from(&typed.arguments).map_err(|error| refuse(&error))?;
     show::paint(colors(&matches));

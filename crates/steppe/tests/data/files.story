@@ -272,3 +272,43 @@ This command takes these arguments: <paths>...
 For additional help try 'steppe fmt -help'
 --- exit code: 1
 
+### Configurations are checked before an agent has them.
+
+$ write $TMP/agent.hcl <<< data_dir = "/var/lib/steppe"\nserver {\n  enabled = true\n  bootstrap_expect = 1\n}\n
+
+$ steppe config validate $TMP/agent.hcl
+Configuration is valid!
+--- exit code: 0
+
+$ steppe config validate ../../../../config/regions/west ../../../../config/regions/east/server.hcl
+Configuration is valid!
+--- exit code: 0
+
+$ steppe config validate jobs/web.nomad.hcl
+--- stderr:
+jobs/web.nomad.hcl:16:26: `${…}` is not evaluated in the agent's configuration; write `$${` for a literal `${`
+--- exit code: 1
+
+$ write $TMP/wrong.hcl <<< data_dir = "here"\nserver {\n  enabeld = true\n}\n
+
+$ steppe config validate $TMP/agent.hcl $TMP/wrong.hcl
+--- stderr:
+$TMP/wrong.hcl:3:3: unknown key "enabeld" in server; did you mean "enabled"?
+--- exit code: 1
+
+$ steppe config validate $TMP/nosuch.hcl
+--- stderr:
+Error reading $TMP/nosuch.hcl: No such file or directory (os error 2)
+--- exit code: 1
+
+$ steppe config validate ..
+--- stderr:
+No configuration loaded from ..
+--- exit code: 1
+
+$ steppe config validate
+--- stderr:
+This command takes these arguments: <config-path>...
+For additional help try 'steppe config validate -help'
+--- exit code: 1
+

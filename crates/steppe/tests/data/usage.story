@@ -244,6 +244,7 @@ Commands:
     agent         Run an agent: a server, a client, or both
     agent-info    Show figures about the agent that answers
     alloc         Act on allocations
+    config        Look at configurations of agents
     deployment    Act on deployments
     eval          Look at evaluations
     fmt           Put the lines of HCL files in place
