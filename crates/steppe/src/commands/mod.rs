@@ -150,6 +150,8 @@ enum Noun {
     #[command(hide = true)]
     AllocStatus(alloc_status::Args),
     #[command(hide = true)]
+    ClientConfig(node_config::Args),
+    #[command(hide = true)]
     EvalStatus(eval_status::Args),
     #[command(hide = true)]
     Fs(alloc_fs::Args),
@@ -530,7 +532,7 @@ async fn dispatch(command: Noun) -> Outcome {
         Noun::Node(Node::Pool(NodePool::Nodes(args))) => node_pool_members::nodes(args).await,
         Noun::Node(Node::Drain(args)) | Noun::NodeDrain(args) => node_drain::run(args).await,
         Noun::Node(Node::Eligibility(args)) => node_eligibility::run(args).await,
-        Noun::Node(Node::Config(args)) => node_config::run(args).await,
+        Noun::Node(Node::Config(args)) | Noun::ClientConfig(args) => node_config::run(args).await,
         Noun::Node(Node::Meta(NodeMeta::Apply(args))) => node_meta::apply(args).await,
         Noun::Node(Node::Meta(NodeMeta::Read(args))) => node_meta::read(args).await,
         Noun::Node(Node::Status(args)) | Noun::NodeStatus(args) => node_status::run(args).await,

@@ -4,7 +4,6 @@ const NOUNS: &[&str] = &[
     "acl",
     "action",
     "check",
-    "client-config",
     "debug",
     "exec",
     "license",

@@ -629,6 +629,11 @@ $ steppe node config -servers
 10.0.0.2:4647
 --- exit code: 0
 
+$ steppe client-config -servers
+10.0.0.1:4647
+10.0.0.2:4647
+--- exit code: 0
+
 $ steppe node config -update-servers 10.0.0.9 10.0.0.8:7
 Updated server list
 >>> PUT /v1/agent/servers?address=10.0.0.9&address=10.0.0.8:7
