@@ -50,6 +50,8 @@ enum Kind {
 /// A command of a story, and what came of it.
 struct Run {
     command: String,
+    /// Its name in the story, which may be another one.
+    typed: String,
     line: String,
     lines: Vec<String>,
     problems: Vec<String>,
@@ -96,9 +98,9 @@ fn runs(layouts: &[Layout]) -> Vec<Run> {
             let (line, output) = part.split_once('\n').unwrap_or((part, ""));
             let Some((_, arguments)) = line.split_once("steppe ") else { continue };
             let words: Vec<String> = arguments.split(" <<< ").next().unwrap_or_default().split(' ').map(str::to_owned).collect();
-            let command = flags::normalise(&root, &words).path.join(" ");
-            let command = full_names.get(command.as_str()).map_or(command.clone(), |name| (*name).to_owned());
-            let mut run = Run { command, line: line.to_owned(), lines: Vec::new(), problems: Vec::new(), code: String::new() };
+            let typed = flags::normalise(&root, &words).path.join(" ");
+            let command = full_names.get(typed.as_str()).map_or(typed.clone(), |name| (*name).to_owned());
+            let mut run = Run { command, typed, line: line.to_owned(), lines: Vec::new(), problems: Vec::new(), code: String::new() };
             let mut is_problem = false;
             for line in output.lines() {
                 if line == "--- stderr:" {
@@ -215,7 +217,9 @@ fn is_printed(row: &Layout, run: &Run) -> bool {
 fn stories_show_every_layout() {
     let layouts = layouts();
     let runs = runs(&layouts);
-    let mut wrong = Vec::new();
+    let is_used = |row: &&Layout| runs.iter().any(|run| run.typed == row.command && run.command == row.text);
+    let unused = layouts.iter().filter(|row| row.kind == Kind::Alias && !is_used(row));
+    let mut wrong: Vec<String> = unused.map(|row| format!("{}: in no story", row.command)).collect();
     for row in layouts.iter().filter(|row| row.kind != Kind::Alias) {
         let of_command: Vec<&Run> = runs.iter().filter(|run| run.command == row.command).collect();
         let is_printed = of_command.iter().any(|run| is_printed(row, run));

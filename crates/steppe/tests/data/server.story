@@ -134,7 +134,7 @@ Joined 1 servers successfully
 >>> PUT /v1/agent/join?address=10.0.0.1:4648
 --- exit code: 0
 
-$ steppe server join 10.0.0.9:4648
+$ steppe server-join 10.0.0.9:4648
 --- stderr:
 Error joining: 1 error occurred:
 	* 10.0.0.9:4648: connection refused
@@ -157,7 +157,7 @@ $ steppe server force-leave east-s1.east
 >>> PUT /v1/agent/force-leave?node=east-s1.east
 --- exit code: 0
 
-$ steppe server force-leave -prune east-s1.east
+$ steppe server-force-leave -prune east-s1.east
 >>> PUT /v1/agent/force-leave?node=east-s1.east&prune=true
 --- exit code: 0
 
