@@ -175,29 +175,28 @@ fn keys(lines: &[String]) -> Vec<String> {
     lines.iter().map_while(key).collect()
 }
 
-/// Where in the output the layout is: the first line of it, and the names that may be left out and are there.
-fn places<'a>(row: &'a Layout, run: &Run) -> Vec<(usize, Vec<&'a str>)> {
+/// Whether the layout is at that line: the names that may be left out and are there.
+fn at<'a>(row: &'a Layout, run: &Run, at: usize) -> Option<Vec<&'a str>> {
     let lines = &run.lines;
-    let below_title = |at: usize| row.title.is_empty() || at > 0 && fits(row.title, &lines[at - 1]);
-    let has_more = |at: usize| lines.get(at + 1).is_some_and(|line| !line.is_empty());
-    let find = |at: usize| -> Option<Vec<&'a str>> {
-        match row.kind {
-            Kind::Table => follows(row.text, &cells(&lines[at])).filter(|_| below_title(at) && has_more(at)),
-            // Blocks begin the output, or after an empty line or a heading.
-            Kind::Keys => {
-                let begins = if row.title.is_empty() {
-                    at == 0 || lines[at - 1].is_empty() || keys(&lines[at - 1..at]).is_empty()
-                } else {
-                    below_title(at)
-                };
-                follows(row.text, &keys(&lines[at..])).filter(|_| begins)
-            }
-            Kind::Text => (fits(row.title, &lines[at]) && has_more(at)).then(Vec::new),
-            Kind::Line => fits(row.text, &lines[at]).then(Vec::new),
-            _ => None,
+    let below_title = row.title.is_empty() || at > 0 && fits(row.title, &lines[at - 1]);
+    match row.kind {
+        Kind::Table => follows(row.text, &cells(&lines[at])).filter(|_| below_title),
+        Kind::Keys => {
+            // Without a heading, blocks begin the output or stand below what is none.
+            let begins = !row.title.is_empty() || at == 0 || lines[at - 1].is_empty() || keys(&lines[at - 1..at]).is_empty();
+            follows(row.text, &keys(&lines[at..])).filter(|_| begins && below_title)
         }
-    };
-    (0..lines.len()).filter_map(|at| Some((at, find(at)?))).collect()
+        Kind::Text => fits(row.title, &lines[at]).then(Vec::new),
+        Kind::Line => fits(row.text, &lines[at]).then(Vec::new),
+        _ => None,
+    }
+}
+
+/// Where in the output the layout is shown with something in it.
+fn places<'a>(row: &'a Layout, run: &Run) -> Vec<Vec<&'a str>> {
+    let has_more = |at: usize| run.lines.get(at + 1).is_some_and(|line| !line.is_empty());
+    let is_shown = |at: usize| !matches!(row.kind, Kind::Table | Kind::Text) || has_more(at);
+    (0..run.lines.len()).filter(|line| is_shown(*line)).filter_map(|line| at(row, run, line)).collect()
 }
 
 fn is_printed(row: &Layout, run: &Run) -> bool {
@@ -236,9 +235,48 @@ fn stories_show_every_layout() {
             wrong.extend(other.map(|run| format!("{}: exit code {}: {}", row.command, run.code, run.line)));
         }
         if matches!(row.kind, Kind::Table | Kind::Keys) {
-            let seen: Vec<&str> = of_command.iter().flat_map(|run| places(row, run)).flat_map(|(_, seen)| seen).collect();
+            let seen: Vec<&str> = of_command.iter().flat_map(|run| places(row, run)).flatten().collect();
             let missing = names(row.text).into_iter().filter(|(name, may_be_left_out)| *may_be_left_out && !seen.contains(name));
             wrong.extend(missing.map(|(name, _)| format!("{}: in no story: {name} of {} {}", row.command, row.title, row.text)));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Below a heading is what the table says, in every story: a table or keys of that heading, or a line that the command prints.
+#[test]
+fn sections_have_no_other_layouts() {
+    let layouts = layouts();
+    let mut wrong = Vec::new();
+    for run in runs(&layouts) {
+        let of_command: Vec<&Layout> = layouts.iter().filter(|row| row.command == run.command).collect();
+        for (n, line) in run.lines.iter().enumerate() {
+            let of_title = |row: &&&Layout| !row.title.is_empty() && fits(row.title, line) && matches!(row.kind, Kind::Table | Kind::Keys);
+            let of_title: Vec<&&Layout> = of_command.iter().filter(of_title).collect();
+            let Some(below) = run.lines.get(n + 1).filter(|_| !of_title.is_empty()) else { continue };
+            let has_layout = of_title.iter().any(|row| at(row, &run, n + 1).is_some());
+            let is_line = of_command.iter().any(|row| row.kind == Kind::Line && fits(row.text, below));
+            if !has_layout && !is_line {
+                wrong.push(format!("{}: {line}: {below}", run.line));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// What comes first is what the table says, in every story: keys, a table, a heading or a line.
+#[test]
+fn outputs_begin_with_layouts() {
+    let layouts = layouts();
+    let mut wrong = Vec::new();
+    for run in runs(&layouts) {
+        let of_command: Vec<&Layout> = layouts.iter().filter(|row| row.command == run.command).collect();
+        let is_data = run.line.contains(" -json") || run.line.contains(" -t ") || of_command.iter().any(|row| row.kind == Kind::Raw);
+        let Some(first) = run.lines.first().filter(|_| !is_data && !of_command.is_empty()) else { continue };
+        let begins = |row: &&Layout| if row.title.is_empty() { at(row, &run, 0).is_some() } else { fits(row.title, first) };
+        let is_json = first.starts_with(['{', '[']) && of_command.iter().any(|row| row.kind == Kind::Json);
+        if !is_json && !of_command.iter().any(begins) {
+            wrong.push(format!("{}: {first}", run.line));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
