@@ -21,7 +21,9 @@ struct Layout {
     /// The heading above it; empty: none is asked for.
     title: &'static str,
     text: &'static str,
+    /// `facts`: the description of the command; `facts job run`: that of another; a number: a recorded session; `ours`: nobody else's.
     from: &'static str,
+    /// Why it is not printed; empty when it is.
     not_printed: &'static str,
 }
 
