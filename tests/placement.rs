@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use process_tests::{Cluster, Guest, JobFile};
+use api::client::Query;
+use model::{ClientStatus, DesiredStatus, EvalStatus, Evaluation};
+use process_tests::{Cluster, Guest, JobFile, ask, settled};
 
 const SERVER: &str = "west-server-1";
 
@@ -40,4 +42,39 @@ fn devices_that_nobody_has() {
     let printed = cluster.steppe_with(SERVER, &["job", "run", "-"], &text);
     assert_eq!(printed.code, 2, "{printed}");
     assert!(printed.out.contains("missing devices"), "{printed}");
+}
+
+#[test]
+fn who_is_more_important_takes_the_place_of_others() {
+    // with the switch on, a job takes a core from one of much lower priority: that one is told by whom, the new one begins when it has ended, and
+    // when there is room again it comes back
+    let node = "client {\n  reservable_cores = \"0\"\n}\n";
+    let cluster = Cluster::plan(&["west"], 1, 1).client_config(node).beside(&cluster()).up();
+    let only_core = |id: &str, priority: u32| {
+        let slow = "trap 'sleep 1; exit 0' INT; while true; do sleep 0.05; done";
+        let text = JobFile::service(id).script(slow).job(&format!("priority = {priority}")).task("kill_timeout = \"20s\"").text();
+        text.replacen("cpu = 20", "cores = 1", 1)
+    };
+    let submit = |text: &str| cluster.steppe_with(SERVER, &["job", "run", "-detach", "-"], text).ok();
+    submit(&only_core("batchy", 20));
+    let low = cluster.running_of(SERVER, "batchy", 1).remove(0);
+    submit(&only_core("urgent", 80));
+    let evaluations = || -> Vec<Evaluation> {
+        ask(cluster.api(SERVER).job_evaluations("urgent", &Query::new())).map(|answer| answer.value).unwrap_or_default()
+    };
+    settled("it waits", evaluations, |evals| evals.iter().any(|eval| eval.status == EvalStatus::Blocked));
+    assert_eq!(cluster.running_of(SERVER, "batchy", 1)[0].id, low.id, "nobody said that it may be taken away");
+
+    cluster.steppe(SERVER, &["operator", "scheduler", "set-config", "-preempt-service-scheduler=true"]).ok();
+    cluster.steppe(SERVER, &["job", "eval", "-detach", "urgent"]).ok();
+    let high = cluster.running_of(SERVER, "urgent", 1).remove(0);
+    let ended = cluster.allocs(SERVER, "batchy").into_iter().find(|alloc| alloc.id == low.id).expect("the first");
+    assert_eq!((ended.desired_status, ended.client_status), (DesiredStatus::Evict, ClientStatus::Complete));
+    assert_eq!(ended.desired_description, format!("Preempted by alloc ID {}", high.id));
+    let (ended_at, began_at) = (ended.task_states["t"].finished_at, high.task_states["t"].started_at);
+    assert!(ended_at <= began_at, "both had the core: the first until {ended_at:?}, the second from {began_at:?}");
+    let shown = cluster.steppe(SERVER, &["alloc", "status", &low.id.to_string()]).ok();
+    assert!(shown.contains(&high.id.short()), "{shown}");
+    cluster.steppe(SERVER, &["job", "stop", "-detach", "urgent"]).ok();
+    assert_ne!(cluster.running_of(SERVER, "batchy", 1)[0].id, low.id);
 }
