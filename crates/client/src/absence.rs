@@ -37,6 +37,5 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 fn stop_after(alloc: &Allocation) -> Option<i64> {
-    let group = alloc.job.as_ref()?.group(&alloc.task_group)?;
-    group.disconnect.as_ref()?.stop_on_client_after
+    alloc.group()?.disconnect.as_ref()?.stop_on_client_after
 }

@@ -70,9 +70,8 @@ impl Client {
             _ => None,
         };
         let is_over = node.is_some_and(|node| node.drain_strategy.is_none());
-        let is_system = |kind| matches!(kind, model::JobType::System | model::JobType::Sysbatch);
         let left = |handle: &crate::alloc::AllocHandle| {
-            let stays = ignores_system && handle.alloc().job.as_ref().is_some_and(|job| is_system(job.kind));
+            let stays = ignores_system && handle.alloc().job.as_ref().is_some_and(|job| job.kind.is_on_every_node());
             !handle.is_finished() && !stays
         };
         is_over && !shared.allocs().values().any(left) && shared.updates.is_empty()

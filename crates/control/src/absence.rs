@@ -24,6 +24,5 @@ fn is_awaited(view: &Store, alloc: &Allocation) -> bool {
 }
 
 fn lost_after(alloc: &Allocation) -> i64 {
-    let group = alloc.job.as_ref().and_then(|job| job.group(&alloc.task_group));
-    group.and_then(|group| group.disconnect.as_ref()).map_or(0, |disconnect| disconnect.lost_after)
+    alloc.group().and_then(|group| group.disconnect.as_ref()).map_or(0, |disconnect| disconnect.lost_after)
 }

@@ -109,7 +109,7 @@ fn kind_of(alloc: &Allocation) -> JobType {
 }
 
 fn is_of_system(alloc: &Allocation) -> bool {
-    matches!(kind_of(alloc), JobType::System | JobType::Sysbatch)
+    kind_of(alloc).is_on_every_node()
 }
 
 fn is_away(node: &Node) -> bool {
@@ -121,10 +121,6 @@ fn stands(alloc: &Allocation) -> bool {
     !alloc.is_terminal() && alloc.desired_transition.migrate != Some(true)
 }
 
-fn is_healthy(alloc: &Allocation) -> bool {
-    alloc.deployment_status.as_ref().and_then(|status| status.healthy) == Some(true)
-}
-
 /// Which of a group's allocations on draining nodes go now. Those that are not healthy first: nothing is lost by them.
 fn next_of_group<'a>(view: &Store, key: &JobKey, group: &str, mut here: Vec<&'a Arc<Allocation>>) -> Vec<&'a Arc<Allocation>> {
     let job = view.job(key).filter(|job| !job.stop);
@@ -133,7 +129,7 @@ fn next_of_group<'a>(view: &Store, key: &JobKey, group: &str, mut here: Vec<&'a 
     let wanted = group.count;
     let at_a_time = group.migrate.as_ref().map_or(1, |migrate| migrate.max_parallel);
     let here_ids: BTreeSet<AllocId> = here.iter().map(|alloc| alloc.id).collect();
-    let is_served = |alloc: &Allocation| is_healthy(alloc) && view.node(alloc.node_id).is_some_and(|node| !is_away(node));
+    let is_served = |alloc: &Allocation| alloc.is_healthy() && view.node(alloc.node_id).is_some_and(|node| !is_away(node));
     let (mut healthy, mut standing) = (0_i64, 0_i64);
     for alloc in view.job_allocs(key).filter(|alloc| *alloc.task_group == *group.name && stands(alloc)) {
         let is_served = is_served(alloc);

@@ -50,7 +50,7 @@ pub fn registration_evals(view: &Store, node: &Node, ids: &mut IdSource) -> Vec<
 fn jobs_for_every_node<'a>(view: &'a Store, node: &Node) -> impl Iterator<Item = &'a Job> {
     let pool = if node.node_pool.is_empty() { DEFAULT_NODE_POOL } else { &node.node_pool };
     let may_run = move |job: &&Job| {
-        matches!(job.kind, JobType::System | JobType::Sysbatch)
+        job.kind.is_on_every_node()
             && !job.stop
             && !job.is_parent()
             && (job.node_pool == pool || job.node_pool == ALL_NODE_POOL || job.node_pool.is_empty() && pool == DEFAULT_NODE_POOL)

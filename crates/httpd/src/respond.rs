@@ -35,6 +35,12 @@ impl Meta {
         Self { index, ..Self::default() }
     }
 
+    /// For bodies that repeat the headers: nanoseconds since the leader was heard of, and whether one is known.
+    pub fn contact_in_body(&self) -> (i64, bool) {
+        let (last_contact, known_leader) = self.contact.unwrap_or_default();
+        (i64::try_from(last_contact.saturating_mul(1_000_000)).unwrap_or(i64::MAX), known_leader)
+    }
+
     pub fn put(&self, headers: &mut HeaderMap) {
         headers.insert(INDEX, self.index.into());
         if let Some((last_contact, known_leader)) = self.contact {

@@ -9,9 +9,21 @@ pub const DEFAULT_NODE_POOL: &str = "default";
 /// The node pool that stands for all nodes; jobs may use it, nodes may not.
 pub const ALL_NODE_POOL: &str = "all";
 
+impl JobType {
+    /// Its jobs have one allocation on every node that meets their demands.
+    pub fn is_on_every_node(self) -> bool {
+        matches!(self, Self::System | Self::Sysbatch)
+    }
+}
+
 impl Job {
     pub fn key(&self) -> JobKey {
         JobKey { namespace: self.namespace.clone(), id: self.id.clone() }
+    }
+
+    /// Its version has this name.
+    pub fn has_tag(&self, name: &str) -> bool {
+        self.version_tag.as_ref().is_some_and(|tag| tag.name == name)
     }
 
     pub fn is_multiregion(&self) -> bool {
@@ -70,6 +82,11 @@ impl TaskGroup {
 impl Allocation {
     pub fn job_key(&self) -> JobKey {
         JobKey { namespace: self.namespace.clone(), id: self.job_id.clone() }
+    }
+
+    /// What its group says in the version that it runs; `None` when it came without its job.
+    pub fn group(&self) -> Option<&TaskGroup> {
+        self.job.as_ref()?.group(&self.task_group)
     }
 
     /// The region no longer wants it to run.

@@ -40,8 +40,7 @@ impl Evicted {
 
     /// How many more of the group than its own migration strategy allows would be gone.
     fn excess(&self, alloc: &Allocation) -> i64 {
-        let group = alloc.job.as_ref().and_then(|job| job.group(&alloc.task_group));
-        let max_parallel = group.and_then(|group| group.migrate.as_ref()).map_or(0, |migrate| migrate.max_parallel);
+        let max_parallel = alloc.group().and_then(|group| group.migrate.as_ref()).map_or(0, |migrate| migrate.max_parallel);
         if max_parallel <= 0 {
             return 0;
         }

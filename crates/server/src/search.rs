@@ -76,12 +76,8 @@ fn by_id(view: &Store, context: SearchContext, prefix: &str, namespace: Option<&
         SearchContext::ScalingPolicies => {
             let mut found = BTreeSet::new();
             for job in view.jobs().filter(|job| is_in(&job.namespace) && !job.stop) {
-                let policies = job
-                    .task_groups
-                    .iter()
-                    .flat_map(|group| group.scaling.iter().chain(group.tasks.iter().flat_map(|task| &task.scaling_policies)));
-                let ids = policies.map(|policy| &policy.id).filter(|id| id.starts_with(prefix));
-                found.extend(ids.map(|id| (id.clone(), Some(job.namespace.clone()))));
+                let ids = job.scaling_policies().map(|policy| policy.id).filter(|id| id.starts_with(prefix));
+                found.extend(ids.map(|id| (id, Some(job.namespace.clone()))));
             }
             found
         }

@@ -120,8 +120,7 @@ pub async fn deployment(client: &Client, given: &str) -> Result<Deployment, Stop
 
 /// The only task of the allocation, unless one is named.
 pub fn task(alloc: &Allocation, named: Option<&str>) -> Result<String, Stop> {
-    let group = alloc.job.as_ref().and_then(|job| job.group(&alloc.task_group));
-    let names: Vec<&str> = group.map(|group| group.tasks.iter().map(|task| task.name.as_str()).collect()).unwrap_or_default();
+    let names: Vec<&str> = alloc.group().map(|group| group.tasks.iter().map(|task| task.name.as_str()).collect()).unwrap_or_default();
     let id = show::id(alloc.id, false);
     match (named, names.as_slice()) {
         (Some(named), known) if known.is_empty() || known.contains(&named) => Ok(named.to_owned()),

@@ -192,8 +192,7 @@ impl AllocHandle {
     /// Names of its tasks.
     pub fn tasks(&self) -> Vec<String> {
         let alloc = self.alloc();
-        let group = alloc.job.as_ref().and_then(|job| job.group(&alloc.task_group));
-        group.map(|group| group.tasks.iter().map(|task| task.name.clone()).collect()).unwrap_or_default()
+        alloc.group().map(|group| group.tasks.iter().map(|task| task.name.clone()).collect()).unwrap_or_default()
     }
 
     /// Sends a command that has an answer.

@@ -12,7 +12,7 @@ use crate::shared::Shared;
 
 /// The driver that a task names.
 pub(crate) fn driver(shared: &Shared, alloc: &Allocation, task: &str) -> Result<Arc<dyn TaskDriver>, String> {
-    let found = alloc.job.as_ref().and_then(|job| job.group(&alloc.task_group)?.task(task));
+    let found = alloc.group().and_then(|group| group.task(task));
     let name = found.map(|task| task.driver.as_str()).ok_or_else(|| format!("the group has no task {task:?}"))?;
     shared.drivers.get(name).cloned().ok_or_else(|| {
         let known: Vec<&str> = shared.drivers.keys().map(String::as_str).collect();

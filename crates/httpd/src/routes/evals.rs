@@ -33,11 +33,11 @@ pub(super) async fn list(cx: Cx) -> Answer {
 pub(super) async fn count(cx: Cx) -> Answer {
     cx.only(Verb::Get)?;
     let (meta, evals) = selected(&cx).await?;
-    let (last_contact, known_leader) = meta.contact.unwrap_or_default();
+    let (last_contact, known_leader) = meta.contact_in_body();
     let response = EvalCountResponse {
         count: i64::try_from(evals.len()).unwrap_or(i64::MAX),
         index: meta.index,
-        last_contact: i64::try_from(last_contact.saturating_mul(1_000_000)).unwrap_or(i64::MAX),
+        last_contact,
         known_leader,
         next_token: String::new(),
     };

@@ -34,7 +34,7 @@ pub(super) async fn versions(cx: Cx, key: JobKey) -> Answer {
     if versions.is_empty() {
         return Err(Refusal::absent(meta, "job versions not found"));
     }
-    let tagged = || versions.iter().find(|job| job.version_tag.as_ref().is_some_and(|known| known.name == tag));
+    let tagged = || versions.iter().find(|job| job.has_tag(&tag));
     let chosen = match tag.as_str() {
         "" => chosen,
         _ => match tagged() {
@@ -46,15 +46,8 @@ pub(super) async fn versions(cx: Cx, key: JobKey) -> Answer {
         false => None,
         true => Some(differences(&versions, chosen).map_err(|problem| Refusal::absent(meta.clone(), problem))?),
     };
-    let (last_contact, known_leader) = meta.contact.unwrap_or_default();
-    let response = Versions {
-        versions: &versions,
-        diffs,
-        index: meta.index,
-        last_contact: i64::try_from(last_contact.saturating_mul(1_000_000)).unwrap_or(i64::MAX),
-        known_leader,
-        next_token: "",
-    };
+    let (last_contact, known_leader) = meta.contact_in_body();
+    let response = Versions { versions: &versions, diffs, index: meta.index, last_contact, known_leader, next_token: "" };
     cx.json(Some(&meta), &response)
 }
 

@@ -20,11 +20,11 @@ async fn read(cx: Cx) -> Answer {
     let (meta, ReadValue::Scheduler(config)) = cx.read_with(cx.options_now()?, Read::Scheduler).await? else {
         return Err(Refusal::mismatch());
     };
-    let (last_contact, known_leader) = meta.contact.unwrap_or_default();
+    let (last_contact, known_leader) = meta.contact_in_body();
     let response = SchedulerConfigurationResponse {
         scheduler_config: config,
         index: meta.index,
-        last_contact: i64::try_from(last_contact.saturating_mul(1_000_000)).unwrap_or(i64::MAX),
+        last_contact,
         known_leader,
         next_token: String::new(),
     };

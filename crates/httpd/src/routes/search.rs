@@ -43,7 +43,7 @@ pub(super) async fn search(mut cx: Cx) -> Answer {
     let request: SearchRequest = cx.decode().await?;
     let contexts = contexts(&request.context)?;
     let (meta, found) = find(&cx, &contexts, &request.prefix, false, namespace(&cx, &request.namespace)).await?;
-    let (last_contact, known_leader) = contact(&meta);
+    let (last_contact, known_leader) = meta.contact_in_body();
     let truncations = found.iter().map(|(context, found)| ((*context).to_owned(), found.truncated)).collect();
     let ids = |found: Found| found.matches.into_iter().map(|one| one.id).collect();
     let mut matches: BTreeMap<String, Vec<String>> = found.into_iter().map(|(context, found)| (context.to_owned(), ids(found))).collect();
@@ -67,7 +67,7 @@ pub(super) async fn fuzzy(mut cx: Cx) -> Answer {
         contexts.extend(PARTS_OF_JOBS);
     }
     let (meta, found) = find(&cx, &contexts, &request.text, true, namespace(&cx, &request.namespace)).await?;
-    let (last_contact, known_leader) = contact(&meta);
+    let (last_contact, known_leader) = meta.contact_in_body();
     let truncations = found.iter().map(|(context, found)| ((*context).to_owned(), found.truncated)).collect();
     let matched = |found: Found| found.matches.into_iter().map(|one| FuzzyMatch { id: one.id, scope: one.scope }).collect();
     let matches = found.into_iter().filter(|(_, found)| !found.matches.is_empty());
@@ -133,10 +133,4 @@ pub(super) async fn wait(cx: &Cx, reads: impl Iterator<Item = Read>) -> Result<(
     let waits = reads.map(|read| Box::pin(cx.read_with(options.clone(), read)));
     let (first, _, _) = select_all(waits).await;
     first.map(|_| ())
-}
-
-/// Nanoseconds, and whether a leader is known.
-fn contact(meta: &Meta) -> (i64, bool) {
-    let (last_contact, known_leader) = meta.contact.unwrap_or_default();
-    (i64::try_from(last_contact.saturating_mul(1_000_000)).unwrap_or(i64::MAX), known_leader)
 }

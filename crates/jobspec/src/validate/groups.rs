@@ -43,7 +43,7 @@ fn check_policies(job: &Job, group: &TaskGroup, report: &mut Report<'_>) {
         (Some(policy), _) => policies::restart(policy, &mut report.part("RestartPolicy", "restart")),
         (None, _) => report.error("RestartPolicy", "a restart policy is missing"),
     }
-    let is_everywhere = matches!(job.kind, JobType::System | JobType::Sysbatch);
+    let is_everywhere = job.kind.is_on_every_node();
     if is_everywhere && group.reschedule_policy.is_some() {
         report.error("ReschedulePolicy", format!("reschedule is for service and batch jobs only: a {} job is on every node", job.kind));
     } else if let Some(policy) = &group.reschedule_policy {

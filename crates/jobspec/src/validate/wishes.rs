@@ -10,7 +10,7 @@ const WEIGHT_MAX: i64 = 100;
 
 /// Both, of one owner. System jobs are on every node: there is nothing to prefer.
 pub(super) fn check(affinities: &[Affinity], spreads: &[Spread], kind: JobType, report: &mut Report<'_>) {
-    if matches!(kind, JobType::System | JobType::Sysbatch) {
+    if kind.is_on_every_node() {
         if !affinities.is_empty() {
             report.error("Affinities", format!("{kind} jobs have no affinities: they run on every node that fits"));
         }

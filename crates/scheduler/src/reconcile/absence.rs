@@ -5,7 +5,7 @@ use std::sync::Arc;
 use model::{Allocation, ClientStatus, DisconnectStrategy, EvalId, EvalTrigger, NodeStatus};
 use state::Store;
 
-use super::classify::{description, group_of};
+use super::classify::description;
 
 /// Where an allocation that the region wants to run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub(crate) fn is_replaced_when_away(alloc: &Allocation) -> bool {
 
 /// What its group says, of the version that the allocation runs.
 pub(crate) fn strategy(alloc: &Allocation) -> Option<&DisconnectStrategy> {
-    group_of(alloc)?.disconnect.as_ref()
+    alloc.group()?.disconnect.as_ref()
 }
 
 /// Who took its place, who took theirs, and so on, as far as they are known.

@@ -200,13 +200,9 @@ pub(crate) fn is_drained(view: &Store, alloc: &Allocation) -> bool {
     })
 }
 
-pub(super) fn group_of(alloc: &Allocation) -> Option<&model::TaskGroup> {
-    alloc.job.as_ref()?.group(&alloc.task_group)
-}
-
 /// Of the version that the allocation runs.
 pub(crate) fn policy_of(alloc: &Allocation) -> Option<&ReschedulePolicy> {
-    group_of(alloc)?.reschedule_policy.as_ref()
+    alloc.group()?.reschedule_policy.as_ref()
 }
 
 /// Of the present version of this very job, not of one that had its name before.

@@ -102,8 +102,12 @@ impl<'a> Wishes<'a> {
     pub(crate) fn give_up_changes(&mut self) {
         self.in_place.clear();
         self.stops.retain(|stop| stop.description != description::NOT_NEEDED);
-        let stops = &self.stops;
-        self.freed.retain(|alloc| stops.iter().any(|stop| stop.id == alloc.id));
+        let stopped = self.stopped();
+        self.freed.retain(|alloc| stopped.contains(&alloc.id));
+    }
+
+    fn stopped(&self) -> BTreeSet<AllocId> {
+        self.stops.iter().map(|stop| stop.id).collect()
     }
 
     /// What this plan stops does not become unknown.
@@ -111,7 +115,7 @@ impl<'a> Wishes<'a> {
         if self.leaving.is_empty() {
             return;
         }
-        let stopped: BTreeSet<AllocId> = self.stops.iter().map(|stop| stop.id).collect();
+        let stopped = self.stopped();
         self.leaving.retain(|(alloc, _)| !stopped.contains(&alloc.id));
         for (alloc, _) in self.leaving.clone() {
             self.counts(&alloc.task_group).disconnect += 1;
@@ -405,7 +409,7 @@ impl<'a> Reconciler<'a> {
     }
 
     fn is_on_every_node(&self) -> bool {
-        matches!(self.job.kind, JobType::System | JobType::Sysbatch)
+        self.job.kind.is_on_every_node()
     }
 }
 

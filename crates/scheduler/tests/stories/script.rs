@@ -102,7 +102,7 @@ impl Story {
     pub fn shown(&self) -> String {
         let world = &self.region.world;
         let job = world.job(JOB);
-        let is_everywhere = matches!(job.kind, model::JobType::System | model::JobType::Sysbatch);
+        let is_everywhere = job.kind.is_on_every_node();
         let mut live: Vec<String> = Vec::new();
         for alloc in world.allocs(JOB).iter().filter(|alloc| !alloc.server_terminal()) {
             let mark = match alloc.client_status {

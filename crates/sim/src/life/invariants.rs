@@ -51,7 +51,7 @@ fn names(store: &Store) -> Result<(), String> {
     for alloc in store.allocs().filter(|alloc| !alloc.is_terminal() && !alloc.is_canary() && alloc.client_status != ClientStatus::Unknown) {
         let kind = alloc.job.as_ref().map_or(JobType::Service, |job| job.kind);
         // System jobs have one on each node.
-        let node = if matches!(kind, JobType::System | JobType::Sysbatch) { alloc.node_id } else { model::NodeId::NIL };
+        let node = if kind.is_on_every_node() { alloc.node_id } else { model::NodeId::NIL };
         if let Some(other) = live.insert((alloc.job_key(), alloc.name.as_str(), node), alloc) {
             return Err(format!("{} lives twice: {} and {}", alloc.name, other.id, alloc.id));
         }

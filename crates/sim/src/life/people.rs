@@ -145,7 +145,7 @@ impl Region {
     fn scale(&mut self, key: &JobKey) -> Result<(), String> {
         let Some(job) = self.store.job(key) else { return Ok(()) };
         let mut job = (**job).clone();
-        let most = if matches!(job.kind, model::JobType::System | model::JobType::Sysbatch) { 1 } else { 15 };
+        let most = if job.kind.is_on_every_node() { 1 } else { 15 };
         job.task_groups[0].count = self.dice.between(0, most);
         self.count("jobs scaled");
         self.register(job)

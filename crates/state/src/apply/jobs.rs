@@ -253,8 +253,7 @@ impl Change<'_> {
         if !self.store.jobs.contains_key(key) {
             return Outcome::Refused("job not found".to_owned());
         }
-        let has_name = |job: &Arc<Job>| job.version_tag.as_ref().is_some_and(|tag| tag.name == name);
-        let named = self.store.job_versions(key).into_iter().find(has_name).map(|job| job.version);
+        let named = self.store.job_versions(key).into_iter().find(|job| job.has_tag(name)).map(|job| job.version);
         let (version, tag) = match (tag, named) {
             (Some(tag), Some(version)) if version != tag.version => {
                 return Outcome::Refused(format!("tag {name:?} already exists on a different version of job {:?}", key.id.as_str()));

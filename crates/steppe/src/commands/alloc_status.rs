@@ -170,7 +170,7 @@ fn max_run_deadline(alloc: &Allocation) -> Option<i64> {
 
 /// How many of the attempts within the interval are used up; `None` when their number is not limited.
 fn attempts(alloc: &Allocation) -> Option<String> {
-    let policy = alloc.job.as_ref()?.group(&alloc.task_group)?.reschedule_policy.as_ref()?;
+    let policy = alloc.group()?.reschedule_policy.as_ref()?;
     let tracker = alloc.reschedule_tracker.as_ref()?;
     if policy.unlimited || policy.attempts <= 0 {
         return None;
@@ -217,8 +217,7 @@ async fn usage(client: &Client, alloc: &Allocation) -> Option<AllocResourceUsage
 
 /// The tasks of the allocation in the order in which they run.
 fn tasks(alloc: &Allocation) -> Vec<&Task> {
-    let group = alloc.job.as_ref().and_then(|job| job.group(&alloc.task_group));
-    let mut tasks: Vec<&Task> = group.map(|group| group.tasks.iter().collect()).unwrap_or_default();
+    let mut tasks: Vec<&Task> = alloc.group().map(|group| group.tasks.iter().collect()).unwrap_or_default();
     tasks.sort_by_key(|task| match task.lifecycle.as_ref().map(|lifecycle| (lifecycle.hook, lifecycle.sidecar)) {
         Some((LifecycleHook::Prestart, sidecar)) => (0, sidecar),
         None | Some((LifecycleHook::Unset, _)) => (1, false),

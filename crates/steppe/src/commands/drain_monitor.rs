@@ -129,7 +129,7 @@ impl Watched {
     fn all_stopped(&mut self) -> Option<String> {
         let is_left_alone = |alloc: &Allocation| {
             let kind = alloc.job.as_ref().map(|job| job.kind);
-            self.ignores_system && matches!(kind, Some(JobType::System | JobType::Sysbatch))
+            self.ignores_system && kind.is_some_and(JobType::is_on_every_node)
         };
         let all = self.allocs.values().all(|alloc| alloc.client_status.is_terminal() || is_left_alone(alloc));
         if !self.ended || self.has_told_all_stopped || !all {

@@ -40,8 +40,7 @@ pub async fn run(args: Args) -> Outcome {
     let base = match &args.diff_tag {
         None => args.diff_version,
         Some(tag) => {
-            let has_tag = |job: &&Job| job.version_tag.as_ref().is_some_and(|known| known.name == *tag);
-            let tagged = versions.iter().find(has_tag).map(|job| job.version);
+            let tagged = versions.iter().find(|job| job.has_tag(tag)).map(|job| job.version);
             Some(tagged.ok_or_else(|| Stop::error(format!("Job \"{}\" has no version with the tag \"{tag}\"", name.id)))?)
         }
     };
