@@ -238,7 +238,7 @@ fn every_route_waits_and_is_woken_by_what_it_shows() {
     world.quiet();
     // The deployment and the evaluation that placed it are no longer those of its version.
     let not_now = |route: &str| ["/v1/deployment/", "/v1/evaluation/"].iter().any(|start| route.starts_with(start));
-    let shows_allocs = |route: &str| (route.contains("alloc") || route.contains("statuses")) && !not_now(route);
+    let shows_allocs = |route: &str| ["alloc", "statuses", "/scale"].iter().any(|part| route.contains(part)) && !not_now(route);
     let mut asleep = woken(&world, routes.iter().filter(|(route, _)| shows_allocs(route)), LONG, &|| world.restart());
     asleep.retain(|wait| !wait.woken);
     assert!(asleep.is_empty(), "a task was restarted, and these were not told: {asleep:#?}");

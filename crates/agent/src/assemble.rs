@@ -272,7 +272,7 @@ fn server_config(
         retry_max: server.join.retry_max,
         timing: control::Timing {
             min_ttl: nanoseconds(server.min_heartbeat_ttl),
-            max_per_second: i64::try_from(server.max_heartbeats_per_second).unwrap_or(i64::MAX),
+            max_per_second: server.max_heartbeats_per_second,
             grace: nanoseconds(server.heartbeat_grace),
             failover_ttl: nanoseconds(server.failover_heartbeat_ttl),
         },
@@ -408,6 +408,7 @@ fn agent_info(config: &Config, description: Value, server: bool, client: Option<
         telemetry: told.figures.clone(),
         monitor: told.monitor.clone(),
         limits: config.limits.http(),
+        response_headers: config.http_response_headers.iter().filter_map(|(name, value)| httpd::response_header(name, value)).collect(),
         servers: Arc::new(move || for_servers.as_ref().map(Client::servers).unwrap_or_default()),
         set_servers: Arc::new(move |servers| {
             if let Some(client) = &for_orders {
@@ -415,7 +416,6 @@ fn agent_info(config: &Config, description: Value, server: bool, client: Option<
             }
         }),
         stats: Arc::new(move || stats(server, for_stats.as_ref())),
-        ..AgentInfo::default()
     }
 }
 

@@ -76,7 +76,7 @@ fn every_key_in_effect_is_read_from_hcl() {
               data_dir                  = "/srv/server"
               heartbeat_grace           = "1s"
               min_heartbeat_ttl         = "500ms"
-              max_heartbeats_per_second = 25
+              max_heartbeats_per_second = 12.5
               failover_heartbeat_ttl    = "2m"
               enable_event_broker       = false
               event_buffer_size         = 7

@@ -178,7 +178,8 @@ impl<'a> Marks<'a> {
 fn drain_eval(view: &Store, key: &JobKey, allocs: &[&Arc<Allocation>], ids: &mut IdSource) -> Option<Evaluation> {
     let first = allocs.first()?;
     let job = view.job(key).or(first.job.as_ref())?;
-    Some(Evaluation { node_id: first.node_id, ..job_eval(job, EvalTrigger::NodeDrain, ids) })
+    let node_modify_index = view.node(first.node_id).map_or(0, |node| node.modify_index);
+    Some(Evaluation { node_id: first.node_id, node_modify_index, ..job_eval(job, EvalTrigger::NodeDrain, ids) })
 }
 
 /// `evals`: of what is told to go when the deadline ends the drain.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{AllocId, Allocation, JobStatus, JobType, NodeStatus, RegionName, Rollout, RolloutKind};
+use model::{AllocId, Allocation, Job, JobStatus, JobType, NodeStatus, RegionName, Rollout, RolloutKind};
 use state::{Reap, Store};
 
 /// How long things are kept, in nanoseconds.
@@ -86,12 +86,9 @@ fn evals(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
         if reap.evals.len() + reap.allocs.len() >= 2 * AT_ONCE {
             return;
         }
-        let job = view.job(&eval.job_key());
         let batch = matches!(eval.kind, JobType::Batch | JobType::Sysbatch);
         let threshold = if batch { thresholds.batch_eval } else { thresholds.eval };
-        // The results of a batch job decide that it is not run again, so they stay as long as the job.
-        let needed = batch && job.is_some_and(|job| job.status != JobStatus::Dead || !job.stop);
-        if needed || !old(eval.modify_time, now, threshold) {
+        if !old(eval.modify_time, now, threshold) {
             continue;
         }
         let is_old = |alloc: &Allocation| removable(view, alloc) && old(alloc.modify_time, now, threshold);
@@ -107,8 +104,17 @@ fn evals(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
 
 /// Over, and neither replaced by nothing yet nor needed to count attempts.
 fn removable(view: &Store, alloc: &Allocation) -> bool {
-    let wanted = view.job(&alloc.job_key()).is_some_and(|job| !job.stop) && !alloc.server_terminal();
-    is_over(alloc) && (!wanted || !alloc.next_allocation.is_nil())
+    let job = view.job(&alloc.job_key()).filter(|job| !job.stop);
+    let wanted = job.is_some_and(|job| match job.kind {
+        // The results of a batch job decide that it is not run again: those of its present version stay as long as it does.
+        JobType::Batch | JobType::Sysbatch => is_current(job, alloc),
+        JobType::Service | JobType::System => !alloc.server_terminal() && alloc.next_allocation.is_nil(),
+    });
+    is_over(alloc) && !wanted
+}
+
+fn is_current(job: &Job, alloc: &Allocation) -> bool {
+    alloc.job.as_ref().is_some_and(|own| own.version == job.version && own.create_index == job.create_index)
 }
 
 fn nodes(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {

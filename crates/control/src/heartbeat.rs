@@ -11,7 +11,7 @@ pub struct Timing {
     /// A node is asked to report at least this often.
     pub min_ttl: i64,
     /// All nodes together report at most this often per second, hence large regions ask for less.
-    pub max_per_second: i64,
+    pub max_per_second: f64,
     /// Added before a node is taken for down.
     pub grace: i64,
     /// What nodes get after a change of leader, when nothing is known of their last report.
@@ -22,14 +22,14 @@ const SECOND: i64 = 1_000_000_000;
 
 impl Default for Timing {
     fn default() -> Self {
-        Self { min_ttl: 10 * SECOND, max_per_second: 50, grace: 10 * SECOND, failover_ttl: 300 * SECOND }
+        Self { min_ttl: 10 * SECOND, max_per_second: 50.0, grace: 10 * SECOND, failover_ttl: 300 * SECOND }
     }
 }
 
 impl Timing {
     /// How soon a node shall report again, given how many there are and a random number that spreads them.
     pub fn ttl(&self, n_nodes: usize, random: u64) -> i64 {
-        let by_load = (n_nodes as i64).saturating_mul(SECOND) / self.max_per_second.max(1);
+        let by_load = (n_nodes as f64 / self.max_per_second * SECOND as f64) as i64;
         let base = self.min_ttl.max(by_load).max(1);
         base.saturating_add((random % base as u64) as i64)
     }

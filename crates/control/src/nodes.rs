@@ -35,7 +35,8 @@ pub fn node_evals(view: &Store, node: NodeId, ids: &mut IdSource) -> Vec<Evaluat
     if let Some(node) = view.node(node) {
         jobs.extend(jobs_for_every_node(view, node).map(|job| (job.key(), job)));
     }
-    jobs.into_values().map(|job| Evaluation { node_id: node, ..job_eval(job, EvalTrigger::NodeUpdate, ids) }).collect()
+    let node_modify_index = view.node(node).map_or(0, |node| node.modify_index);
+    jobs.into_values().map(|job| Evaluation { node_id: node, node_modify_index, ..job_eval(job, EvalTrigger::NodeUpdate, ids) }).collect()
 }
 
 /// The same for a node that the state does not know yet, or knows otherwise: as it is going to be.

@@ -279,6 +279,29 @@ fn deadlines() {
     }
 }
 
+/// When a drain is cancelled, what was told to leave and has not left may stay; what somebody told to leave another node leaves it.
+#[test]
+fn cancelled() {
+    let mut world = world("job web 3; web n1 moving; web n1 stopping; web n2 moving; n1 drain 600");
+    let cancel = |id: &str| NodeDrain {
+        id: testkit::node_id(id),
+        strategy: None,
+        is_complete: false,
+        mark_eligible: true,
+        meta: BTreeMap::new(),
+        event: None,
+        evals: Vec::new(),
+        time: world.now,
+    };
+    let commands = ["n1", "n2"].map(|id| Command::SetNodeDrain(Box::new(cancel(id))));
+    commands.iter().for_each(|command| _ = world.apply(command));
+    let mut moving = Vec::new();
+    for alloc in world.store.allocs().filter(|alloc| alloc.desired_transition.migrate == Some(true)) {
+        moving.push((alloc.node_id, alloc.server_terminal()));
+    }
+    assert_eq!(moving, [(testkit::node_id("n2"), false)], "neither drains, and only one ever did");
+}
+
 /// A drain is played to its end: each round the node stops what was told to leave, a healthy replacement comes up, and never is more than one of
 /// three missing.
 #[test]

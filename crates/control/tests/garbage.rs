@@ -129,6 +129,21 @@ fn batch_results_stay() {
     assert_eq!(collect(&world).jobs.len(), 1, "the job is over");
 }
 
+/// Of an older version the results say nothing any more.
+#[test]
+fn batch_results_of_older_versions_go() {
+    let mut world = World::with_nodes(&["n1"]);
+    let (eval, alloc) = placed(&mut world, testkit::job("report").batch().build());
+    world.report(&[alloc], ClientStatus::Complete);
+    let (_, running) = placed(&mut world, testkit::job("report").batch().env("RUN", "2").build());
+    world.report(&[running], ClientStatus::Running);
+    world.wait(23 * 3600);
+    assert_eq!(collect(&world).evals, []);
+    world.wait(2 * 3600);
+    let reap = collect(&world);
+    assert!(reap.evals.contains(&eval) && reap.allocs == [alloc], "{reap:?}");
+}
+
 /// Much that may not go yet does not keep what may go from going.
 #[test]
 fn young_things_do_not_hide_old_ones() {

@@ -38,6 +38,11 @@ pub struct AgentInfo {
     pub monitor: LogTap,
 }
 
+/// A header for [`AgentInfo::response_headers`]; `None` when HTTP has no such name or value.
+pub fn response_header(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    Some((name.parse().ok()?, value.parse().ok()?))
+}
+
 impl Default for AgentInfo {
     fn default() -> Self {
         Self {

@@ -54,6 +54,16 @@ pub(crate) fn by_age(params: &Params) -> Order {
     }
 }
 
+/// Refuses a filter by a field that items of type `F` do not bring along in lists.
+pub(crate) fn refuse_filter<F: DeserializeOwned>(params: &Params, field: &str) -> Result<(), Refusal> {
+    match params.text("filter") {
+        text if !text.is_empty() && Filter::parse::<F>(text).map_err(filter_refusal)?.looks_at(field) => {
+            Err(filter_refusal(format!("{field:?} is not part of the items of this list, so they cannot be filtered by it")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Filters by the full object, orders, and cuts out the page that the parameters ask for. Puts the next page's name into `meta`.
 pub(crate) fn select<T, F: Clone + Serialize + DeserializeOwned>(
     params: &Params,

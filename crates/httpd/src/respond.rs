@@ -47,7 +47,7 @@ impl Meta {
             headers.insert(LAST_CONTACT, last_contact.into());
             headers.insert(KNOWN_LEADER, HeaderValue::from_static(if known_leader { "true" } else { "false" }));
         }
-        if let Some(Ok(token)) = self.next_token.as_deref().map(HeaderValue::from_str) {
+        if let Some(Ok(token)) = self.next_token.as_deref().map(|token| HeaderValue::from_bytes(token.as_bytes())) {
             headers.insert(NEXT_TOKEN, token);
         }
     }

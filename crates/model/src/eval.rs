@@ -197,3 +197,10 @@ pub struct DesiredUpdates {
     #[serde(rename = "RescheduleLater")]
     pub reschedule_later: u64,
 }
+
+impl DesiredUpdates {
+    /// Everything stays as it is.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self { ignore: self.ignore, ..Self::default() }
+    }
+}

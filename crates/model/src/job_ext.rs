@@ -8,6 +8,8 @@ pub const DEFAULT_NAMESPACE: &str = "default";
 pub const DEFAULT_NODE_POOL: &str = "default";
 /// The node pool that stands for all nodes; jobs may use it, nodes may not.
 pub const ALL_NODE_POOL: &str = "all";
+/// Allocations that one group may ask for in any region.
+pub const GROUP_COUNT_MAX: i64 = 100_000;
 
 impl JobType {
     /// Its jobs have one allocation on every node that meets their demands.

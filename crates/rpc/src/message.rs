@@ -240,6 +240,10 @@ pub enum Read {
         fuzzy: bool,
         namespace: Option<Namespace>,
     },
+    /// What the region would say of the job if it were registered.
+    CheckJob {
+        job: Arc<Job>,
+    },
 }
 
 /// What jobs or nodes are sorted into.
@@ -332,6 +336,34 @@ pub enum ReadValue {
     NodePool(Option<Arc<NodePool>>),
     Scheduler(SchedulerConfiguration),
     Found(Found),
+    Findings(Findings),
+}
+
+/// What a region has against a job, and what it points out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Findings {
+    pub errors: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+impl Findings {
+    /// All errors in the form of the interface; empty when there are none.
+    pub fn error_text(&self) -> String {
+        listed(&self.errors, "error")
+    }
+
+    /// All warnings in the form of the interface; empty when there are none.
+    pub fn warning_text(&self) -> String {
+        listed(&self.warnings, "warning")
+    }
+}
+
+fn listed(texts: &[String], what: &str) -> String {
+    if texts.is_empty() {
+        return String::new();
+    }
+    let lines: Vec<String> = texts.iter().map(|text| format!("\t* {text}")).collect();
+    format!("{} {what}{} occurred:\n{}", texts.len(), if texts.len() == 1 { "" } else { "s" }, lines.join("\n"))
 }
 
 /// A server of a region's raft group.

@@ -84,9 +84,11 @@ impl Assembly<'_> {
             queued_allocations: all_queued.clone(),
             blocked_eval: EvalId::NIL,
             snapshot_index: self.view.index(),
-            plan_annotations: self.eval.annotate_plan.then(|| PlanAnnotations {
-                desired_tg_updates: wishes.desired.clone(),
-                preempted_allocs: pushed_aside.iter().map(|alloc| PreemptedAlloc::new(alloc)).collect(),
+            plan_annotations: (self.eval.annotate_plan || wishes.desired.values().any(|updates| !updates.is_nothing())).then(|| {
+                PlanAnnotations {
+                    desired_tg_updates: wishes.desired.clone(),
+                    preempted_allocs: pushed_aside.iter().map(|alloc| PreemptedAlloc::new(alloc)).collect(),
+                }
             }),
             ..self.eval.clone()
         };
@@ -96,7 +98,12 @@ impl Assembly<'_> {
             blocked.class_eligibility = class_eligibility;
             blocked.escaped_computed_class = escaped_computed_class;
             if blocked.id == self.eval.id {
-                done = Evaluation { queued_allocations: all_queued.clone(), deployment_id, ..blocked };
+                done = Evaluation {
+                    queued_allocations: all_queued.clone(),
+                    deployment_id,
+                    plan_annotations: done.plan_annotations,
+                    ..blocked
+                };
             } else {
                 done.blocked_eval = blocked.id;
                 plan.evals.push(blocked);

@@ -4,46 +4,19 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::{DEFAULT_NODE_POOL, Job, Text, matches_glob};
+use rpc::message::Findings;
 use state::Store;
 
 /// Of a group that asks for a network and names no mode.
 const DEFAULT_NETWORK_MODE: &str = "host";
 
-/// Errors and warnings about a job in this region.
-#[derive(Debug, Default)]
-pub struct Findings {
-    pub errors: Vec<String>,
-    pub warnings: Vec<String>,
-}
-
-impl Findings {
-    /// All errors in the form of the interface; empty when there are none.
-    pub fn error_text(&self) -> String {
-        listed(&self.errors, "error")
-    }
-
-    /// All warnings in the form of the interface; empty when there are none.
-    pub fn warning_text(&self) -> String {
-        listed(&self.warnings, "warning")
-    }
-}
-
-fn listed(texts: &[String], what: &str) -> String {
-    if texts.is_empty() {
-        return String::new();
-    }
-    let lines: Vec<String> = texts.iter().map(|text| format!("\t* {text}")).collect();
-    format!("{} {what}{} occurred:\n{}", texts.len(), if texts.len() == 1 { "" } else { "s" }, lines.join("\n"))
-}
-
 /// Checks an effective job against what the region has.
 pub fn check(view: &Store, job: &Job) -> Findings {
     let mut findings = Findings::default();
     namespace(view, job, &mut findings);
-    if view.n_nodes() > 0 {
-        datacenters(view, job, &mut findings);
-        drivers(view, job, &mut findings);
-    }
+    // Nodes may come: what none of them can run now waits for one that can.
+    findings.warnings.extend(nowhere(view, job));
+    memory_max(view, job, &mut findings);
     if let Some(present) = view.job(&job.key())
         && present.kind != job.kind
         && !present.stop
@@ -115,32 +88,44 @@ fn names(known: &BTreeSet<&str>) -> String {
     known.iter().copied().collect::<Vec<_>>().join(", ")
 }
 
-fn datacenters(view: &Store, job: &Job, findings: &mut Findings) {
+/// What no node of the region has, and the job cannot do without; nothing while there are no nodes at all.
+pub fn nowhere(view: &Store, job: &Job) -> Vec<String> {
+    if view.n_nodes() == 0 {
+        return Vec::new();
+    }
+    datacenters(view, job).into_iter().chain(drivers(view, job)).collect()
+}
+
+fn datacenters(view: &Store, job: &Job) -> Option<String> {
     let known: BTreeSet<&str> = view.nodes().map(|node| node.datacenter.as_str()).collect();
     let unknown: Vec<&str> =
         job.datacenters.iter().map(String::as_str).filter(|wanted| !known.iter().any(|name| matches_glob(wanted, name))).collect();
-    if unknown.is_empty() {
-        return;
-    }
-    let text = format!("no node is in datacenter {:?}; known: {}", unknown.join("\", \""), names(&known));
-    if unknown.len() == job.datacenters.len() {
-        findings.errors.push(text);
-    } else {
-        findings.warnings.push(text);
-    }
+    (!unknown.is_empty()).then(|| format!("no node is in datacenter {:?}; known: {}", unknown.join("\", \""), names(&known)))
 }
 
-fn drivers(view: &Store, job: &Job, findings: &mut Findings) {
+fn drivers(view: &Store, job: &Job) -> Vec<String> {
     let known: BTreeSet<&str> =
         view.nodes().flat_map(|node| node.drivers.iter()).filter(|(_, driver)| driver.detected).map(|(name, _)| name.as_str()).collect();
+    let tasks = job.task_groups.iter().flat_map(|group| group.tasks.iter().map(move |task| (group, task)));
+    let missing = tasks.filter(|(_, task)| !known.contains(task.driver.as_str()));
+    missing
+        .map(|(group, task)| {
+            format!("task {:?} of group {:?}: no node has the driver {:?}; known: {}", task.name, group.name, task.driver, names(&known))
+        })
+        .collect()
+}
+
+fn memory_max(view: &Store, job: &Job, findings: &mut Findings) {
+    let pool = pool_of(view, job);
+    if view.scheduler().oversubscribes_in(view.node_pool(pool.as_str()).as_deref()) {
+        return;
+    }
+    let asks = |task: &&model::Task| task.resources.as_ref().is_some_and(|resources| resources.memory_max_mb != 0);
     for group in &job.task_groups {
-        for task in group.tasks.iter().filter(|task| !known.contains(task.driver.as_str())) {
-            findings.errors.push(format!(
-                "task {:?} of group {:?}: no node has the driver {:?}; known: {}",
-                task.name,
-                group.name,
-                task.driver,
-                names(&known)
+        for task in group.tasks.iter().filter(asks) {
+            findings.warnings.push(format!(
+                "task {:?} of group {:?}: memory_max has no effect, because memory oversubscription is off in node pool {pool:?}",
+                task.name, group.name
             ));
         }
     }

@@ -17,7 +17,7 @@ use rpc::transport::CallError;
 use tracing::{Instrument, debug_span};
 
 use crate::core::{Core, LEADER_HOLD, NO_LEADER};
-use crate::{agent_calls, autopilot, instruments, members, monitor, node, places, read, rollout, snapshot, write};
+use crate::{agent_calls, autopilot, instruments, members, monitor, node, places, plan, read, rollout, snapshot, write};
 
 /// An answer that takes no waiting comes within this time, or not at all.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -400,6 +400,7 @@ async fn read_here(core: &Core, options: &ReadOptions, what: &Read) -> Result<Re
         Read::UsersOf { place, authority } => {
             return Ok(reply(core.view().index(), ReadValue::Texts(places::users(core, place, authority))));
         }
+        Read::CheckJob { job } => return Ok(reply(core.view().index(), ReadValue::Findings(plan::check(core, job)?))),
         Read::RaftGroup => return Ok(reply(1, ReadValue::RaftGroup(members::group(core)))),
         Read::Events { after, filter, gapless } => {
             let wait = if options.min_index == 0 { Duration::ZERO } else { meant(options.wait) };
@@ -411,26 +412,33 @@ async fn read_here(core: &Core, options: &ReadOptions, what: &Read) -> Result<Re
         }
         _ => {}
     }
-    let Some(watch) = read::watch_of(what) else {
+    let watches = read::watches_of(what);
+    let Some((first, others)) = watches.split_first() else {
         return Err(Failure::internal("this cannot be read"));
     };
     let wait = meant(options.wait);
     // A little more for some, so that those who wait together do not come back together.
     let deadline = tokio::time::Instant::now() + wait + wait.mul_f64(rand::random_range(0.0..=1.0 / 16.0));
-    let place = (options.min_index > 0).then(|| core.watches.place(&watch)).transpose()?;
+    let mut places = Vec::new();
+    if options.min_index > 0 {
+        places.push(core.watches.place(first)?);
+        // One reader, however much he waits for.
+        places.extend(others.iter().map(|watch| core.watches.own_place(watch)));
+    }
     loop {
-        let woken = place.as_ref().map(|place| place.notify().notified());
+        // From here on: what changes after the view was taken wakes him.
+        let woken: Vec<_> = places.iter().map(|place| Box::pin(place.notify().notified())).collect();
         let view = core.view();
-        let index = view.watch_index(&watch);
+        let index = watches.iter().map(|watch| view.watch_index(watch)).max().unwrap_or_default();
         let is_news = options.min_index == 0 || index > options.min_index || tokio::time::Instant::now() >= deadline;
-        let Some(woken) = woken.filter(|_| !is_news) else {
+        if is_news {
             let records = if matches!(what, Read::Rollout { .. }) { core.pool.records() } else { Default::default() };
             let value = read::value(&view, &records, |record| core.pool.age(record), what);
             return Ok(reply(index, value));
-        };
+        }
         drop(view);
         tokio::select! {
-            _ = tokio::time::timeout_at(deadline, woken) => {}
+            _ = tokio::time::timeout_at(deadline, futures::future::select_all(woken)) => {}
             // Somebody else hears of what is new now; the rest of the wait is his.
             () = no_longer_leads(core, &mut leadership), if !options.stale => return Err(Failure::internal(NO_LEADER)),
             () = core.shutdown.cancelled() => return Err(if options.stale { going_down() } else { Failure::internal(NO_LEADER) }),

@@ -230,6 +230,7 @@ request_timers! {
     peers "status.peers": Request::Read(_, Read::Peers),
     rollout_get "rollout.get_rollout": Request::Read(_, Read::Rollout { .. }),
     events "event.stream": Request::Read(_, Read::Events { .. }),
+    job_validate "job.validate": Request::Read(_, Read::CheckJob { .. }),
     raft_group "operator.raft_get_configuration": Request::Read(_, Read::RaftGroup),
     autopilot_get "operator.autopilot_get_configuration": Request::Read(_, Read::Autopilot),
     autopilot_health "operator.server_health": Request::Read(_, Read::AutopilotHealth),

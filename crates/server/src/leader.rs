@@ -28,6 +28,8 @@ const CAPACITY_PAUSE: Duration = Duration::from_millis(100);
 const CAPACITY_PAUSE_PER_EVAL: Duration = Duration::from_millis(1);
 /// Jobs whose plans were refused too often are looked at again after this time.
 const REFUSED_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// Between two looks for what is no longer needed, if jobs are not looked at more often.
+const GARBAGE_EVERY: Duration = Duration::from_secs(300);
 /// How long handing over leadership may take.
 const HAND_OVER_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -239,9 +241,17 @@ async fn capacity(core: Arc<Core>) {
 }
 
 async fn garbage(core: Arc<Core>) {
+    let mut jobs_looked_at = tokio::time::Instant::now();
     loop {
-        tokio::time::sleep(core.config.gc_interval).await;
-        if let Err(failure) = collect(&core, &core.config.gc).await {
+        // The interval is that of jobs; everything else is looked at as often as ever, so that a long one keeps nothing but jobs.
+        tokio::time::sleep(core.config.gc_interval.min(GARBAGE_EVERY)).await;
+        let mut thresholds = core.config.gc;
+        if jobs_looked_at.elapsed() < core.config.gc_interval {
+            thresholds.job = i64::MAX;
+        } else {
+            jobs_looked_at = tokio::time::Instant::now();
+        }
+        if let Err(failure) = collect(&core, &thresholds).await {
             warn!(%failure, "garbage collection");
         }
     }

@@ -3,18 +3,29 @@
 use std::sync::Arc;
 
 use model::{EvalTrigger, Job};
-use rpc::message::{Failure, JobPlan};
-use state::{Command, RegisterJob};
+use rpc::message::{Failure, Findings, JobPlan};
+use state::{Command, RegisterJob, Store};
 
 use crate::core::{Core, now};
 use crate::{admit, launch, transitions};
+
+/// What the region has against the job, and what it points out.
+pub fn check(core: &Core, job: &Arc<Job>) -> Result<Findings, Failure> {
+    let effective = effective(core, job)?;
+    Ok(findings(core, &core.view(), &effective))
+}
+
+fn findings(core: &Core, view: &Store, effective: &Job) -> Findings {
+    let mut findings = admit::check(view, effective);
+    transitions::check(core, view, effective, &mut findings);
+    findings
+}
 
 /// Registers the job in a copy of the state and schedules it there.
 pub async fn plan(core: &Core, job: &Arc<Job>) -> Result<JobPlan, Failure> {
     let effective = effective(core, job)?;
     let view = core.view();
-    let mut findings = admit::check(&view, &effective);
-    transitions::check(core, &view, &effective, &mut findings);
+    let findings = findings(core, &view, &effective);
     if !findings.errors.is_empty() {
         return Err(Failure::internal(findings.error_text()));
     }

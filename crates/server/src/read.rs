@@ -10,10 +10,13 @@ use state::{Store, Table, Watch, in_namespace};
 
 use crate::search;
 
-/// What a reader of `read` waits for; `None`: it cannot be waited for.
-pub fn watch_of(read: &Read) -> Option<Watch> {
-    Some(match read {
-        Read::Jobs { .. } => Watch::Table(Table::Jobs),
+/// What a reader of `read` waits for, each of them; nothing: it cannot be waited for.
+pub fn watches_of(read: &Read) -> Vec<Watch> {
+    vec![match read {
+        // With the counts of what runs of them.
+        Read::Jobs { .. } => return vec![Watch::Table(Table::Jobs), Watch::Table(Table::JobSummaries)],
+        // With the counts of what runs of its groups.
+        Read::JobScaling { key } => return vec![Watch::JobScaling(key.clone()), Watch::JobAllocs(key.clone())],
         Read::Job { key } | Read::JobSubmission { key, .. } => Watch::Job(key.clone()),
         Read::JobVersions { key } => Watch::JobVersions(key.clone()),
         Read::JobSummary { key } => Watch::JobSummary(key.clone()),
@@ -32,7 +35,6 @@ pub fn watch_of(read: &Read) -> Option<Watch> {
         Read::Node { id } => Watch::Node(*id),
         Read::NodeAllocs { id } => Watch::NodeAllocs(*id),
         Read::Rollout { key } => Watch::Rollout(key.clone()),
-        Read::JobScaling { key } => Watch::JobScaling(key.clone()),
         // A policy changes with its job.
         Read::ScalingPolicies { .. } | Read::ScalingPolicy { .. } => Watch::Table(Table::Jobs),
         Read::Namespaces { .. } => Watch::Table(Table::Namespaces),
@@ -42,11 +44,17 @@ pub fn watch_of(read: &Read) -> Option<Watch> {
         Read::Scheduler => Watch::Table(Table::Scheduler),
         Read::UsersOf { .. } => Watch::Table(Table::Jobs),
         Read::Search { context, .. } => Watch::Table(search::table(*context)),
-        Read::Leader | Read::Peers | Read::Events { .. } | Read::RaftGroup | Read::Autopilot | Read::AutopilotHealth => return None,
-    })
+        Read::Leader
+        | Read::Peers
+        | Read::Events { .. }
+        | Read::RaftGroup
+        | Read::Autopilot
+        | Read::AutopilotHealth
+        | Read::CheckJob { .. } => return Vec::new(),
+    }]
 }
 
-/// The value of `read` in `view`. `Leader`, `Peers`, `Events`, `RaftGroup` and those of the autopilot are not in the state and answered elsewhere.
+/// The value of `read` in `view`. `Leader`, `Peers`, `Events`, `RaftGroup`, `CheckJob` and those of the autopilot are not in the state and answered elsewhere.
 pub fn value(view: &Store, records: &Records, heard: impl Fn(&model::RegionRecord) -> i64, read: &Read) -> ReadValue {
     match read {
         Read::Jobs { namespace, prefix } => ReadValue::Jobs(
@@ -149,6 +157,7 @@ pub fn value(view: &Store, records: &Records, heard: impl Fn(&model::RegionRecor
         Read::Peers => ReadValue::Texts(Vec::new()),
         Read::Events { .. } => ReadValue::Events(Vec::new()),
         Read::RaftGroup => ReadValue::RaftGroup(Vec::new()),
+        Read::CheckJob { .. } => ReadValue::Findings(Default::default()),
         Read::Autopilot => ReadValue::Autopilot(Default::default()),
         Read::AutopilotHealth => ReadValue::AutopilotHealth(Vec::new()),
     }

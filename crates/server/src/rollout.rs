@@ -118,6 +118,8 @@ fn admission(core: &Core, source: &Job) -> String {
     }
     let mut findings = admit::check(&view, &effective);
     transitions::check(core, &view, &effective, &mut findings);
+    // Where nothing of it could run the rollout would wait for its deadline and fail: better to know before it begins.
+    findings.errors.extend(admit::nowhere(&view, &effective));
     findings.errors.join("; ")
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use model::Job;
+use rpc::message::Findings;
 use state::Store;
 
-use crate::admit::Findings;
 use crate::core::Core;
 
 /// With the ids of its scaling policies, which follow from whose they are.
@@ -51,6 +51,10 @@ fn foreign_fields(present: Option<&Job>, job: &Job) -> Option<String> {
 
 /// Why a job asks for too much; `most` 0: it never does.
 pub fn too_many(most: u64, job: &Job) -> Option<String> {
+    if let Some(group) = job.task_groups.iter().find(|group| group.count > model::GROUP_COUNT_MAX) {
+        let most = model::GROUP_COUNT_MAX;
+        return Some(format!("group {:?} asks for {} allocations, a group may have {most}", group.name, group.count));
+    }
     let total = job.task_groups.iter().fold(0_u64, |total, group| total.saturating_add(group.count.max(0).unsigned_abs()));
     (most > 0 && total > most)
         .then(|| format!("job {:?} asks for {total} allocations, server.job_max_count allows {most}", job.id.as_str()))
@@ -119,6 +123,8 @@ mod tests {
     fn counts() {
         let group = |count| model::TaskGroup { count, ..Default::default() };
         let job = Job { task_groups: vec![group(3), group(4)], ..plain() };
+        let huge = Job { task_groups: vec![group(model::GROUP_COUNT_MAX + 1)], ..plain() };
+        assert_eq!(too_many(0, &huge).as_deref(), Some("group \"\" asks for 100001 allocations, a group may have 100000"));
         assert_eq!((too_many(0, &job), too_many(7, &job)), (None, None));
         assert_eq!(too_many(6, &job).as_deref(), Some("job \"web\" asks for 7 allocations, server.job_max_count allows 6"));
     }

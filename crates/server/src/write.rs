@@ -70,7 +70,9 @@ async fn take(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
             let evals = node_evals(core, id)?;
             let eval_ids = evals.iter().map(|eval| eval.id).collect();
             let applied = core.execute(Command::UpsertEvals { evals, time: now() }).await?;
-            Ok(reply(&applied, WriteValue::Node { eval_ids, node_modify_index: applied.index }))
+            // The node itself stays as it is.
+            let node_modify_index = core.view().node(id).map_or(0, |node| node.modify_index);
+            Ok(reply(&applied, WriteValue::Node { eval_ids, node_modify_index }))
         }
         Write::PurgeNode { id } => purge_node(core, id).await,
         Write::CollectGarbage => {

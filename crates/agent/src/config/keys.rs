@@ -59,6 +59,7 @@ pub fn slot<'c>(config: &'c mut Config, path: &str) -> Option<Slot<'c>> {
         "telemetry.prefix_filter" => Slot::Words(&mut config.telemetry.prefix_filter),
         "telemetry.filter_default" => Slot::Switch(&mut config.telemetry.filter_default),
 
+        "http_api_response_headers" => Slot::Map(&mut config.http_response_headers),
         "server.enabled" => Slot::Switch(&mut server.enabled),
         "server.bootstrap_expect" => Slot::Count(&mut server.bootstrap_expect, 0..=5),
         "server.data_dir" => Slot::Path(&mut server.data_dir),
@@ -68,7 +69,7 @@ pub fn slot<'c>(config: &'c mut Config, path: &str) -> Option<Slot<'c>> {
         "server.server_join.retry_interval" | "server.retry_interval" => Slot::Time(&mut server.join.retry_interval),
         "server.heartbeat_grace" => Slot::Time(&mut server.heartbeat_grace),
         "server.min_heartbeat_ttl" => Slot::Time(&mut server.min_heartbeat_ttl),
-        "server.max_heartbeats_per_second" => Slot::Count(&mut server.max_heartbeats_per_second, 1..=1_000_000),
+        "server.max_heartbeats_per_second" => Slot::Rate(&mut server.max_heartbeats_per_second),
         "server.failover_heartbeat_ttl" => Slot::Time(&mut server.failover_heartbeat_ttl),
         "server.job_gc_interval" => Slot::Time(&mut server.gc.interval),
         "server.job_gc_threshold" => Slot::Time(&mut server.gc.job),

@@ -42,6 +42,8 @@ pub struct Config {
     pub advertise: Advertised,
     pub ports: Ports,
     pub limits: Limits,
+    /// Headers that every answer of the HTTP interface has, by name.
+    pub http_response_headers: BTreeMap<String, String>,
     pub server: Server,
     pub client: Client,
     pub plugins: Plugins,
@@ -197,7 +199,7 @@ pub struct Server {
     pub heartbeat_grace: Duration,
     pub min_heartbeat_ttl: Duration,
     /// Heartbeats a second that all nodes together may send.
-    pub max_heartbeats_per_second: u64,
+    pub max_heartbeats_per_second: f64,
     /// The interval that a new leader gives every node.
     pub failover_heartbeat_ttl: Duration,
     /// Whether there is an event stream.
@@ -408,6 +410,7 @@ impl Default for Config {
             advertise: Advertised::default(),
             ports: Ports { http: HTTP_PORT, rpc: RPC_PORT, gossip: GOSSIP_PORT },
             limits: Limits::default(),
+            http_response_headers: BTreeMap::new(),
             server: Server::default(),
             client: Client::default(),
             plugins: Plugins::default(),
@@ -450,7 +453,7 @@ impl Default for Server {
             join: Join::default(),
             heartbeat_grace: Duration::from_secs(10),
             min_heartbeat_ttl: Duration::from_secs(10),
-            max_heartbeats_per_second: 50,
+            max_heartbeats_per_second: 50.0,
             failover_heartbeat_ttl: Duration::from_secs(5 * 60),
             enable_event_broker: true,
             event_buffer_size: 100,

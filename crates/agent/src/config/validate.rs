@@ -20,6 +20,7 @@ pub fn validate(config: &Config, origins: &Origins, problems: &mut Problems) {
     check.folders(config);
     check.ports(config);
     check.telemetry(config);
+    check.response_headers(config);
     if config.server.enabled {
         check.server(config);
     } else if config.server.bootstrap_expect > 0 {
@@ -124,6 +125,15 @@ impl Check<'_> {
         }
         if let Err(error) = telemetry::Filter::new(&telemetry.prefix_filter, telemetry.filter_default) {
             self.problem("telemetry.prefix_filter", format!("telemetry.prefix_filter: {error}"));
+        }
+    }
+
+    fn response_headers(&mut self, config: &Config) {
+        for (name, value) in &config.http_response_headers {
+            if httpd::response_header(name, value).is_none() {
+                let message = format!("http_api_response_headers: {name:?} with the value {value:?} is no header of HTTP");
+                self.problem("http_api_response_headers", message);
+            }
         }
     }
 

@@ -23,6 +23,8 @@ pub enum Slot<'c> {
     Signed(&'c mut i64, RangeInclusive<i64>),
     /// From 0 to 100.
     Percent(&'c mut f64),
+    /// Per second, above zero.
+    Rate(&'c mut f64),
     Port(&'c mut u16),
     Time(&'c mut Duration),
     Address(&'c mut IpAddr),
@@ -54,6 +56,7 @@ impl Slot<'_> {
             Slot::Count(slot, range) => *slot = whole(value, *range.start() as f64..=*range.end() as f64)? as u64,
             Slot::Signed(slot, range) => *slot = whole(value, *range.start() as f64..=*range.end() as f64)? as i64,
             Slot::Percent(slot) => *slot = percent(value)?,
+            Slot::Rate(slot) => *slot = rate(value)?,
             Slot::Port(slot) => *slot = whole(value, 0.0..=f64::from(u16::MAX))? as u16,
             Slot::Time(slot) => *slot = duration(&text_of(value, "a duration such as \"30s\"")?)?,
             Slot::Address(slot) => *slot = address(&text(value)?)?,
@@ -170,6 +173,14 @@ fn percent(value: &Value) -> Result<f64, String> {
     let what = "a percentage from 0 to 100";
     match number(value, what)? {
         percent if (0.0..=100.0).contains(&percent) => Ok(percent),
+        _ => Err(expected(what, value)),
+    }
+}
+
+fn rate(value: &Value) -> Result<f64, String> {
+    let what = "a number above zero";
+    match number(value, what)? {
+        rate if rate > 0.0 && rate <= 1e6 => Ok(rate),
         _ => Err(expected(what, value)),
     }
 }

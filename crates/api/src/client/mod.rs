@@ -249,7 +249,8 @@ fn answer<T>(value: T, headers: &HeaderMap) -> Answer<T> {
         index: number("X-Nomad-Index"),
         last_contact: number("X-Nomad-LastContact"),
         known_leader: text("X-Nomad-KnownLeader") == Some("true"),
-        next_token: text("X-Nomad-NextToken").map(str::to_owned),
+        // It may hold the name of a job, which is any text.
+        next_token: headers.get("X-Nomad-NextToken").map(|token| String::from_utf8_lossy(token.as_bytes()).into_owned()),
     }
 }
 

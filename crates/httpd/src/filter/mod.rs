@@ -26,6 +26,11 @@ impl Filter {
         }
     }
 
+    /// Whether it looks at this field of an object, or into it.
+    pub fn looks_at(&self, field: &str) -> bool {
+        self.0.first_fields().contains(&field)
+    }
+
     /// Whether an object meets it; the error says which comparison makes no sense.
     pub fn matches<T: Serialize>(&self, object: &T) -> Result<bool, String> {
         let value = serde_json::to_value(object).map_err(|error| error.to_string())?;

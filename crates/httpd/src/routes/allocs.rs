@@ -15,13 +15,14 @@ use crate::respond::Answer;
 
 pub(super) async fn list(cx: Cx) -> Answer {
     cx.only(Verb::Get)?;
+    list::refuse_filter::<Allocation>(&cx.params, "Job")?;
     let read = Read::Allocs { namespace: cx.list_namespace(), prefix: list::id_prefix(&cx.params)?, part: list::part(&cx.params)? };
     let (mut meta, ReadValue::Allocs(allocs)) = cx.read(read).await? else { return Err(Refusal::mismatch()) };
     let allocs = list::select(&cx.params, &mut meta, allocs, list::by_age(&cx.params), without_job, key)?;
     stubs(&cx, &meta, allocs)
 }
 
-/// The same here and where it came by rpc.
+/// The same here and where it came by rpc, which leaves the jobs out.
 fn without_job(listed: &ListedAlloc) -> Cow<'_, Allocation> {
     match listed.alloc.job {
         Some(_) => Cow::Owned(Allocation { job: None, ..(*listed.alloc).clone() }),

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use api::{JobPlanRequest, JobPlanResponse, JobValidateRequest, JobValidateResponse, decode, diff};
 use model::{JobKey, PeriodicConfig, PlanAnnotations, Schedule, Time};
-use rpc::message::{Write, WriteValue};
+use rpc::message::{Read, ReadValue, Write, WriteValue};
 
 use super::job_register::{join, place};
 use crate::refusal::Refusal;
@@ -55,14 +55,25 @@ pub(super) async fn validate(mut cx: Cx) -> Answer {
     cx.only(Verb::Put)?;
     cx.known_region().await?;
     let (job, rest) = spec::job_or_problems(cx.bytes().await?).await?;
-    let _: JobValidateRequest = decode::from_value(&rest)?;
+    let request: JobValidateRequest = decode::from_value(&rest)?;
     let mut response = JobValidateResponse { driver_config_validated: true, ..Default::default() };
     match job {
         Ok(job) => {
             let found = jobspec::validate(&job);
-            response.error = found.error_text();
             response.warnings = found.warning_text();
             response.validation_errors = found.errors.into_iter().map(|problem| problem.text).collect();
+            if response.validation_errors.is_empty() {
+                let (region, job) = place(&cx, job, &request.region, &request.namespace).await?;
+                let read = Read::CheckJob { job: Arc::new(job) };
+                let (_, ReadValue::Findings(found)) = cx.read_in(region, cx.options_now()?, read).await? else {
+                    return Err(Refusal::mismatch());
+                };
+                response.warnings = join(response.warnings, found.warning_text());
+                response.validation_errors = found.errors;
+            }
+            if !response.validation_errors.is_empty() {
+                response.error = jobspec::list_text(response.validation_errors.clone());
+            }
         }
         Err(diagnostics) if spec::is_about_the_job(&diagnostics) => {
             response.validation_errors = spec::texts(&diagnostics);

@@ -47,6 +47,12 @@ async fn texts() {
     get("/v1/jobs?stale=x", 400, "Expect `true` or `false` for `stale` query string parameter").await;
     get("/v1/jobs?per_page=x", 400, "Expect a number for `per_page` query string parameter").await;
     get("/v1/jobs?filter=ID", 400, "failed to read filter expression: expected ==, !=, in, not in, contains, not contains, matches, not matches, is empty or is not empty at the end").await;
+    get(
+        "/v1/allocations?filter=Job.Type+%3D%3D+batch",
+        400,
+        "failed to read filter expression: \"Job\" is not part of the items of this list, so they cannot be filtered by it",
+    )
+    .await;
     get("/v1/evaluations?job=web&filter=ID+is+empty", 400, "Filter expression cannot be used with other filter parameters").await;
     get("/v1/jobs?region=mars", 500, "No path to region \"mars\"; known regions: east, west").await;
     get("/v1/job/web/submission", 400, "Missing query parameter `version`: the version whose source is asked for").await;

@@ -375,6 +375,13 @@ async fn validate() {
     let bad = check(job).await;
     assert!(!bad["ValidationErrors"].as_array().unwrap().is_empty(), "{bad}");
     assert!(bad["Error"].as_str().unwrap().contains("occurred:"), "{bad}");
+    // What only the region knows.
+    let unwanted = check(job_json("unwanted")).await;
+    assert_eq!(
+        (&unwanted["ValidationErrors"], &unwanted["Error"]),
+        (&json!(["nobody wants it"]), &json!("1 error occurred:\n\t* nobody wants it\n\n"))
+    );
+    assert_eq!((&good["Warnings"], &unwanted["Warnings"]), (&json!("1 warning occurred:\n\t* mind the gap"), &good["Warnings"]));
 }
 
 /// A job file becomes a job; broken ones say where.

@@ -291,6 +291,10 @@ impl World {
                 let matches = found.map(|id| FoundOne { id, scope: vec!["default".to_owned()] }).collect();
                 ReadValue::Found(Found { matches, truncated: context == SearchContext::Groups })
             }
+            Read::CheckJob { job } => ReadValue::Findings(rpc::message::Findings {
+                errors: if job.id == "unwanted" { vec!["nobody wants it".to_owned()] } else { Vec::new() },
+                warnings: vec!["mind the gap".to_owned()],
+            }),
             Read::Rollout { key } => ReadValue::Rollout(self.job(&key).filter(|job| job.is_multiregion()).map(|job| rollout(&job))),
         }
     }

@@ -19,6 +19,9 @@ pub(super) fn check(job: &Job, group: &TaskGroup, report: &mut Report<'_>) {
     if group.count < 0 {
         report.error("Count", format!("count must not be negative: {}", group.count));
     }
+    if group.count > model::GROUP_COUNT_MAX {
+        report.error("Count", format!("{} allocations are too many, a group may have {}", group.count, model::GROUP_COUNT_MAX));
+    }
     if job.kind == JobType::System && group.count > 1 {
         report.error("Count", format!("a system job runs once on every node: count must be 1, not {}", group.count));
     }

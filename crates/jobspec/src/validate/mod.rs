@@ -54,8 +54,6 @@ impl Validation {
 
 /// The highest priority that jobs may have unless a region says otherwise.
 pub const PRIORITY_MAX: i64 = 100;
-/// Allocations that one job may ask for: the limit of existing servers.
-pub const JOB_COUNT_MAX: i64 = 50_000;
 
 /// Asks everything that can be asked of a canonical job, and returns all answers.
 pub fn validate(job: &Job) -> Validation {
@@ -149,10 +147,6 @@ fn check_job(job: &Job, report: &mut Report<'_>) {
     report.unique("group", "TaskGroups", "Name", job.task_groups.iter().map(|group| group.name.as_str()));
     for (index, group) in job.task_groups.iter().enumerate() {
         groups::check(job, group, &mut report.part(&format!("TaskGroups[{index}]"), &format!("group {:?}", group.name)));
-    }
-    let total = job.task_groups.iter().fold(0_i64, |total, group| total.saturating_add(group.count.max(0)));
-    if total > JOB_COUNT_MAX {
-        report.error("TaskGroups", format!("the groups ask for {total} allocations, a job may have {JOB_COUNT_MAX}"));
     }
     let promotes: Vec<bool> = job.task_groups.iter().filter_map(|group| group.update.as_ref()).map(|update| update.auto_promote).collect();
     if promotes.contains(&true) && promotes.contains(&false) {

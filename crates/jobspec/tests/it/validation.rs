@@ -46,7 +46,7 @@ fn jobs() {
 fn groups_and_tasks() {
     // Counts, names and what every task needs.
     check("", "count = -1", "", &["4,9: group \"app\": count must not be negative"]);
-    check("", "count = 50001", "", &["3,3: the groups ask for 50001 allocations, a job may have 50000"]);
+    check("", "count = 100001", "", &["4,9: group \"app\": 100001 allocations are too many, a group may have 100000"]);
     check("", "shutdown_delay = \"-1s\"", "", &["4,18: group \"app\": shutdown_delay must not be negative: -1s"]);
     check("group \"app\" {\n task \"t\" {\n driver = \"mock_driver\"\n}\n}", "", "", &["7,9: the group \"app\" is there twice"]);
     check("", "task \"server\" {\n driver = \"mock_driver\"\n}", "", &["7,10: group \"app\": the task \"server\" is there twice"]);

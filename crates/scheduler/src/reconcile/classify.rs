@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{Allocation, ClientStatus, DrainStatus, Eligibility, EvalId, Job, JobType, NodeStatus, ReschedulePolicy, TaskPhase};
+use model::{Allocation, ClientStatus, EvalId, Job, JobType, NodeStatus, ReschedulePolicy, TaskPhase};
 use state::Store;
 
 use super::absence::{Presence, has_successor, is_about_absence, is_replaced_when_away, presence};
@@ -124,7 +124,8 @@ fn classify_stopped<'a>(circumstances: &Circumstances, alloc: &'a Arc<Allocation
     if has_successor(circumstances.view, alloc) {
         return;
     }
-    if alloc.client_status == ClientStatus::Lost && alloc.desired_description == description::LOST {
+    let is_lost = alloc.client_status == ClientStatus::Lost && alloc.desired_description == description::LOST;
+    if is_lost || alloc.desired_description == description::MIGRATING {
         classified.vacated.push(alloc);
     } else if circumstances.job.kind == JobType::Batch && has_succeeded(alloc) {
         // It was stopped when it had already done its work.
@@ -192,12 +193,9 @@ pub(crate) fn is_node_down(view: &Store, alloc: &Allocation) -> bool {
     view.node(alloc.node_id).is_none_or(|node| node.status == NodeStatus::Down)
 }
 
-/// The drain of its node is over: whatever was left had its time.
-pub(crate) fn is_drained(view: &Store, alloc: &Allocation) -> bool {
-    view.node(alloc.node_id).is_some_and(|node| {
-        let is_complete = node.last_drain.as_ref().is_some_and(|last| last.status == DrainStatus::Complete);
-        is_complete && node.drain_strategy.is_none() && node.scheduling_eligibility == Eligibility::Ineligible
-    })
+/// Its node is being emptied, so it has some time to leave.
+pub(crate) fn is_draining(view: &Store, alloc: &Allocation) -> bool {
+    view.node(alloc.node_id).is_some_and(|node| node.drain_strategy.is_some())
 }
 
 /// Of the version that the allocation runs.

@@ -362,11 +362,11 @@ impl<'a> Reconciler<'a> {
                 self.out.counts(group).place += 1;
             }
             Lot::Migrating => {
-                if classify::is_drained(self.view, alloc) {
-                    // It goes also when there is no place for its successor yet.
-                    self.out.stop(alloc, description::MIGRATING, None);
-                } else {
+                if classify::is_draining(self.view, alloc) {
                     slot.stops_previous = Some(description::MIGRATING);
+                } else {
+                    // Somebody stopped it, or its time is over: it goes also when there is no place for its successor yet.
+                    self.out.stop(alloc, description::MIGRATING, None);
                 }
                 self.out.counts(group).migrate += 1;
             }
@@ -413,12 +413,9 @@ impl<'a> Reconciler<'a> {
     }
 }
 
-/// More than any region admits by itself; keeps a job from asking for memory that it did not send.
-const COUNT_MAX: i64 = 100_000;
-
-/// How many a group wants.
+/// How many a group wants. No region admits more; keeps a job from asking for memory that it did not send.
 fn wanted(count: i64) -> usize {
-    count.clamp(0, COUNT_MAX) as usize
+    count.clamp(0, model::GROUP_COUNT_MAX) as usize
 }
 
 /// Indexes of names that are in use.

@@ -154,7 +154,7 @@ fn follow_ups_are_batched() {
     assert_eq!(region.live("web").len(), 3);
 }
 
-/// An allocation that has to leave its node runs until its successor has a place; without room it stays.
+/// An allocation that somebody stops ends at once; its successor waits for room.
 #[test]
 fn migrate() {
     let mut region = Region::new(&["n1"]);
@@ -172,16 +172,18 @@ fn migrate() {
     region.world.transition(&[alloc.id], &DesiredTransition { migrate: Some(true), ..Default::default() });
     let decision = region.evaluate("web");
     assert_eq!(updates(&decision, "app").migrate, 1);
-    assert_eq!(region.live_ids("web"), [alloc.id]);
+    let old = region.world.store.alloc(alloc.id).unwrap();
+    assert_eq!((old.desired_description.as_str(), old.desired_status), ("alloc is being migrated", model::DesiredStatus::Stop));
+    assert_eq!(region.live_ids("web"), []);
     region.world.add_node(testkit::node("n2").build());
     region.evaluate("web");
-    let old = region.world.store.alloc(alloc.id).unwrap();
-    assert_eq!(old.desired_description, "alloc is being migrated");
-    assert_eq!(region.world.live("web")[0].node_name, "n2");
+    let new = region.world.live("web")[0].clone();
+    assert_eq!((new.node_name.as_str(), new.previous_allocation), ("n2", alloc.id));
     region.assert_settled("web");
 }
 
-/// When the drain of its node is over, an allocation that was told to leave stops also without room elsewhere; it is placed when room comes up.
+/// An allocation that has to leave a node that is drained runs until its successor has a place. When the drain is over it stops also without
+/// room elsewhere; it is placed when room comes up.
 #[test]
 fn drained() {
     let mut region = Region::new(&["n1"]);

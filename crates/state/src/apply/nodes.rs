@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{DrainMetadata, DrainStatus, DrainStrategy, Eligibility, Evaluation, EventSubject, Node, NodeEvent, NodeId, NodeStatus, Time};
+use model::{
+    Allocation, DrainMetadata, DrainStatus, DrainStrategy, Eligibility, Evaluation, EventSubject, Node, NodeEvent, NodeId, NodeStatus, Time,
+};
 
 use super::Change;
 use crate::command::{NodeDrain, Outcome};
@@ -90,6 +92,7 @@ impl Change<'_> {
             let meta = if meta.is_empty() { kept.meta } else { meta.clone() };
             node.last_drain = Some(DrainMetadata { started_at, updated_at: now, status, accessor_id: kept.accessor_id, meta });
         }
+        let was_draining = node.drain_strategy.is_some();
         node.drain_strategy = strategy.as_ref().map(|strategy| DrainStrategy { started_at, ..strategy.clone() });
         if strategy.is_some() {
             node.scheduling_eligibility = Eligibility::Ineligible;
@@ -97,7 +100,22 @@ impl Change<'_> {
             node.scheduling_eligibility = Eligibility::Eligible;
         }
         self.put_node(node, event.as_ref());
+        if was_draining && status == DrainStatus::Canceled {
+            self.keep_allocs(*id, *time);
+        }
         self.upsert_evals(evals, *time)
+    }
+
+    /// What was told to leave the node, and has not left it, may stay.
+    fn keep_allocs(&mut self, id: NodeId, time: i64) {
+        let leaves = |alloc: &&Arc<Allocation>| !alloc.is_terminal() && alloc.desired_transition.migrate == Some(true);
+        let leaving: Vec<Arc<Allocation>> = self.store.node_allocs(id).filter(leaves).cloned().collect();
+        for old in leaving {
+            let mut alloc = (*old).clone();
+            alloc.desired_transition.migrate = None;
+            (alloc.modify_index, alloc.alloc_modify_index, alloc.modify_time) = (self.index, self.index, time);
+            self.put_alloc(alloc);
+        }
     }
 
     pub(super) fn add_node_events(&mut self, id: NodeId, events: &[NodeEvent]) -> Outcome {
