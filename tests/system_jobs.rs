@@ -80,12 +80,21 @@ fn a_system_job_is_on_every_node_also_on_those_that_come_later() {
 
 #[test]
 fn work_of_a_disconnected_node_is_unknown_and_goes_on_when_the_node_returns() {
-    // paused: unknown, and replaced elsewhere; back: the original goes on in the same process, the replacement is stopped
+    // paused: unknown, and replaced elsewhere unless the job says otherwise; back: the originals go on in the same processes, the replacement is
+    // stopped
     let cluster = Cluster::plan(&["west"], 1, 2).server_config(IMPATIENT).allow(ABOUT_NODES).up();
     let job = JobFile::service("patient").group("disconnect {\n  lost_after = \"10m\"\n  reconcile = \"keep_original\"\n}");
     let first = cluster.run(SERVER, &job, 1).remove(0);
     let pid = process_of(&first, "sleep 3600");
     let away = first.node_name.clone();
+    let here = format!("constraint {{\n  attribute = \"${{node.unique.name}}\"\n  value = \"{away}\"\n}}");
+    let loyal = JobFile::service("loyal").group("disconnect {\n  replace = false\n}").group(&here);
+    let loyal = cluster.run(SERVER, &loyal, 1).remove(0);
+    let loyal_pid = process_of(&loyal, "sleep 3600");
+    let alone = |wanted: ClientStatus| {
+        let seen = || cluster.allocs(SERVER, "loyal").into_iter().map(|alloc| (alloc.id, alloc.client_status)).collect::<Vec<_>>();
+        settled(&format!("it is {wanted}"), seen, |all| *all == [(loyal.id, wanted)]);
+    };
     cluster.pause(&[&away]);
     has_status(&cluster, &away, NodeStatus::Disconnected);
     // the node's status comes first, what it means for its work is decided after it
@@ -95,6 +104,7 @@ fn work_of_a_disconnected_node_is_unknown_and_goes_on_when_the_node_returns() {
         |alloc| alloc.client_status == ClientStatus::Unknown,
     );
     assert_eq!(unknown.desired_status, DesiredStatus::Run);
+    alone(ClientStatus::Unknown);
     let second = cluster.running_of(SERVER, "patient", 1).remove(0);
     assert_ne!((second.id, &second.node_name), (first.id, &away));
     cluster.resume(&[&away]);
@@ -107,6 +117,8 @@ fn work_of_a_disconnected_node_is_unknown_and_goes_on_when_the_node_returns() {
     assert_eq!(stopped.desired_description, "alloc not needed due to disconnected client reconnect");
     let after = cluster.running_of(SERVER, "patient", 1).remove(0);
     assert_eq!((after.id, process_of(&after, "sleep 3600")), (first.id, pid));
+    alone(ClientStatus::Running);
+    assert_eq!(process_of(&loyal, "sleep 3600"), loyal_pid);
     let events: Vec<String> = after.task_states["t"].events.iter().map(|event| event.kind.clone()).collect();
     assert!(events.contains(&"Reconnected".to_owned()), "{events:?}");
 }

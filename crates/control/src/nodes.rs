@@ -27,24 +27,26 @@ pub fn job_eval(job: &Job, trigger: EvalTrigger, ids: &mut IdSource) -> Evaluati
 /// One evaluation for every job that a change of the node concerns: those that have allocations there which have not ended (also when they are
 /// to be stopped, for when the node is down, nobody else says that they are over), and those that run on every node and could run there.
 pub fn node_evals(view: &Store, node: NodeId, ids: &mut IdSource) -> Vec<Evaluation> {
+    evals_of(view, node, view.node(node).map(Arc::as_ref).into_iter(), ids)
+}
+
+/// The same for a node that the state does not know yet, or knows otherwise: as it was, and as it is going to be.
+pub fn registration_evals(view: &Store, node: &Node, ids: &mut IdSource) -> Vec<Evaluation> {
+    evals_of(view, node.id, view.node(node.id).map(Arc::as_ref).into_iter().chain([node]), ids)
+}
+
+fn evals_of<'a>(view: &'a Store, id: NodeId, nodes: impl Iterator<Item = &'a Node>, ids: &mut IdSource) -> Vec<Evaluation> {
     let mut jobs: BTreeMap<JobKey, &Job> = BTreeMap::new();
-    for alloc in view.node_allocs(node).filter(|alloc| !alloc.client_status.is_terminal()) {
+    for alloc in view.node_allocs(id).filter(|alloc| !alloc.client_status.is_terminal()) {
         let Some(job) = view.job(&alloc.job_key()).or(alloc.job.as_ref()) else { continue };
         jobs.insert(alloc.job_key(), job);
     }
-    if let Some(node) = view.node(node) {
+    for node in nodes {
         jobs.extend(jobs_for_every_node(view, node).map(|job| (job.key(), job)));
     }
-    let node_modify_index = view.node(node).map_or(0, |node| node.modify_index);
-    jobs.into_values().map(|job| Evaluation { node_id: node, node_modify_index, ..job_eval(job, EvalTrigger::NodeUpdate, ids) }).collect()
-}
-
-/// The same for a node that the state does not know yet, or knows otherwise: as it is going to be.
-pub fn registration_evals(view: &Store, node: &Node, ids: &mut IdSource) -> Vec<Evaluation> {
-    let mut evals = node_evals(view, node.id, ids);
-    let missing: Vec<&Job> = jobs_for_every_node(view, node).filter(|job| evals.iter().all(|eval| eval.job_key() != job.key())).collect();
-    evals.extend(missing.into_iter().map(|job| Evaluation { node_id: node.id, ..job_eval(job, EvalTrigger::NodeUpdate, ids) }));
-    evals
+    let node_modify_index = view.node(id).map_or(0, |node| node.modify_index);
+    let eval = |job| Evaluation { node_id: id, node_modify_index, ..job_eval(job, EvalTrigger::NodeUpdate, ids) };
+    jobs.into_values().map(eval).collect()
 }
 
 /// System and sysbatch jobs of the node's datacenter and pool. Whether it meets their constraints is the scheduler's business.

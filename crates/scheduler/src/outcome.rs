@@ -192,16 +192,14 @@ impl Assembly<'_> {
             let stop = |alloc: AllocId| AllocStop { id: alloc, description: String::new(), client_status: None, followup_eval_id: id };
             plan.stops.extend(allocs.into_iter().map(stop));
         }
-        for (time, allocs) in together(std::mem::take(&mut wishes.leaving)) {
+        let leaving = std::mem::take(&mut wishes.leaving);
+        // Nothing follows for those: this very evaluation tells the state that they are not stopped.
+        let for_ever: Vec<AllocId> = leaving.iter().filter(|(_, until)| until.is_none()).map(|(alloc, _)| alloc.id).collect();
+        plan.stops.extend(for_ever.into_iter().map(|alloc| unknown(alloc, self.eval.id)));
+        for (time, allocs) in together(leaving.into_iter().filter_map(|(alloc, until)| Some((alloc, until?))).collect()) {
             let id = self.evaluate_at(time, EvalTrigger::MaxDisconnectTimeout, ABSENCE_DESCRIPTION, plan);
             wishes.notes.push(format!("allocations whose node is not heard of are given up at {}", Time(time)));
-            let stop = |alloc: AllocId| AllocStop {
-                id: alloc,
-                description: UNKNOWN.to_owned(),
-                client_status: Some(ClientStatus::Unknown),
-                followup_eval_id: id,
-            };
-            plan.stops.extend(allocs.into_iter().map(stop));
+            plan.stops.extend(allocs.into_iter().map(|alloc| unknown(alloc, id)));
         }
     }
 
@@ -270,6 +268,11 @@ impl Assembly<'_> {
             .map(|eval| Evaluation { status: EvalStatus::Canceled, status_description: OBSOLETE_DESCRIPTION.to_owned(), ..eval.clone() })
             .collect()
     }
+}
+
+/// Its node is not heard of; the evaluation is the one that looks at it again.
+fn unknown(alloc: AllocId, followup_eval_id: EvalId) -> AllocStop {
+    AllocStop { id: alloc, description: UNKNOWN.to_owned(), client_status: Some(ClientStatus::Unknown), followup_eval_id }
 }
 
 /// Those that are due within a short time share the time of the first.

@@ -8,8 +8,9 @@ use state::{Store, Table, in_namespace};
 
 use crate::read::has_prefix;
 
-/// Matches of one context: more, nobody looks through.
+/// Matches of one context by the beginning of an id, and by a part of a name: more, nobody looks through.
 const MOST: usize = 20;
+const FUZZY_MOST: usize = 100;
 
 /// What changes when something of the context does.
 pub fn table(context: SearchContext) -> Table {
@@ -49,7 +50,7 @@ fn by_prefix(view: &Store, context: SearchContext, prefix: &str, namespace: Opti
             Some(prefix) => by_id(view, context, &prefix, namespace).into_iter().map(|(id, _)| id).collect(),
         },
     };
-    cut(ids.into_iter().map(|id| FoundOne { id, scope: Vec::new() }))
+    cut(ids.into_iter().map(|id| FoundOne { id, scope: Vec::new() }), MOST)
 }
 
 fn names<'a>(names: impl Iterator<Item = &'a str>, prefix: &str) -> BTreeSet<String> {
@@ -110,11 +111,12 @@ fn by_part(view: &Store, context: SearchContext, text: &str, namespace: Option<&
         }
         SearchContext::Evals | SearchContext::Deployments | SearchContext::ScalingPolicies => {
             let ids = id_prefix(&text).map(|prefix| by_id(view, context, &prefix, namespace)).unwrap_or_default();
-            return cut(ids.into_iter().map(|(id, namespace)| FoundOne { id, scope: namespace.iter().map(ToString::to_string).collect() }));
+            let found = ids.into_iter().map(|(id, namespace)| FoundOne { id, scope: namespace.iter().map(ToString::to_string).collect() });
+            return cut(found, FUZZY_MOST);
         }
         _ => view.jobs().filter(|job| in_namespace(namespace, &job.namespace)).for_each(|job| hits.look_into(context, job)),
     }
-    cut(hits.found.into_iter().map(|(_, one)| one))
+    cut(hits.found.into_iter().map(|(_, one)| one), FUZZY_MOST)
 }
 
 /// What fits, those first in which the text stands early.
@@ -127,7 +129,7 @@ impl Hits<'_> {
     fn look(&mut self, name: &str, scope: impl FnOnce() -> Vec<String>) {
         let Some(at) = name.to_lowercase().find(self.text) else { return };
         self.found.insert((at, FoundOne { id: name.to_owned(), scope: scope() }));
-        if self.found.len() > MOST + 1 {
+        if self.found.len() > FUZZY_MOST + 1 {
             self.found.pop_last();
         }
     }
@@ -161,10 +163,10 @@ impl Hits<'_> {
     }
 }
 
-fn cut(found: impl Iterator<Item = FoundOne>) -> Found {
-    let mut matches: Vec<FoundOne> = found.take(MOST + 1).collect();
-    let truncated = matches.len() > MOST;
-    matches.truncate(MOST);
+fn cut(found: impl Iterator<Item = FoundOne>, most: usize) -> Found {
+    let mut matches: Vec<FoundOne> = found.take(most + 1).collect();
+    let truncated = matches.len() > most;
+    matches.truncate(most);
     Found { matches, truncated }
 }
 
@@ -217,13 +219,13 @@ mod tests {
     #[test]
     fn cutting() {
         let mut world = World::with_nodes(&["one"]);
-        for n in 0..=MOST {
-            world.register(testkit::job(&format!("web-{n:02}")).build());
-        }
-        for fuzzy in [false, true] {
+        for (fuzzy, most) in [(false, MOST), (true, FUZZY_MOST)] {
+            for n in 0..=most {
+                world.register(testkit::job(&format!("web-{n:03}")).build());
+            }
             let found = find(&world.store, SearchContext::Jobs, "web-", fuzzy, None);
-            assert_eq!((found.matches.len(), found.truncated), (MOST, true), "{fuzzy}");
-            assert!(found.matches.iter().all(|one| one.id != "web-20"));
+            assert_eq!((found.matches.len(), found.truncated), (most, true), "{fuzzy}");
+            assert!(found.matches.iter().all(|one| one.id != format!("web-{most:03}")));
         }
     }
 }

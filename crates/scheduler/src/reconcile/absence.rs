@@ -12,14 +12,25 @@ use super::classify::description;
 pub(crate) enum Presence {
     /// Its node answers.
     Here,
-    /// Its node does not answer, and its group asked to leave it alone for as long as that lasts.
-    Held,
+    /// Its node has just gone silent, and its group asked to leave it alone for as long as that lasts: it is unknown from now on.
+    LeavingForEver,
     /// Its node has just gone silent: it is unknown from now on until that time (unix nanoseconds).
     Leaving { until: i64 },
     /// It is unknown.
     Away,
     /// Its node is down or gone, or it was unknown for too long.
     Lost,
+}
+
+impl Presence {
+    /// It becomes unknown; until when (unix nanoseconds), if that has an end.
+    pub(crate) fn leaves(self) -> Option<Option<i64>> {
+        match self {
+            Self::Leaving { until } => Some(Some(until)),
+            Self::LeavingForEver => Some(None),
+            Self::Here | Self::Away | Self::Lost => None,
+        }
+    }
 }
 
 /// `eval`: the evaluation that is running.
@@ -29,12 +40,16 @@ pub(crate) fn presence(view: &Store, alloc: &Allocation, eval: EvalId, now: i64)
     let patience = strategy(alloc).and_then(|disconnect| patience(disconnect, node.status));
     match node.status {
         // It is back, and has still to say what became of the tasks.
-        NodeStatus::Ready | NodeStatus::Initializing if is_unknown && !is_awaited(view, alloc, eval, now) => Presence::Lost,
-        NodeStatus::Ready | NodeStatus::Initializing if is_unknown => Presence::Away,
+        NodeStatus::Ready | NodeStatus::Initializing if is_unknown => match patience {
+            Some(Patience::Endless) => Presence::Away,
+            _ if is_awaited(view, alloc, eval, now) => Presence::Away,
+            _ => Presence::Lost,
+        },
         NodeStatus::Ready | NodeStatus::Initializing => Presence::Here,
         NodeStatus::Down | NodeStatus::Disconnected => match patience {
             None => Presence::Lost,
-            Some(Patience::Endless) => Presence::Held,
+            Some(Patience::Endless) if is_unknown => Presence::Away,
+            Some(Patience::Endless) => Presence::LeavingForEver,
             Some(Patience::For(_)) if is_unknown && !is_awaited(view, alloc, eval, now) => Presence::Lost,
             Some(Patience::For(_)) if is_unknown => Presence::Away,
             Some(Patience::For(time)) => Presence::Leaving { until: now.saturating_add(time) },

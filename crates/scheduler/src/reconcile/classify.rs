@@ -69,8 +69,8 @@ pub(crate) struct Classified<'a> {
     pub vacated: Vec<&'a Arc<Allocation>>,
     /// No longer wanted, but their node cannot say that they ended.
     pub silent: Vec<&'a Arc<Allocation>>,
-    /// Their node has just been disconnected: they become unknown until that time. They are among the others besides.
-    pub leaving: Vec<(&'a Arc<Allocation>, i64)>,
+    /// Their node has just gone silent: they become unknown, if anything until that time. They are among the others besides.
+    pub leaving: Vec<(&'a Arc<Allocation>, Option<i64>)>,
     /// Unknown, and others may take their place.
     pub away: Vec<&'a Arc<Allocation>>,
     /// Lost after all, when others have already taken their place.
@@ -137,17 +137,14 @@ fn classify_live<'a>(circumstances: &Circumstances, alloc: &'a Arc<Allocation>, 
     let presence = presence(circumstances.view, alloc, circumstances.eval, circumstances.now);
     let lot = match presence {
         Presence::Here => lot_of_present(alloc),
-        Presence::Held => Lot::Alive,
         Presence::Lost if has_successor(circumstances.view, alloc) => {
             classified.given_up.push(alloc);
             return;
         }
         Presence::Lost => Lot::Lost,
-        Presence::Leaving { .. } | Presence::Away => Lot::Away,
+        Presence::Leaving { .. } | Presence::LeavingForEver | Presence::Away => Lot::Away,
     };
-    if let Presence::Leaving { until } = presence {
-        classified.leaving.push((alloc, until));
-    }
+    classified.leaving.extend(presence.leaves().map(|until| (alloc, until)));
     if lot == Lot::Away && is_replaced_when_away(alloc) {
         classified.away.push(alloc);
         if !has_successor(circumstances.view, alloc) {

@@ -73,8 +73,8 @@ pub(crate) struct Wishes<'a> {
     pub slots: Vec<Slot<'a>>,
     /// Failed allocations and when they are due (unix nanoseconds).
     pub later: Vec<(&'a Arc<Allocation>, i64)>,
-    /// Allocations that become unknown, and when they are given up (unix nanoseconds).
-    pub leaving: Vec<(&'a Arc<Allocation>, i64)>,
+    /// Allocations that become unknown, and when they are given up (unix nanoseconds), if ever.
+    pub leaving: Vec<(&'a Arc<Allocation>, Option<i64>)>,
     pub desired: BTreeMap<String, DesiredUpdates>,
     /// The deployment of the present version; its id is nil when it is to be created.
     pub deployment: Option<Deployment>,

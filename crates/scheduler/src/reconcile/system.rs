@@ -86,13 +86,10 @@ impl<'a> Reconciler<'a> {
             ClientStatus::Failed | ClientStatus::Lost => None,
             ClientStatus::Pending | ClientStatus::Running | ClientStatus::Unknown => {
                 let presence = presence(self.view, alloc, circumstances.eval, circumstances.now);
-                if let Presence::Leaving { until } = presence {
-                    self.out.leaving.push((alloc, until));
-                }
+                self.out.leaving.extend(presence.leaves().map(|until| (alloc, until)));
                 Some(match presence {
                     Presence::Here => classify::lot_of_present(alloc),
-                    Presence::Held => Lot::Alive,
-                    Presence::Leaving { .. } | Presence::Away => Lot::Away,
+                    Presence::Leaving { .. } | Presence::LeavingForEver | Presence::Away => Lot::Away,
                     Presence::Lost => Lot::Lost,
                 })
             }

@@ -27,7 +27,13 @@ fn unknown_and_lost() {
         ("nodes a; job service lost_after=60 replace=no; run; nodes b; disconnect a; wait 60; due", "0@b; 1 lost"),
         ("nodes a; job service lost_after=60 replace=no; run; nodes b; disconnect a; down a", "0@b; 1 lost; 1 waiting"),
         // Nobody is replaced as long as the node is away.
-        ("nodes a; job service replace=no; run; nodes b; down a", "0@a"),
+        ("nodes a; job service replace=no; run; nodes b; down a", "0@a?"),
+        ("nodes a; job service replace=no; run; nodes b; down a; look; look", "0@a?"),
+        ("nodes a; job service replace=no; run; nodes b; disconnect a; down a; ready a", "0@a?"),
+        ("nodes a; job service replace=no; run; nodes b; down a; ready a; up a", "0@a"),
+        ("nodes a; job service replace=no; run; nodes b; down a; ready a; fail a", "0@b"),
+        ("nodes a; job service replace=no; run; nodes b; down a; stop", "; 1 lost"),
+        ("nodes a b; job system replace=no; run; down a", "a? b"),
         ("nodes a; job service replace=no; run; nodes b; down a; forget a", "0@b; 1 lost"),
         // No room for the replacement: it waits, and comes.
         ("nodes a; job service lost_after=60; run; disconnect a", "0@a?; 1 queued; 1 waiting"),

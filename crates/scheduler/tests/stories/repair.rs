@@ -225,6 +225,7 @@ fn no_replacement_on_lost() {
     region.roll_out(job("web").count(2).edit_group(|group| group.disconnect = Some(stays)).build());
     let before = region.live_ids("web");
     region.world.set_node_status("n1", NodeStatus::Down);
+    region.evaluate("web");
     region.assert_settled("web");
     assert_eq!(region.live_ids("web"), before);
 }

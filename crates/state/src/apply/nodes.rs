@@ -52,6 +52,10 @@ impl Change<'_> {
         if node.status != status {
             node.status = status;
             node.status_updated_at = time / 1_000_000_000;
+            node.last_missed_heartbeat_index = match status {
+                NodeStatus::Down | NodeStatus::Disconnected => self.index,
+                NodeStatus::Initializing | NodeStatus::Ready => 0,
+            };
         }
         self.put_node(node, event);
         self.upsert_evals(evals, time)
