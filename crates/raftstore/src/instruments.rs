@@ -92,6 +92,7 @@ command_timers! {
     apply_deployment_alloc_health: Command::SetAllocHealth { .. },
     upsert_scaling_event: Command::ScaleJob(_),
     reap: Command::Reap(_),
+    reap_nodes: Command::ReapNodes { .. },
     reconcile_summaries: Command::ReconcileSummaries,
     stage_rollout: Command::StageRollout { .. },
     unstage_rollout: Command::UnstageRollout { .. },

@@ -266,9 +266,16 @@ pub async fn collect(core: &Core, thresholds: &control::Thresholds) -> Result<()
         let found = tokio::task::spawn_blocking(move || control::garbage(&view, now(), &thresholds)).await;
         let found = found.map_err(|error| rpc::message::Failure::internal(format!("garbage collection: {error}")))?;
         // The same twice: the state keeps it, and knows why.
-        let Some(reap) = found.filter(|reap| last.as_ref() != Some(reap)) else { return Ok(()) };
+        let Some(mut reap) = found.filter(|reap| last.as_ref() != Some(reap)) else { return Ok(()) };
         last = Some(reap.clone());
-        core.execute(Command::Reap(Box::new(reap))).await?;
+        // One of them may have come back since it was looked at; whom a person removes goes in any case.
+        let ids = std::mem::take(&mut reap.nodes);
+        if !ids.is_empty() {
+            core.execute(Command::ReapNodes { ids }).await?;
+        }
+        if reap != Default::default() {
+            core.execute(Command::Reap(Box::new(reap))).await?;
+        }
     }
 }
 

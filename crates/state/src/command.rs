@@ -190,6 +190,10 @@ pub enum Command {
     DeleteEvals {
         ids: Vec<EvalId>,
     },
+    /// Removes nodes that are down and have no work, as far as they still are so.
+    ReapNodes {
+        ids: Vec<NodeId>,
+    },
 }
 
 /// A child of a periodic or parameterized job; all or nothing.
@@ -464,6 +468,7 @@ impl Command {
             Self::AdoptRollout(_) => "adopt rollout",
             Self::SetRolloutPhase(_) => "set rollout phase",
             Self::Reap(_) => "reap",
+            Self::ReapNodes { .. } => "reap nodes",
             Self::ReconcileSummaries => "reconcile summaries",
             Self::ScaleJob(_) => "scale job",
             Self::OverrideRollout { .. } => "override rollout",

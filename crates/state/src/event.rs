@@ -86,7 +86,7 @@ fn kind_of(command: &Command) -> Option<EventType> {
         Command::AdoptRollout(_) => EventType::RolloutAdopted,
         Command::SetRolloutPhase(_) | Command::LiftFence(_) => EventType::RolloutPhase,
         Command::OverrideRollout { .. } => EventType::RolloutOverride,
-        Command::Reap(_) => EventType::JobBatchDeregistered,
+        Command::Reap(_) | Command::ReapNodes { .. } => EventType::JobBatchDeregistered,
         Command::LaunchJob(_) => EventType::JobRegistered,
         Command::SetNodeDrain(_) => EventType::NodeDrain,
         Command::UpsertNodePools { .. } => EventType::NodePoolUpserted,

@@ -128,6 +128,7 @@ impl Change<'_> {
             Command::AdoptRollout(adoption) => self.adopt_rollout(adoption),
             Command::SetRolloutPhase(change) => self.set_rollout_phase(change),
             Command::Reap(reap) => self.reap(reap),
+            Command::ReapNodes { ids } => self.reap_nodes(ids),
             Command::ReconcileSummaries => self.reconcile_summaries(),
             Command::ScaleJob(scale) => self.scale_job(scale),
             Command::OverrideRollout { id, overrides, time } => self.override_rollout(id, overrides, *time),

@@ -1,6 +1,6 @@
 //! Garbage: what `control` found to be no longer needed. The state may have moved on since it looked, so what is in use again stays.
 
-use model::{JobKey, JobStatus};
+use model::{JobKey, JobStatus, NodeId, NodeStatus};
 
 use super::Change;
 use crate::command::{Outcome, Reap};
@@ -32,6 +32,16 @@ impl Change<'_> {
         }
         for id in &reap.rollouts {
             self.remove_rollout(id);
+        }
+        Outcome::Done
+    }
+
+    pub(super) fn reap_nodes(&mut self, ids: &[NodeId]) -> Outcome {
+        for id in ids {
+            let is_down = self.store.node(*id).is_some_and(|node| node.status == NodeStatus::Down);
+            if is_down && self.store.node_allocs(*id).all(|alloc| alloc.is_terminal()) {
+                self.remove_node(*id);
+            }
         }
         Outcome::Done
     }

@@ -1,5 +1,6 @@
-use model::{ClientStatus, DeploymentStatus, EvalTrigger, Phase};
+use model::{ClientStatus, DeploymentStatus, EvalTrigger, NodeStatus, Phase};
 use state::{Command, Reap};
+use testkit::World;
 
 use crate::kit::*;
 
@@ -49,6 +50,28 @@ fn what_is_in_use_stays() {
     let store = &world.store;
     assert!(store.job(&key).is_some() && store.eval(open.id).is_some() && store.alloc(allocs[0]).is_some());
     assert!(store.deployment(deployment).is_some());
+}
+
+/// A node goes when it is down and has no work any more; one that has come back since somebody looked stays.
+#[test]
+fn nodes_that_are_down() {
+    let mut world = world();
+    let one = alloc(&mut world, 0);
+    let allocs = place(&mut world, &[one]);
+    let id = testkit::node_id("n1");
+    let reap = Command::ReapNodes { ids: vec![id] };
+    let remains = |world: &mut World| {
+        world.apply(&reap);
+        world.store.node(id).is_some()
+    };
+    assert!(remains(&mut world), "it is ready");
+    world.set_node_status("n1", NodeStatus::Down);
+    assert!(remains(&mut world), "it has work");
+    world.report(&allocs, ClientStatus::Complete);
+    world.set_node_status("n1", NodeStatus::Ready);
+    assert!(remains(&mut world), "it came back");
+    world.set_node_status("n1", NodeStatus::Down);
+    assert!(!remains(&mut world));
 }
 
 /// The head of a job and what is not decided stay, whoever asks; so does a job whose rollout goes on.
