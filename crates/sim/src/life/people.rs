@@ -44,7 +44,8 @@ impl Region {
             0..3 => job = job.system().count(1).resources(50, 64),
             3..6 => job = job.sysbatch().count(1).resources(50, 64),
             6..18 => job = job.lost_after(600),
-            18..24 => job = job.lost_after(900).edit_disconnect(|disconnect| disconnect.replace = Some(false)),
+            18..21 => job = job.edit_disconnect(|disconnect| disconnect.replace = Some(false)),
+            21..24 => job = job.lost_after(900).edit_disconnect(|disconnect| disconnect.replace = Some(false)),
             24..30 => {
                 job = job.edit(|job| {
                     job.spreads.push(model::Spread { attribute: "${node.datacenter}".to_owned(), weight: 80, ..Default::default() });
