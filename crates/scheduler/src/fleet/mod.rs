@@ -13,6 +13,7 @@ pub(crate) use ports::{Ports, host_ports};
 
 use crate::device::{self, DeviceRoom};
 use crate::dice::Dice;
+use crate::reconcile::Slot;
 
 /// What is left on a node.
 #[derive(Clone, Debug)]
@@ -22,17 +23,18 @@ pub(crate) struct Room {
     pub n_allocs: i64,
     /// What one reserved core is worth.
     pub mhz_per_core: i64,
-    /// Cores that may be reserved, in order, and how many allocations have each: more than one only while a plan is on its way.
+    /// Cores that may be reserved, in order, and how many allocations have each: more than one only while a plan is on its way. Empty where
+    /// nobody asks for cores.
     cores: Vec<(u16, u32)>,
     pub ports: Ports,
     pub devices: Vec<DeviceRoom>,
 }
 
 impl Room {
-    fn new(node: &Node) -> Self {
+    fn new(node: &Node, counts_cores: bool) -> Self {
         let cpu = node.node_resources.as_ref().map(|resources| &resources.cpu);
         let kept_back = node.reserved_resources.as_ref().map(|back| back.cpu.reserved_cpu_cores.as_slice()).unwrap_or_default();
-        let reservable = cpu.map(|cpu| cpu.reservable_cpu_cores.as_slice()).unwrap_or_default();
+        let reservable = cpu.filter(|_| counts_cores).map(|cpu| cpu.reservable_cpu_cores.as_slice()).unwrap_or_default();
         let mut cores: Vec<(u16, u32)> =
             reservable.iter().copied().filter(|core| !kept_back.contains(core)).map(|core| (core, 0)).collect();
         cores.sort_unstable();
@@ -92,6 +94,30 @@ struct Outsider {
     group: Text,
 }
 
+/// What is looked for on the nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// Most evaluations find everything in order.
+    Nothing,
+    Room,
+    /// Room, and cores that nobody else has.
+    Cores,
+}
+
+impl Need {
+    pub(crate) fn of(slots: &[Slot]) -> Self {
+        let asks = |slot: &Slot| {
+            let tasks = slot.job.group(&slot.group).map(|group| group.tasks.as_slice()).unwrap_or_default();
+            tasks.iter().any(|task| task.resources.as_ref().is_some_and(|resources| resources.cores > 0))
+        };
+        match slots {
+            [] => Self::Nothing,
+            slots if slots.iter().any(asks) => Self::Cores,
+            _ => Self::Room,
+        }
+    }
+}
+
 pub(crate) struct Fleet<'a> {
     view: &'a Store,
     job: JobKey,
@@ -105,6 +131,8 @@ pub(crate) struct Fleet<'a> {
     /// `node_class` of each node, as a position in `node_classes`.
     pub node_class_of: Vec<u32>,
     pub node_classes: Vec<&'a str>,
+    /// Something that is placed asks for cores of its own.
+    counts_cores: bool,
     /// Counted when first asked for: most groups can use only a part of the nodes.
     rooms: Vec<Option<Box<Room>>>,
     /// Live allocations of the job on each node.
@@ -124,10 +152,10 @@ pub(crate) struct Fleet<'a> {
 }
 
 impl<'a> Fleet<'a> {
-    /// Without nodes when there is nothing to place: most evaluations find everything in order.
-    pub(crate) fn new(view: &'a Store, job: &JobKey, is_needed: bool, dice: &mut Dice) -> Self {
+    /// Without nodes when there is nothing to place.
+    pub(crate) fn new(view: &'a Store, job: &JobKey, need: Need, dice: &mut Dice) -> Self {
         let nodes: Vec<&Node> =
-            if is_needed { view.nodes().map(Arc::as_ref).filter(|node| node.is_schedulable()).collect() } else { Vec::new() };
+            if need != Need::Nothing { view.nodes().map(Arc::as_ref).filter(|node| node.is_schedulable()).collect() } else { Vec::new() };
         let n = nodes.len();
         let mut fleet = Self {
             view,
@@ -138,6 +166,7 @@ impl<'a> Fleet<'a> {
             classes: Vec::new(),
             node_class_of: Vec::with_capacity(n),
             node_classes: Vec::new(),
+            counts_cores: need == Need::Cores,
             rooms: (0..n).map(|_| None).collect(),
             job_counts: vec![0; n],
             group_counts: HashMap::new(),
@@ -158,25 +187,27 @@ impl<'a> Fleet<'a> {
 
     /// As it was before anybody looked for room.
     pub(crate) fn untouched(&self, dice: &mut Dice) -> Self {
-        Self::new(self.view, &self.job, true, dice)
+        Self::new(self.view, &self.job, if self.counts_cores { Need::Cores } else { Need::Room }, dice)
     }
 
     fn sort_into_classes(&mut self) {
         let mut classes: HashMap<Cow<str>, u32> = HashMap::new();
         let mut node_classes: HashMap<&str, u32> = HashMap::new();
+        let mut node_class_of_class: Vec<u32> = Vec::new();
         for &node in &self.nodes {
             let class =
                 if node.computed_class.is_empty() { Cow::Owned(node.class_hash()) } else { Cow::Borrowed(node.computed_class.as_str()) };
             let class = *classes.entry(class.clone()).or_insert_with(|| {
                 self.classes.push(class);
+                // The node's own class is part of it.
+                node_class_of_class.push(*node_classes.entry(&node.node_class).or_insert_with(|| {
+                    self.node_classes.push(&node.node_class);
+                    self.node_classes.len() as u32 - 1
+                }));
                 self.classes.len() as u32 - 1
             });
             self.class_of.push(class);
-            let node_class = *node_classes.entry(&node.node_class).or_insert_with(|| {
-                self.node_classes.push(&node.node_class);
-                self.node_classes.len() as u32 - 1
-            });
-            self.node_class_of.push(node_class);
+            self.node_class_of.push(node_class_of_class[class as usize]);
         }
     }
 
@@ -185,10 +216,10 @@ impl<'a> Fleet<'a> {
     }
 
     pub(crate) fn room(&mut self, position: u32) -> &Room {
-        let (view, gone, freed) = (self.view, &self.gone, &self.freed);
+        let (view, gone, freed, counts_cores) = (self.view, &self.gone, &self.freed, self.counts_cores);
         let node = self.nodes[position as usize];
         self.rooms[position as usize].get_or_insert_with(|| {
-            let mut room = Box::new(Room::new(node));
+            let mut room = Box::new(Room::new(node, counts_cores));
             let load = view.node_load(node.id).minus(freed.get(&node.id).copied().unwrap_or_default());
             (room.used, room.n_allocs) = (load.used, load.n_allocs);
             if load.n_special > 0 {

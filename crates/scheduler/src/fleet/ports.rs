@@ -31,7 +31,8 @@ impl Ports {
             let port = |value: i64| u16::try_from(value).ok().filter(|port| *port > 0);
             dynamic.0 = port(resources.min_dynamic_port).unwrap_or(dynamic.0);
             dynamic.1 = port(resources.max_dynamic_port).unwrap_or(dynamic.1);
-            for address in resources.node_networks.iter().flat_map(|network| &network.addresses) {
+            let addresses = resources.node_networks.iter().flat_map(|network| &network.addresses);
+            for address in addresses.filter(|address| !address.reserved_ports.is_empty()) {
                 let mut ranges = Vec::new();
                 parse_ranges(&address.reserved_ports, &mut ranges);
                 reserved_at.push((address.address.clone(), merge(ranges)));
