@@ -164,7 +164,7 @@ fn head(alloc: &Allocation, next_try: Option<Time>, verbose: bool) -> String {
 
 /// When a batch allocation that may run for so long only is cut off.
 fn max_run_deadline(alloc: &Allocation) -> Option<i64> {
-    let limit = alloc.job.as_ref()?.group(&alloc.task_group)?.max_run_duration?;
+    let limit = alloc.group()?.max_run_duration?;
     Some(alloc.create_time.saturating_add(limit))
 }
 

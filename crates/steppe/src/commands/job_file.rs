@@ -76,7 +76,12 @@ impl FileArgs {
 /// A word for a shell.
 pub fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,@%+".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if !text.is_empty() && text.chars().all(plain) { text.to_owned() } else { always_quoted(text) }
+}
+
+/// The same, in quotes also where a shell needs none.
+pub fn always_quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// A job file that was read.

@@ -102,9 +102,9 @@ fn text(answer: &JobPlanResponse, kind: JobType, verbose: bool) -> String {
     if answer.failed_tg_allocs.is_empty() {
         text.push_str(&format!("{}\n", color(Color::Green, "- All tasks successfully allocated.")));
     } else {
-        let warning = match kind {
-            JobType::System | JobType::Sysbatch => "- WARNING: Failed to place allocations on all nodes.",
-            _ => "- WARNING: Failed to place all allocations.",
+        let warning = match kind.is_on_every_node() {
+            true => "- WARNING: Failed to place allocations on all nodes.",
+            false => "- WARNING: Failed to place all allocations.",
         };
         text.push_str(&format!("{}\n", color(Color::Yellow, warning)));
         for line in show::failed_groups(&answer.failed_tg_allocs, verbose) {

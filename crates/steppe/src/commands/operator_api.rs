@@ -6,6 +6,7 @@ use api::client::{RawAnswer, RawRequest};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 
+use super::job_file::always_quoted;
 use crate::context::{During, Global, Outcome, Stop, query};
 use crate::show;
 
@@ -90,16 +91,11 @@ fn curl(args: &Args, method: &Method, url: &str, has_body: bool) -> String {
         words.extend(["-H".to_owned(), "\"X-Nomad-Token: ${NOMAD_TOKEN}\"".to_owned()]);
     }
     for (name, value) in &args.headers {
-        words.extend(["-H".to_owned(), quoted(&format!("{name}: {}", shown(value)))]);
+        words.extend(["-H".to_owned(), always_quoted(&format!("{name}: {}", shown(value)))]);
     }
     if has_body {
         words.extend(["--data-binary".to_owned(), "@-".to_owned()]);
     }
-    words.push(quoted(url));
+    words.push(always_quoted(url));
     words.join(" ")
-}
-
-/// As one word of a shell.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
