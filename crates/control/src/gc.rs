@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::{AllocId, Allocation, Job, JobStatus, JobType, NodeStatus, RegionName, Rollout, RolloutKind};
+use model::{AllocId, Allocation, JobStatus, JobType, NodeStatus, RegionName, Rollout, RolloutKind};
 use state::{Reap, Store};
 
 /// How long things are kept, in nanoseconds.
@@ -107,14 +107,10 @@ fn removable(view: &Store, alloc: &Allocation) -> bool {
     let job = view.job(&alloc.job_key()).filter(|job| !job.stop);
     let wanted = job.is_some_and(|job| match job.kind {
         // The results of a batch job decide that it is not run again: those of its present version stay as long as it does.
-        JobType::Batch | JobType::Sysbatch => is_current(job, alloc),
+        JobType::Batch | JobType::Sysbatch => alloc.is_of(job),
         JobType::Service | JobType::System => !alloc.server_terminal() && alloc.next_allocation.is_nil(),
     });
     is_over(alloc) && !wanted
-}
-
-fn is_current(job: &Job, alloc: &Allocation) -> bool {
-    alloc.job.as_ref().is_some_and(|own| own.version == job.version && own.create_index == job.create_index)
 }
 
 fn nodes(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {

@@ -91,6 +91,11 @@ impl Allocation {
         self.job.as_ref()?.group(&self.task_group)
     }
 
+    /// It runs this version of this very job, not of one that had its name before.
+    pub fn is_of(&self, job: &Job) -> bool {
+        self.job.as_ref().is_some_and(|own| own.version == job.version && own.create_index == job.create_index)
+    }
+
     /// The region no longer wants it to run.
     pub fn server_terminal(&self) -> bool {
         matches!(self.desired_status, DesiredStatus::Stop | DesiredStatus::Evict)

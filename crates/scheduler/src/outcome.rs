@@ -194,8 +194,7 @@ impl Assembly<'_> {
         }
         let leaving = std::mem::take(&mut wishes.leaving);
         // Nothing follows for those: this very evaluation tells the state that they are not stopped.
-        let for_ever: Vec<AllocId> = leaving.iter().filter(|(_, until)| until.is_none()).map(|(alloc, _)| alloc.id).collect();
-        plan.stops.extend(for_ever.into_iter().map(|alloc| unknown(alloc, self.eval.id)));
+        plan.stops.extend(leaving.iter().filter(|(_, until)| until.is_none()).map(|(alloc, _)| unknown(alloc.id, self.eval.id)));
         for (time, allocs) in together(leaving.into_iter().filter_map(|(alloc, until)| Some((alloc, until?))).collect()) {
             let id = self.evaluate_at(time, EvalTrigger::MaxDisconnectTimeout, ABSENCE_DESCRIPTION, plan);
             wishes.notes.push(format!("allocations whose node is not heard of are given up at {}", Time(time)));

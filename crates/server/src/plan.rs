@@ -15,7 +15,8 @@ pub fn check(core: &Core, job: &Arc<Job>) -> Result<Findings, Failure> {
     Ok(findings(core, &core.view(), &effective))
 }
 
-fn findings(core: &Core, view: &Store, effective: &Job) -> Findings {
+/// The same of its copy in this region.
+pub fn findings(core: &Core, view: &Store, effective: &Job) -> Findings {
     let mut findings = admit::check(view, effective);
     transitions::check(core, view, effective, &mut findings);
     findings

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 use crate::admit;
 use crate::core::{Core, NO_LEADER, now};
 use crate::forward::{Front, ensure_consistent};
-use crate::{launch, preserve, scheduler_config, transitions};
+use crate::{launch, plan, preserve, scheduler_config};
 
 /// A region that does not answer within this time is not reached. Longer than it waits for a leader of its own.
 const REGION_TIMEOUT: Duration = Duration::from_secs(8);
@@ -116,8 +116,7 @@ fn admission(core: &Core, source: &Job) -> String {
     if let Err(failure) = scheduler_config::admits(&view) {
         return failure.text;
     }
-    let mut findings = admit::check(&view, &effective);
-    transitions::check(core, &view, &effective, &mut findings);
+    let mut findings = plan::findings(core, &view, &effective);
     // Where nothing of it could run the rollout would wait for its deadline and fail: better to know before it begins.
     findings.errors.extend(admit::nowhere(&view, &effective));
     findings.errors.join("; ")

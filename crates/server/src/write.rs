@@ -11,7 +11,7 @@ use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, Phase
 
 use crate::core::{self, Core, now};
 use crate::{
-    admit, autopilot, drain, eval_delete, launch, leader, members, node, places, plan, preserve, rollout, scaling, scheduler_config, tags,
+    autopilot, drain, eval_delete, launch, leader, members, node, places, plan, preserve, rollout, scaling, scheduler_config, tags,
     transitions,
 };
 
@@ -130,8 +130,7 @@ async fn register_job(core: &Arc<Core>, mut register: RegisterJob) -> Result<Wri
     let view = core.view();
     let job = plan::effective(core, &register.job)?;
     let job = preserve::kept(&register, job, view.job(&register.job.key()));
-    let mut findings = admit::check(&view, &job);
-    transitions::check(core, &view, &job, &mut findings);
+    let findings = plan::findings(core, &view, &job);
     if !findings.errors.is_empty() {
         return Err(Failure::internal(findings.error_text()));
     }

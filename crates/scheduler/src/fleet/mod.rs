@@ -131,8 +131,7 @@ pub(crate) struct Fleet<'a> {
     /// `node_class` of each node, as a position in `node_classes`.
     pub node_class_of: Vec<u32>,
     pub node_classes: Vec<&'a str>,
-    /// Something that is placed asks for cores of its own.
-    counts_cores: bool,
+    need: Need,
     /// Counted when first asked for: most groups can use only a part of the nodes.
     rooms: Vec<Option<Box<Room>>>,
     /// Live allocations of the job on each node.
@@ -166,7 +165,7 @@ impl<'a> Fleet<'a> {
             classes: Vec::new(),
             node_class_of: Vec::with_capacity(n),
             node_classes: Vec::new(),
-            counts_cores: need == Need::Cores,
+            need,
             rooms: (0..n).map(|_| None).collect(),
             job_counts: vec![0; n],
             group_counts: HashMap::new(),
@@ -187,7 +186,7 @@ impl<'a> Fleet<'a> {
 
     /// As it was before anybody looked for room.
     pub(crate) fn untouched(&self, dice: &mut Dice) -> Self {
-        Self::new(self.view, &self.job, if self.counts_cores { Need::Cores } else { Need::Room }, dice)
+        Self::new(self.view, &self.job, self.need, dice)
     }
 
     fn sort_into_classes(&mut self) {
@@ -216,7 +215,7 @@ impl<'a> Fleet<'a> {
     }
 
     pub(crate) fn room(&mut self, position: u32) -> &Room {
-        let (view, gone, freed, counts_cores) = (self.view, &self.gone, &self.freed, self.counts_cores);
+        let (view, gone, freed, counts_cores) = (self.view, &self.gone, &self.freed, self.need == Need::Cores);
         let node = self.nodes[position as usize];
         self.rooms[position as usize].get_or_insert_with(|| {
             let mut room = Box::new(Room::new(node, counts_cores));

@@ -97,7 +97,7 @@ pub(crate) fn classify<'a>(circumstances: &Circumstances<'a>, allocs: &[&'a Arc<
     let is_batch = circumstances.job.kind == JobType::Batch;
     for alloc in allocs {
         let is_down = is_node_down(circumstances.view, alloc);
-        if is_batch && alloc.client_status.is_terminal() && !is_current(circumstances.job, alloc) {
+        if is_batch && alloc.client_status.is_terminal() && !alloc.is_of(circumstances.job) {
             // A new version of a batch job does its work again.
             continue;
         }
@@ -198,11 +198,6 @@ pub(crate) fn is_draining(view: &Store, alloc: &Allocation) -> bool {
 /// Of the version that the allocation runs.
 pub(crate) fn policy_of(alloc: &Allocation) -> Option<&ReschedulePolicy> {
     alloc.group()?.reschedule_policy.as_ref()
-}
-
-/// Of the present version of this very job, not of one that had its name before.
-pub(crate) fn is_current(job: &Job, alloc: &Allocation) -> bool {
-    alloc.job.as_ref().is_some_and(|own| own.version == job.version && own.create_index == job.create_index)
 }
 
 /// All tasks ended well and by themselves.

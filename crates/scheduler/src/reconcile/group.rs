@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use model::{Allocation, TaskGroup, Text, alloc_name};
 
-use super::classify::{Item, Lot, is_current};
+use super::classify::{Item, Lot};
 use super::{Canaries, InPlace, Reconciler, Slot, Stage, Urgency, used_indexes, wanted};
 use crate::change::{self, Update};
 use crate::feasible::{Checks, Scope};
@@ -45,7 +45,7 @@ impl<'a> Reconciler<'a> {
         let mut updates = BTreeMap::new();
         for item in items {
             updates.entry(version_key(item.alloc)).or_insert_with(|| match &item.alloc.job {
-                _ if is_current(self.job, item.alloc) => Update::Nothing,
+                _ if item.alloc.is_of(self.job) => Update::Nothing,
                 Some(own) => change::compare(own, self.job, &group.name),
                 None => Update::Destructive,
             });
@@ -146,7 +146,7 @@ impl<'a> Reconciler<'a> {
             }
         }
         let n_missing = count.saturating_sub(items.len());
-        let is_first = !allocs.iter().any(|alloc| is_current(self.job, alloc));
+        let is_first = !allocs.iter().any(|alloc| alloc.is_of(self.job));
         let needs_deployment = !destructive.is_empty() || !in_place.is_empty() || is_first && (n_missing > 0 || !replaced.is_empty());
         if let Some(update) = self.rolling(group)
             && count > 0
@@ -192,7 +192,7 @@ impl<'a> Reconciler<'a> {
     /// Of several allocations with one name one stays. Promoted canaries take over so.
     fn stop_duplicates(&mut self, group: &TaskGroup, items: Vec<Item<'a>>) -> Vec<Item<'a>> {
         let preference = |item: &Item| -> Preference {
-            (item.lot.has_failed(), !is_current(self.job, item.alloc), Reverse(item.alloc.create_index), item.alloc.id)
+            (item.lot.has_failed(), !item.alloc.is_of(self.job), Reverse(item.alloc.create_index), item.alloc.id)
         };
         let mut best: BTreeMap<u64, Preference> = BTreeMap::new();
         for item in items.iter().filter(|item| item.lot != Lot::Done) {

@@ -7,7 +7,7 @@ use model::{AllocId, Allocation, ClientStatus, ReconnectChoice};
 
 use super::Reconciler;
 use super::absence::{has_successor, strategy, successors};
-use super::classify::{Item, Lot, description, is_current};
+use super::classify::{Item, Lot, description};
 
 impl<'a> Reconciler<'a> {
     /// Stops one of each two, as the group says, and those in its place that are away themselves when the earlier one goes on. A canary never
@@ -58,7 +58,7 @@ impl<'a> Reconciler<'a> {
         let unlike = |original: bool, other: bool| (original != other).then_some(original);
         let is_done = |item: &Item| item.lot == Lot::Done;
         let is_well = |item: &Item| !item.lot.has_failed() && item.lot != Lot::Away;
-        let is_of_now = |item: &Item| is_current(self.job, item.alloc);
+        let is_of_now = |item: &Item| item.alloc.is_of(self.job);
         let plain = unlike(is_done(original), is_done(other))
             .or_else(|| unlike(is_well(original), is_well(other)))
             .or_else(|| unlike(is_of_now(original), is_of_now(other)));

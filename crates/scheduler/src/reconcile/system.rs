@@ -9,7 +9,7 @@ use std::sync::Arc;
 use model::{Allocation, ClientStatus, Job, JobType, Node, NodeId, TaskGroup, Text, alloc_name};
 
 use super::absence::{Presence, presence};
-use super::classify::{self, Circumstances, Item, Lot, description, is_current};
+use super::classify::{self, Circumstances, Item, Lot, description};
 use super::group::version_key;
 use super::{InPlace, Reconciler, Slot, Stage, Urgency, mark_silent};
 use crate::change::Update;
@@ -73,7 +73,7 @@ impl<'a> Reconciler<'a> {
     /// What became of an allocation that holds its node's place; `None`: the place is free.
     fn lot_on_node(&mut self, circumstances: &Circumstances<'a>, alloc: &'a Arc<Allocation>) -> Option<Lot> {
         let is_forced = alloc.desired_transition.force_reschedule == Some(true);
-        let has_work_done = self.job.kind == JobType::Sysbatch && is_current(self.job, alloc);
+        let has_work_done = self.job.kind == JobType::Sysbatch && alloc.is_of(self.job);
         if alloc.server_terminal() {
             return (has_work_done && classify::has_succeeded(alloc)).then_some(Lot::Done);
         }
@@ -98,7 +98,7 @@ impl<'a> Reconciler<'a> {
 
     /// Another try would be of the same version.
     fn would_be_same(&self, alloc: &Allocation) -> bool {
-        is_current(self.job, alloc) || matches!(self.stage, Stage::Closed(_))
+        alloc.is_of(self.job) || matches!(self.stage, Stage::Closed(_))
     }
 
     /// Whether it failed with the rollout that is over or about to be: another try would fail as well.
@@ -114,7 +114,7 @@ impl<'a> Reconciler<'a> {
     fn keep_one(&mut self, name: &str, holders: &mut Vec<Item<'a>>) {
         holders.sort_by_key(|item| {
             let is_spent = matches!(item.lot, Lot::Lost | Lot::Dead);
-            (is_spent, !is_current(self.job, item.alloc), std::cmp::Reverse(item.alloc.create_index), item.alloc.id)
+            (is_spent, !item.alloc.is_of(self.job), std::cmp::Reverse(item.alloc.create_index), item.alloc.id)
         });
         for item in holders.drain(1.min(holders.len())..).filter(|item| item.lot != Lot::Done && item.lot != Lot::Dead) {
             match item.lot {
@@ -199,9 +199,9 @@ impl<'a> Reconciler<'a> {
     /// The deployment waits for all nodes that have the present version, or get it.
     fn deploy_everywhere(&mut self, group: &'a TaskGroup, todo: &Todo<'a>, allocs: &[&'a Arc<Allocation>]) {
         let Some(update) = self.rolling(group) else { return };
-        let n_current = todo.kept.iter().filter(|item| is_current(self.job, item.alloc) && item.lot != Lot::Away).count();
+        let n_current = todo.kept.iter().filter(|item| item.alloc.is_of(self.job) && item.lot != Lot::Away).count();
         let n_changing = todo.missing.len() + todo.again.len() + todo.in_place.len() + todo.destructive.len();
-        let is_first = !allocs.iter().any(|alloc| is_current(self.job, alloc));
+        let is_first = !allocs.iter().any(|alloc| alloc.is_of(self.job));
         let needs_deployment = !todo.destructive.is_empty() || !todo.in_place.is_empty() || is_first && n_changing > 0;
         if matches!(self.stage, Stage::Rolling(_)) || matches!(self.stage, Stage::Open) && needs_deployment {
             self.deploy(&group.name, update, (n_current + n_changing) as i64, 0);
