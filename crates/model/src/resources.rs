@@ -192,6 +192,27 @@ pub struct AllocatedResources {
     pub shared: AllocatedSharedResources,
 }
 
+impl AllocatedResources {
+    /// Every host port with its address. Values that are not ports are left out.
+    pub fn host_ports(&self) -> impl Iterator<Item = (&str, u16)> {
+        let shared = self.shared.ports.iter().map(|port| (port.host_ip.as_str(), port.value));
+        // What older writers put into the networks only.
+        let of_networks = if self.shared.ports.is_empty() { self.shared.networks.as_slice() } else { &[] };
+        let of_tasks = self.tasks.values().flat_map(|task| &task.networks);
+        let others = of_networks
+            .iter()
+            .chain(of_tasks)
+            .flat_map(|network| network.reserved_ports.iter().chain(&network.dynamic_ports).map(|port| (network.ip.as_str(), port.value)));
+        shared.chain(others).filter_map(|(ip, port)| u16::try_from(port).ok().filter(|port| *port > 0).map(|port| (ip, port)))
+    }
+
+    /// Whether it has ports, cores or devices: what is not counted in amounts, but one by one.
+    pub fn has_particulars(&self) -> bool {
+        let has = |task: &AllocatedTaskResources| !task.cpu.reserved_cores.is_empty() || !task.devices.is_empty();
+        self.tasks.values().any(has) || self.host_ports().next().is_some()
+    }
+}
+
 /// What the tasks of an allocation share.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]

@@ -38,6 +38,7 @@ pub(crate) struct Ask {
     n_cores: usize,
     /// Label and port, for metrics.
     static_ports: Vec<(String, i64)>,
+    n_dynamic_ports: usize,
     networks: Vec<NetworkAsk>,
     /// What is given on every node: everything but cores and ports.
     given: Arc<AllocatedResources>,
@@ -94,6 +95,7 @@ impl Ask {
             usage: phases.peak().plus(Usage { disk: disk_mb, ..Usage::default() }),
             n_cores: cores.iter().map(|(_, n)| n).sum(),
             static_ports,
+            n_dynamic_ports: networks.iter().map(|ask| ask.network.dynamic_ports.len()).sum(),
             networks,
             given: Arc::new(given),
             cores,
@@ -109,6 +111,12 @@ impl Ask {
 
     pub(crate) fn n_static_ports(&self) -> usize {
         self.static_ports.len()
+    }
+
+    /// Whether it makes no difference which ports, cores and devices are in use on the node.
+    pub(crate) fn is_met_by_amounts(&self, room: &Room) -> bool {
+        let wants_particulars = self.n_cores > 0 || !self.devices.is_empty() || !self.static_ports.is_empty();
+        !wants_particulars && (self.n_dynamic_ports == 0 || room.ports.has_plenty(self.n_dynamic_ports))
     }
 
     /// Address and port on the node of one of `static_ports`.

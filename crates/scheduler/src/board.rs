@@ -252,7 +252,7 @@ impl Board {
             }
         }
         let node = fleet.nodes[position as usize];
-        self.ask.lacks(node, fleet.room(position)).map_or(Verdict::Fits, Verdict::Exhausted)
+        self.ask.lacks(node, fleet.room_for(position, &self.ask)).map_or(Verdict::Fits, Verdict::Exhausted)
     }
 
     fn group_of(&self, scope: Scope) -> Option<&str> {
@@ -279,7 +279,7 @@ impl Board {
 
     fn score(&self, fleet: &mut Fleet, position: u32, is_penalised: bool) -> Score {
         let (node, collisions) = (fleet.nodes[position as usize], fleet.n_allocs(position, Some(&self.group)));
-        self.score_in(node, fleet.room(position), position, collisions, is_penalised)
+        self.score_in(node, fleet.room_for(position, &self.ask), position, collisions, is_penalised)
     }
 
     /// What the node is worth if this is what is left on it.

@@ -96,7 +96,7 @@ fn find_place<'a>(
 
 fn take<'a>(fleet: &mut Fleet<'a>, board: &mut Board, slot: &Slot, choice: Choice, dice: &mut Dice) -> Option<Place<'a>> {
     let node = fleet.nodes[choice.node as usize];
-    let resources = board.ask.grant(node, fleet.room(choice.node), dice)?;
+    let resources = board.ask.grant(node, fleet.listed_room(choice.node), dice)?;
     fleet.occupy(choice.node, &slot.group, &resources);
     let metric = board.explain(fleet, choice.best);
     Some(Place { node: choice.node, resources, metric, preempted: Vec::new() })
@@ -117,7 +117,7 @@ fn push_aside<'a>(
     let preempted: Vec<&Arc<Allocation>> = victims.iter().map(|victim| victim.alloc).collect();
     preempted.iter().for_each(|alloc| fleet.free(alloc));
     let node = fleet.nodes[choice.node as usize];
-    let Some(resources) = board.ask.grant(node, fleet.room(choice.node), dice) else {
+    let Some(resources) = board.ask.grant(node, fleet.listed_room(choice.node), dice) else {
         preempted.iter().for_each(|alloc| fleet.take_back(alloc));
         return None;
     };

@@ -119,7 +119,7 @@ fn victims_on<'a>(
     if candidates.is_empty() {
         return None;
     }
-    let (node, mut room) = (fleet.nodes[position as usize], fleet.room(position).clone());
+    let (node, mut room) = (fleet.nodes[position as usize], fleet.listed_room(position).clone());
     let mut victims: Vec<Victim> = Vec::new();
     while let Some(lack) = ask.lacks(node, &room) {
         let want = missing(ask, &room);
@@ -159,10 +159,10 @@ fn helps(ask: &Ask, node: &Node, alloc: &Allocation, lack: Lack) -> bool {
         Lack::Cores => resources.tasks.values().any(|task| !task.cpu.reserved_cores.is_empty()),
         Lack::Allocs => true,
         Lack::Devices => ask.devices.wants_of(resources),
-        Lack::DynamicPorts => crate::fleet::host_ports(resources).next().is_some(),
+        Lack::DynamicPorts => resources.host_ports().next().is_some(),
         Lack::StaticPort(number) => {
             let wanted = ask.static_port_on(node, number);
-            wanted.is_some_and(|wanted| crate::fleet::host_ports(resources).any(|port| port == wanted))
+            wanted.is_some_and(|wanted| resources.host_ports().any(|port| port == wanted))
         }
     }
 }

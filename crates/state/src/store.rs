@@ -92,26 +92,36 @@ pub struct NodeLoad {
     pub used: Usage,
     pub n_allocs: i64,
     /// Those among them that have ports, cores or devices of their own.
-    pub n_special: i64,
+    pub n_particular: i64,
+    /// All their host ports.
+    pub n_ports: i64,
 }
 
 impl NodeLoad {
     /// What one allocation is worth.
     pub fn of(alloc: &Allocation) -> Self {
         let Some(resources) = &alloc.allocated_resources else { return Self { n_allocs: 1, ..Self::default() } };
-        let has_cores = || resources.tasks.values().any(|task| !task.cpu.reserved_cores.is_empty());
-        let has_devices = || resources.tasks.values().any(|task| !task.devices.is_empty());
-        let has_ports = !resources.shared.networks.is_empty() || !resources.shared.ports.is_empty();
-        let is_special = has_ports || resources.tasks.values().any(|task| !task.networks.is_empty()) || has_cores() || has_devices();
-        Self { used: Usage::of_alloc(resources), n_allocs: 1, n_special: i64::from(is_special) }
+        let n_ports = resources.host_ports().count() as i64;
+        let is_particular = n_ports > 0 || resources.has_particulars();
+        Self { used: Usage::of_alloc(resources), n_allocs: 1, n_particular: i64::from(is_particular), n_ports }
     }
 
     pub fn plus(self, other: Self) -> Self {
-        Self { used: self.used.plus(other.used), n_allocs: self.n_allocs + other.n_allocs, n_special: self.n_special + other.n_special }
+        Self {
+            used: self.used.plus(other.used),
+            n_allocs: self.n_allocs + other.n_allocs,
+            n_particular: self.n_particular + other.n_particular,
+            n_ports: self.n_ports + other.n_ports,
+        }
     }
 
     pub fn minus(self, other: Self) -> Self {
-        Self { used: self.used.minus(other.used), n_allocs: self.n_allocs - other.n_allocs, n_special: self.n_special - other.n_special }
+        Self {
+            used: self.used.minus(other.used),
+            n_allocs: self.n_allocs - other.n_allocs,
+            n_particular: self.n_particular - other.n_particular,
+            n_ports: self.n_ports - other.n_ports,
+        }
     }
 }
 
@@ -124,7 +134,7 @@ impl Store {
             if self.allocs.contains_key(&alloc.id) {
                 continue;
             }
-            if self.load_node(alloc, true).n_special > 0 {
+            if self.load_node(alloc, true).n_particular > 0 {
                 // Whoever wants ports, cores or devices of the node looks at this one's.
                 self.allocs_by_node.insert((alloc.node_id, alloc.alloc_modify_index, alloc.id));
                 self.allocs.insert(alloc.id, Arc::new(alloc.clone()));

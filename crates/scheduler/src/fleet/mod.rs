@@ -9,8 +9,9 @@ use std::sync::Arc;
 use model::{AllocId, AllocatedResources, Allocation, JobKey, Node, NodeId, Text, Usage};
 use state::{NodeLoad, Store};
 
-pub(crate) use ports::{Ports, host_ports};
+pub(crate) use ports::Ports;
 
+use crate::ask::Ask;
 use crate::device::{self, DeviceRoom};
 use crate::dice::Dice;
 use crate::reconcile::Slot;
@@ -28,6 +29,8 @@ pub(crate) struct Room {
     cores: Vec<(u16, u32)>,
     pub ports: Ports,
     pub devices: Vec<DeviceRoom>,
+    /// Ports, cores and devices of who is there are known one by one. Before, all look free, and `ports` knows how many are not.
+    is_listed: bool,
 }
 
 impl Room {
@@ -48,6 +51,7 @@ impl Room {
             cores,
             ports: Ports::of_node(node),
             devices: DeviceRoom::of_node(node),
+            is_listed: false,
         }
     }
 
@@ -59,11 +63,15 @@ impl Room {
     pub(crate) fn take(&mut self, resources: &AllocatedResources) {
         self.used = self.used.plus(Usage::of_alloc(resources));
         self.n_allocs += 1;
-        self.take_special(resources);
+        if self.is_listed {
+            self.take_particulars(resources);
+        } else {
+            self.ports.take_unlisted(resources.host_ports().count());
+        }
     }
 
     /// Ports, cores and devices.
-    fn take_special(&mut self, resources: &AllocatedResources) {
+    fn take_particulars(&mut self, resources: &AllocatedResources) {
         self.ports.take(resources);
         self.count_cores(resources, true);
         device::count(&mut self.devices, resources, true);
@@ -72,9 +80,11 @@ impl Room {
     pub(crate) fn give_back(&mut self, resources: &AllocatedResources) {
         self.used = self.used.minus(Usage::of_alloc(resources));
         self.n_allocs -= 1;
-        self.ports.give_back(resources);
-        self.count_cores(resources, false);
-        device::count(&mut self.devices, resources, false);
+        if self.is_listed {
+            self.ports.give_back(resources);
+            self.count_cores(resources, false);
+            device::count(&mut self.devices, resources, false);
+        }
     }
 
     fn count_cores(&mut self, resources: &AllocatedResources, comes: bool) {
@@ -214,23 +224,39 @@ impl<'a> Fleet<'a> {
         self.index.get(&id).copied()
     }
 
-    pub(crate) fn room(&mut self, position: u32) -> &Room {
-        let (view, gone, freed, counts_cores) = (self.view, &self.gone, &self.freed, self.need == Need::Cores);
+    /// What is left on the node, for those who want nothing of it that is not counted in amounts.
+    pub(crate) fn room(&mut self, position: u32) -> &mut Room {
+        let (view, freed, counts_cores) = (self.view, &self.freed, self.need == Need::Cores);
         let node = self.nodes[position as usize];
         self.rooms[position as usize].get_or_insert_with(|| {
             let mut room = Box::new(Room::new(node, counts_cores));
             let load = view.node_load(node.id).minus(freed.get(&node.id).copied().unwrap_or_default());
             (room.used, room.n_allocs) = (load.used, load.n_allocs);
-            if load.n_special > 0 {
-                // Only their ports, cores and devices have to be looked at one by one.
-                for alloc in view.node_allocs(node.id).filter(|alloc| !alloc.is_terminal() && !gone.contains(&alloc.id)) {
-                    if let Some(resources) = &alloc.allocated_resources {
-                        room.take_special(resources);
-                    }
-                }
-            }
+            room.ports.take_unlisted(usize::try_from(load.n_ports).unwrap_or(0));
+            room.is_listed = load.n_particular == 0;
             room
         })
+    }
+
+    /// What is left on the node, down to each port, core and device.
+    pub(crate) fn listed_room(&mut self, position: u32) -> &Room {
+        let (view, node) = (self.view, self.nodes[position as usize].id);
+        if !self.room(position).is_listed {
+            let gone = &self.gone;
+            let there = view.node_allocs(node).filter(|alloc| !alloc.is_terminal() && !gone.contains(&alloc.id));
+            let resources: Vec<&AllocatedResources> = there.filter_map(|alloc| alloc.allocated_resources.as_deref()).collect();
+            let room = self.room(position);
+            resources.into_iter().for_each(|resources| room.take_particulars(resources));
+            room.ports.forget_unlisted();
+            room.is_listed = true;
+        }
+        self.room(position)
+    }
+
+    /// What is left on the node, as exactly as one has to know it who asks for this.
+    pub(crate) fn room_for(&mut self, position: u32, ask: &Ask) -> &Room {
+        let is_enough = ask.is_met_by_amounts(self.room(position));
+        if is_enough { self.room(position) } else { self.listed_room(position) }
     }
 
     /// Live allocations of other jobs on the node that this plan leaves alone.
@@ -282,10 +308,11 @@ impl<'a> Fleet<'a> {
 
     /// This plan places an allocation of `group` on the node.
     pub(crate) fn occupy(&mut self, position: u32, group: &str, resources: &AllocatedResources) {
-        self.room(position);
-        if let Some(room) = &mut self.rooms[position as usize] {
-            room.take(resources);
+        if resources.has_particulars() {
+            // Whoever lists the others later would not find this one.
+            self.listed_room(position);
         }
+        self.room(position).take(resources);
         self.job_counts[position as usize] += 1;
         self.group_count_mut(group)[position as usize] += 1;
         self.changed(position);

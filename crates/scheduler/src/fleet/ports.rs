@@ -20,6 +20,8 @@ pub(crate) struct Ports {
     reserved_at: Vec<(String, Vec<(u16, u16)>)>,
     /// By address, in order.
     used: Vec<(String, Vec<u16>)>,
+    /// So many more are in use at most, of whom nobody has said which.
+    n_unlisted: usize,
 }
 
 impl Ports {
@@ -48,15 +50,25 @@ impl Ports {
         if let Some(back) = &node.reserved_resources {
             parse_ranges(&back.networks.reserved_host_ports, &mut reserved);
         }
-        Self { dynamic, reserved: merge(reserved), reserved_at, used: Vec::new() }
+        Self { dynamic, reserved: merge(reserved), reserved_at, used: Vec::new(), n_unlisted: 0 }
+    }
+
+    /// So many more are in use at most, and nobody says which.
+    pub(crate) fn take_unlisted(&mut self, n: usize) {
+        self.n_unlisted += n;
+    }
+
+    /// All that are in use have been taken, each by its number.
+    pub(crate) fn forget_unlisted(&mut self) {
+        self.n_unlisted = 0;
     }
 
     pub(crate) fn take(&mut self, resources: &AllocatedResources) {
-        for (ip, port) in host_ports(resources) {
+        for (ip, port) in resources.host_ports() {
             let used = match self.used.iter().position(|(known, _)| known == ip) {
                 Some(position) => &mut self.used[position].1,
                 None => {
-                    self.used.push((ip.to_owned(), Vec::new()));
+                    self.used.push((ip.to_owned(), Vec::with_capacity(self.n_unlisted + 1)));
                     let last = self.used.len() - 1;
                     &mut self.used[last].1
                 }
@@ -68,7 +80,7 @@ impl Ports {
     }
 
     pub(crate) fn give_back(&mut self, resources: &AllocatedResources) {
-        for (ip, port) in host_ports(resources) {
+        for (ip, port) in resources.host_ports() {
             if let Some((_, used)) = self.used.iter_mut().find(|(known, _)| known == ip)
                 && let Ok(at) = used.binary_search(&port)
             {
@@ -86,21 +98,20 @@ impl Ports {
         !self.is_reserved(ip, port) && !self.used.iter().any(|(known, used)| known == ip && used.binary_search(&port).is_ok())
     }
 
+    /// Whether `n` dynamic ports are left at every address, whichever are in use. Often `false` where they are left.
+    pub(crate) fn has_plenty(&self, n: usize) -> bool {
+        let (low, high) = self.dynamic;
+        let size = |(low, high): &(u16, u16)| usize::from(high - low) + 1;
+        let reserved: usize = self.reserved.iter().chain(self.reserved_at.iter().flat_map(|(_, ranges)| ranges)).map(size).sum();
+        let used: usize = self.n_unlisted + self.used.iter().map(|(_, used)| used.len()).sum::<usize>();
+        low <= high && size(&self.dynamic) >= used + reserved + n
+    }
+
     /// Whether `n` dynamic ports are left at the address.
     pub(crate) fn has_dynamic(&self, ip: &str, n: usize) -> bool {
-        if n == 0 {
-            return true;
-        }
-        let (low, high) = self.dynamic;
-        if low > high {
-            return false;
-        }
-        let used = self.used.iter().find(|(known, _)| known == ip).map_or(0, |(_, used)| used.len());
-        let at = self.reserved_at.iter().filter(|(at, _)| at == ip).flat_map(|(_, ranges)| ranges);
-        let reserved: usize = self.reserved.iter().chain(at).map(|(low, high)| usize::from(high - low) + 1).sum();
-        let range = usize::from(high - low) + 1;
         // Nearly always there is plenty; only then the exact count is worth its time.
-        range >= used + reserved + n || (low..=high).filter(|port| self.is_free(ip, *port)).count() >= n
+        let (low, high) = self.dynamic;
+        n == 0 || self.has_plenty(n) || (low..=high).filter(|port| self.is_free(ip, *port)).count() >= n
     }
 
     /// A free dynamic port at the address that is not in `taken`.
@@ -120,19 +131,6 @@ impl Ports {
         let start = low + dice.below(range) as u16;
         (start..=high).chain(low..start).find(|port| fits(*port))
     }
-}
-
-/// Every host port of an allocation with its address.
-pub(crate) fn host_ports(resources: &AllocatedResources) -> impl Iterator<Item = (&str, u16)> {
-    let shared = resources.shared.ports.iter().map(|port| (port.host_ip.as_str(), port.value));
-    // What older writers put into the networks only.
-    let of_networks = if resources.shared.ports.is_empty() { resources.shared.networks.as_slice() } else { &[] };
-    let of_tasks = resources.tasks.values().flat_map(|task| &task.networks);
-    let others = of_networks
-        .iter()
-        .chain(of_tasks)
-        .flat_map(|network| network.reserved_ports.iter().chain(&network.dynamic_ports).map(|port| (network.ip.as_str(), port.value)));
-    shared.chain(others).filter_map(|(ip, port)| u16::try_from(port).ok().filter(|port| *port > 0).map(|port| (ip, port)))
 }
 
 /// Reads `22,80,8500-8600`; parts that are not ports are left out, as the node has already complained about them.
