@@ -10,6 +10,7 @@ use hcl_edit::template::StringTemplate;
 use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Kind};
+use crate::operands;
 use crate::schema::table::JOB;
 use crate::schema::{Block as Schema, Shape};
 
@@ -124,6 +125,7 @@ fn dynamic(value: &Json, place: Place, body: &mut Body) -> Result<(), Diagnostic
 fn expression_of(place: Place, key: &str, value: &Json) -> Result<Expression, Diagnostics> {
     match (place, key, value) {
         (Place::Variable, "type", Json::String(text)) => {
+            operands::check(text).map_err(|reason| wrong(Kind::Malformed, format!("{key}: {reason}")))?;
             hcl_edit::parser::parse_expr(text).map_err(|error| wrong(Kind::Syntax, format!("{key}: {} in {text:?}", error.message())))
         }
         _ => expression(value),
@@ -141,6 +143,7 @@ fn expression(value: &Json) -> Result<Expression, Diagnostics> {
             _ => Expression::null(),
         },
         Json::String(text) if text.contains("${") || text.contains("%{") => {
+            operands::check_template(text).map_err(|reason| wrong(Kind::Malformed, reason))?;
             let template = hcl_edit::parser::parse_template(text);
             let template = template.map_err(|error| wrong(Kind::Syntax, format!("in {text:?}: {}", error.message())))?;
             StringTemplate::from(template).into()

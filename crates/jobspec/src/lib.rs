@@ -15,6 +15,7 @@ mod finish;
 mod hcl;
 mod json_body;
 mod locals;
+pub mod operands;
 mod request;
 mod schema;
 mod tree;
@@ -150,6 +151,7 @@ pub fn parse(input: &ParseInput<'_>) -> Result<Parsed, Diagnostics> {
             json.as_object().ok_or_else(|| one(Diagnostic::error(Kind::Syntax, "a job file in JSON is an object").at(&source, None)))?;
         json_body::body(file).map_err(|wrong| Diagnostics(wrong.0.into_iter().map(|diagnostic| diagnostic.at(&source, None)).collect()))?
     } else {
+        operands::check(input.text).map_err(|reason| one(Diagnostic::error(Kind::Malformed, reason).at(&source, None)))?;
         hcl_edit::parser::parse_body(input.text).map_err(|error| one(source.syntax_error(&error)))?
     };
     from_body(&body, source, input)

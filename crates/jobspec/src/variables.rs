@@ -292,6 +292,7 @@ impl Reader<'_> {
 
     fn expression(&self, place: &Source) -> Result<Value, Fault> {
         crate::check_size(&place.text).map_err(Fault::new)?;
+        crate::operands::check(&place.text).map_err(Fault::new)?;
         let expression = hcl_edit::parser::parse_expr(&place.text).map_err(|error| Fault::new("syntax error").detail(error.message()))?;
         Evaluator::new(self.world, &place.text, UnknownNames::Refused).evaluate(&expression, &Scope::root(Vec::new()))
     }
@@ -312,6 +313,10 @@ impl Reader<'_> {
                     Vec::new()
                 }
             };
+        }
+        if let Err(reason) = crate::operands::check(&file.text) {
+            push(Diagnostic::error(Kind::Malformed, reason).at(&source, None));
+            return Vec::new();
         }
         let body = match hcl_edit::parser::parse_body(&file.text) {
             Ok(body) => body,
