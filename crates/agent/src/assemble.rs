@@ -291,7 +291,7 @@ fn server_config(
             ..server::LogLimits::default()
         },
         rpc: config.limits.rpc(),
-        bounds: config.limits.server(server.job_max_count),
+        bounds: config.limits.server(server),
         autopilot: model::AutopilotConfig {
             cleanup_dead_servers: server.autopilot.cleanup_dead_servers,
             last_contact_threshold: nanoseconds(server.autopilot.last_contact_threshold),

@@ -76,6 +76,7 @@ fn server(config: &Config) -> Value {
         "EnableEventBroker": server.enable_event_broker,
         "EventBufferSize": server.event_buffer_size,
         "JobMaxCount": server.job_max_count,
+        "JobMaxPriority": server.job_max_priority,
         "RaftSnapshotThreshold": server.raft_snapshot_threshold,
         "RaftTrailingLogs": server.raft_trailing_logs,
         "JobGCInterval": model::format_duration(nanoseconds(server.gc.interval)),

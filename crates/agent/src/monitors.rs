@@ -89,7 +89,11 @@ impl io::Write for Line<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Mutex, PoisonError};
     use tracing_subscriber::layer::SubscriberExt;
+
+    /// What `tracing` remembers of who is interested in which lines belongs to the process: one test at a time.
+    static INTEREST: Mutex<()> = Mutex::new(());
 
     fn text(line: Option<telemetry::Line>) -> String {
         match line {
@@ -100,7 +104,9 @@ mod tests {
 
     /// Readers of both forms get lines below the level of others, with the spans around them; nobody gets what libraries on the way say.
     #[tokio::test]
+    #[allow(clippy::await_holding_lock, reason = "the other test waits for the whole of this one")]
     async fn readers() {
+        let _one = INTEREST.lock().unwrap_or_else(PoisonError::into_inner);
         let tap = LogTap::default();
         let subscriber = tracing_subscriber::registry().with(layers(&tap));
         let _guard = tracing::subscriber::set_default(subscriber);
@@ -123,6 +129,7 @@ mod tests {
     /// When the last reader is gone, no line is even formatted.
     #[test]
     fn nobody() {
+        let _one = INTEREST.lock().unwrap_or_else(PoisonError::into_inner);
         let tap = LogTap::default();
         let subscriber = tracing_subscriber::registry().with(layers(&tap));
         let _guard = tracing::subscriber::set_default(subscriber);

@@ -65,7 +65,6 @@ pub fn answer(view: &Store, job: &Job, refusal: String) -> Answer {
     if answer.refusal.is_empty()
         && let Some(present) = view.job(&key)
         && present.kind != job.kind
-        && !present.stop
     {
         answer.refusal = format!("cannot change job type from {:?} to {:?}", present.kind.as_str(), job.kind.as_str());
     }

@@ -19,7 +19,6 @@ pub fn check(view: &Store, job: &Job) -> Findings {
     memory_max(view, job, &mut findings);
     if let Some(present) = view.job(&job.key())
         && present.kind != job.kind
-        && !present.stop
     {
         findings.errors.push(format!("cannot change job type from {:?} to {:?}", present.kind.as_str(), job.kind.as_str()));
     }

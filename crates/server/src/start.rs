@@ -96,12 +96,14 @@ pub struct Bounds {
     pub gossip_syncs: usize,
     /// Allocations of all groups of one job together; 0: as many as it likes.
     pub job_count_max: u64,
+    /// The highest priority that a job may have.
+    pub job_priority_max: i64,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
         // A watch takes about 2 KB; every node is one. A write that waits behind so many others waits for a second.
-        Self { watches: 131_072, pending_writes: 8_192, gossip_syncs: 64, job_count_max: 50_000 }
+        Self { watches: 131_072, pending_writes: 8_192, gossip_syncs: 64, job_count_max: 50_000, job_priority_max: 100 }
     }
 }
 

@@ -20,12 +20,13 @@ pub fn check(core: &Core, view: &Store, job: &Job, findings: &mut Findings) {
     findings.errors.extend(other_kind(present.map(Arc::as_ref), job));
     findings.errors.extend(foreign_fields(present.map(Arc::as_ref), job));
     findings.errors.extend(too_many(core.config.bounds.job_count_max, job));
+    findings.errors.extend(too_important(core.config.bounds.job_priority_max, job));
 }
 
-/// Why a job cannot become another kind of parent; a stopped one can.
+/// Why a job cannot become another kind of parent, not even after it was stopped.
 pub fn other_kind(present: Option<&Job>, job: &Job) -> Option<String> {
-    let present = present.filter(|present| !present.stop)?;
-    let advice = "stop it first, or give the new one another name";
+    let present = present?;
+    let advice = "purge it first, or give the new one another name";
     let what = |is: bool, kind: &str| if is { kind.to_owned() } else { format!("not {kind}") };
     let kinds = [
         ("periodic", present.periodic.is_some(), job.periodic.is_some()),
@@ -60,6 +61,12 @@ pub fn too_many(most: u64, job: &Job) -> Option<String> {
         .then(|| format!("job {:?} asks for {total} allocations, server.job_max_count allows {most}", job.id.as_str()))
 }
 
+/// Why a job may not have its priority.
+fn too_important(most: i64, job: &Job) -> Option<String> {
+    let is_allowed = (1..=most).contains(&job.priority);
+    (!is_allowed).then(|| format!("Job priority must be between 1 and {most}, not {} (server.job_max_priority)", job.priority))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,7 +96,8 @@ mod tests {
             (Some(periodic()), plain(), refused("job \"web\" is periodic and cannot become not periodic")),
             (Some(plain()), parameterized(), refused("job \"web\" is not parameterized and cannot become parameterized")),
             (Some(parameterized()), plain(), refused("job \"web\" is parameterized and cannot become not parameterized")),
-            (Some(Job { stop: true, ..periodic() }), plain(), None),
+            (Some(Job { stop: true, ..periodic() }), plain(), refused("job \"web\" is periodic and cannot become not periodic")),
+            (None, plain(), None),
         ] {
             let found = other_kind(present.as_ref(), &job);
             match expected {
@@ -127,5 +135,14 @@ mod tests {
         assert_eq!(too_many(0, &huge).as_deref(), Some("group \"\" asks for 100001 allocations, a group may have 100000"));
         assert_eq!((too_many(0, &job), too_many(7, &job)), (None, None));
         assert_eq!(too_many(6, &job).as_deref(), Some("job \"web\" asks for 7 allocations, server.job_max_count allows 6"));
+    }
+
+    /// The region's limit of priorities, which is not everybody's.
+    #[test]
+    fn priorities() {
+        for (most, priority, is_allowed) in [(100, 1, true), (100, 100, true), (100, 101, false), (100, 0, false), (1000, 101, true)] {
+            let found = too_important(most, &Job { priority, ..plain() });
+            assert_eq!(found.is_none(), is_allowed, "{most} {priority}: {found:?}");
+        }
     }
 }

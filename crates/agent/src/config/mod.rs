@@ -135,10 +135,11 @@ impl Limits {
         }
     }
 
-    /// `job_count_max`: as the server is configured.
-    pub fn server(&self, job_count_max: u64) -> server::Bounds {
+    /// The limits of jobs are those that the server is configured with.
+    pub fn server(&self, of_jobs: &Server) -> server::Bounds {
         server::Bounds {
-            job_count_max,
+            job_count_max: of_jobs.job_max_count,
+            job_priority_max: i64::try_from(of_jobs.job_max_priority).unwrap_or(i64::MAX),
             watches: size(self.max_watches),
             pending_writes: size(self.max_pending_writes),
             gossip_syncs: size(self.gossip_max_syncs),
@@ -208,6 +209,8 @@ pub struct Server {
     pub event_buffer_size: u64,
     /// Allocations of all groups of one job together; 0 for any number.
     pub job_max_count: u64,
+    /// The highest priority of jobs, 100 to 32766.
+    pub job_max_priority: u64,
     /// Log entries since the last snapshot after which the next one is made.
     pub raft_snapshot_threshold: u64,
     /// Log entries that stay although a snapshot covers them, for servers that are a little behind.
@@ -458,6 +461,7 @@ impl Default for Server {
             enable_event_broker: true,
             event_buffer_size: 100,
             job_max_count: server::Bounds::default().job_count_max,
+            job_max_priority: server::Bounds::default().job_priority_max.unsigned_abs(),
             raft_snapshot_threshold: log.n_entries_max,
             raft_trailing_logs: log.n_entries_kept,
             autopilot: Autopilot::default(),

@@ -52,8 +52,8 @@ impl Validation {
     }
 }
 
-/// The highest priority that jobs may have unless a region says otherwise.
-pub const PRIORITY_MAX: i64 = 100;
+/// The highest priority that any region can allow.
+pub const PRIORITY_MAX: i64 = 32_766;
 
 /// Asks everything that can be asked of a canonical job, and returns all answers.
 pub fn validate(job: &Job) -> Validation {

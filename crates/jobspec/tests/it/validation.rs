@@ -29,8 +29,8 @@ fn jobs() {
     check("", "", "", &[]);
     check("id = \"a b\"", "", "", &["2,6: Job ID contains a space"]);
     check("id = \"\"", "", "", &["2,6: Missing job ID"]);
-    check("priority = 0", "", "", &["2,12: Job priority must be between 1 and 100, not 0"]);
-    check("priority = 101", "", "", &["2,12: Job priority must be between 1 and 100"]);
+    check("priority = 0", "", "", &["2,12: Job priority must be between 1 and 32766, not 0"]);
+    check("priority = 32767", "", "", &["2,12: Job priority must be between 1 and 32766"]);
     check("namespace = \"a b\"", "", "", &["2,13: invalid namespace"]);
     check("node_pool = \"a/b\"", "", "", &["2,13: invalid node pool"]);
     check("datacenters = [\"\"]", "", "", &["2,15: datacenters must be names"]);
@@ -415,11 +415,11 @@ fn multiregion() {
 /// The interface's form of several errors, and paths for those who send JSON.
 #[test]
 fn texts_and_paths() {
-    let job = from_api(&json!({"ID": "web", "Priority": 500, "TaskGroups": [{"Name": "app", "Tasks": [{"Name": "t"}]}]})).expect("a job");
+    let job = from_api(&json!({"ID": "web", "Priority": 50000, "TaskGroups": [{"Name": "app", "Tasks": [{"Name": "t"}]}]})).expect("a job");
     let found = validate(&job);
     assert_eq!(
         found.error_text(),
-        "2 errors occurred:\n\t* Job priority must be between 1 and 100, not 500\n\t* group \"app\": task \"t\": Missing task driver\n\n"
+        "2 errors occurred:\n\t* Job priority must be between 1 and 32766, not 50000\n\t* group \"app\": task \"t\": Missing task driver\n\n"
     );
     assert_eq!(found.warning_text(), "");
     let paths: Vec<_> = found.errors.iter().map(|problem| problem.path.as_str()).collect();

@@ -59,7 +59,7 @@ async fn each_region_launches_its_own_children() {
 }
 
 /// A parent has no evaluations: not at its registration, its end, its start or when somebody asks for one. What it is it stays, until it is
-/// stopped.
+/// purged.
 #[tokio::test]
 async fn parents() {
     let region = Region::start("west", 1).await;
@@ -100,7 +100,10 @@ async fn parents() {
     let stopped = write(&caller, "west", stop(false)).await.expect("stopped").value;
     assert!(matches!(&stopped, WriteValue::Job { eval_id, .. } if eval_id.is_nil()), "{stopped:?}");
     assert!(refusal(write(&caller, "west", dispatch(&key)).await).contains("is stopped and cannot be dispatched"));
-    // Stopped, it may become something else, and its child is still there.
+    // Stopped, it stays what it is; purged, its name is free, and its child is still there.
+    let text = refusal(register(&caller, "west", &periodic).await);
+    assert!(text.contains("purge it first"), "{text}");
+    write(&caller, "west", stop(true)).await.expect("gone");
     assert!(register(&caller, "west", &periodic).await.expect("registered").is_nil());
     let forced = write(&caller, "west", Write::ForceLaunch { key: key.clone() }).await.expect("launched").value;
     assert!(matches!(&forced, WriteValue::Job { eval_id, .. } if !eval_id.is_nil()), "{forced:?}");

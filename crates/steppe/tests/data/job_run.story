@@ -267,7 +267,7 @@ $ steppe job run jobs/impossible.nomad.hcl
 --- stderr:
 Job validation errors:
 2 errors occurred:
-	* jobs/impossible.nomad.hcl:2,14: Job priority must be between 1 and 100, not 1000
+	* jobs/impossible.nomad.hcl:2,14: Job priority must be between 1 and 32766, not 100000
 	* jobs/impossible.nomad.hcl:5,13: group "app": count must not be negative: -1
 
 

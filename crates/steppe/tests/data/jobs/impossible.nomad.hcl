@@ -1,5 +1,5 @@
 job "impossible" {
-  priority = 1000
+  priority = 100000
 
   group "app" {
     count = -1
