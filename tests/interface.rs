@@ -95,6 +95,8 @@ fn every_answer_has_its_shape() {
         ("AgentSelf", "/v1/agent/self".to_owned()),
         ("ServerMembersResponse", "/v1/agent/members".to_owned()),
         ("AgentHealthResponse", "/v1/agent/health".to_owned()),
+        ("AgentSchedulerWorkersInfo", "/v1/agent/schedulers".to_owned()),
+        ("AgentSchedulerWorkerConfigResponse", "/v1/agent/schedulers/config".to_owned()),
         ("RaftConfigurationResponse", "/v1/operator/raft/configuration".to_owned()),
         ("string", "/v1/status/leader".to_owned()),
         ("array<string>", "/v1/status/peers".to_owned()),
@@ -140,6 +142,46 @@ fn every_answer_has_its_shape() {
     let stopped = request("DELETE", http, "/v1/job/walk", None).expect("an answer").1;
     shapes.check("JobDeregisterResponse", &stopped);
     assert_eq!(request("PUT", http, "/v1/system/gc", None), Some((200, json!(""))));
+}
+
+#[test]
+fn the_scheduler_of_a_server_is_told_what_to_do() {
+    // off, or on for other types of jobs only, evaluations stay pending; on again, they are worked off; nonsense changes nothing
+    let folder = tempfile::tempdir().expect("a folder");
+    let agent = Agent::start(folder.path(), BOTH, &[]);
+    let http = agent.http.as_str();
+    until("a node is ready", || get(http, "/v1/nodes").filter(|nodes| nodes[0]["Status"] == "ready"));
+    let configure = |n: i64, kinds: &[&str]| {
+        let body = json!({ "num_schedulers": n, "enabled_schedulers": kinds });
+        request("PUT", http, "/v1/agent/schedulers/config", Some(&body)).expect("an answer")
+    };
+    let doing = || get(http, "/v1/agent/schedulers").expect("schedulers")["schedulers"][0]["workload_status"].clone();
+    until("the scheduler waits for work", || (doing() == "WaitingToDequeue").then_some(()));
+    let (status, text) = configure(4, &["service"]);
+    assert!(status == 400 && text.to_string().contains("give 0 or 1"), "{status} {text}");
+    for (id, n, kinds) in [("off", 0, &["service"][..]), ("other", 1, &["batch", "_core"])] {
+        let (status, answer) = configure(n, kinds);
+        assert_eq!((status, &answer["num_schedulers"]), (200, &json!(n)), "{answer}");
+        let (status, answer) = request("PUT", http, "/v1/jobs", Some(&job(id, 1, "linux"))).expect("an answer");
+        assert_eq!(status, 200, "{answer}");
+        let eval = format!("/v1/evaluation/{}", answer["EvalID"].as_str().expect("an evaluation"));
+        // a job of a type that is worked at comes behind it, if any is
+        let mut batch = job(&format!("{id}-batch"), 1, "linux");
+        batch["Job"]["Type"] = json!("batch");
+        batch["Job"]["TaskGroups"][0]["Update"] = Value::Null;
+        let (status, answer) = request("PUT", http, "/v1/jobs", Some(&batch)).expect("an answer");
+        assert_eq!(status, 200, "{answer}");
+        let behind = format!("/v1/evaluation/{}", answer["EvalID"].as_str().expect("an evaluation"));
+        let status_of = |eval: &str| get(http, eval).expect("an evaluation")["Status"].clone();
+        if n == 1 {
+            until("the other type is worked off", || (status_of(&behind) == "complete").then_some(()));
+        } else {
+            assert_eq!((doing(), status_of(&behind)), (Value::Null, json!("pending")));
+        }
+        assert_eq!(status_of(&eval), "pending", "{id}");
+        assert_eq!(configure(1, &["service", "batch", "system", "sysbatch"]).0, 200);
+        until("it is worked off", || (status_of(&eval) == "complete").then_some(()));
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ use crate::describe::describe;
 use crate::figures;
 use crate::folders::Folders;
 use crate::network::{self, Endpoints, Listen};
+use crate::schedulers;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -125,7 +126,7 @@ pub async fn start(config: &Config, files: &[PathBuf], folders: &Folders, monito
         (None, None) => None,
     };
     let description = describe(config, files, &name, &bound, &advertised);
-    let info = agent_info(config, description, server.is_some(), node_agent.as_ref(), &told);
+    let info = agent_info(config, description, server.as_ref(), node_agent.as_ref(), &told);
     let (mut http_tasks, http_shutdown) = (JoinSet::new(), CancellationToken::new());
     let mut intervals = JoinSet::new();
     intervals.spawn(async move { told.figures.run().await });
@@ -399,10 +400,13 @@ fn plugins(config: &Config) -> BTreeMap<String, Map<String, Value>> {
     blocks.into_iter().filter_map(as_map).collect()
 }
 
-fn agent_info(config: &Config, description: Value, server: bool, client: Option<&Client>, told: &Told) -> AgentInfo {
+fn agent_info(config: &Config, description: Value, server: Option<&Server>, client: Option<&Client>, told: &Told) -> AgentInfo {
+    let schedulers = server.map(|server| schedulers::of(server.worker(), server.id().to_string()));
+    let server = server.is_some();
     let (for_servers, for_orders, for_stats) = (client.cloned(), client.cloned(), client.cloned());
     AgentInfo {
         server,
+        schedulers,
         node_id: client.map(Client::node_id),
         config: description,
         telemetry: told.figures.clone(),

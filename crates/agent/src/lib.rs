@@ -17,6 +17,7 @@ mod monitors;
 mod network;
 mod panics;
 mod run;
+mod schedulers;
 mod signals;
 
 pub use run::run;

@@ -114,6 +114,11 @@ impl Broker {
 
     /// The next evaluation to look at, and from now on out until [`Broker::done`] or [`Broker::retry`].
     pub fn next(&mut self, now: i64) -> Option<EvalId> {
+        self.next_of(now, JobType::ALL)
+    }
+
+    /// The same among those of jobs of these types.
+    pub fn next_of(&mut self, now: i64, kinds: &[JobType]) -> Option<EvalId> {
         while let Some(&(at, id)) = self.delayed.first() {
             if at > now {
                 break;
@@ -125,6 +130,7 @@ impl Broker {
             .ready
             .iter()
             .filter_map(|(_, _, id)| self.known.get(id))
+            .filter(|known| kinds.contains(&known.kind))
             .map(|known| &known.key)
             .find(|key| !self.out.contains_key(key))?;
         let newest = self.ready_by_job.get(key)?.last().map(|(_, id)| *id)?;

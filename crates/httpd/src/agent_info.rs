@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use api::{AgentSchedulerWorkerConfigResponse, AgentSchedulerWorkersInfo};
 use http::{HeaderName, HeaderValue};
 use model::NodeId;
 use serde_json::Value;
@@ -13,6 +14,18 @@ pub type Probe<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
 /// Tells the running agent something.
 pub type Order<T> = Arc<dyn Fn(&T) + Send + Sync>;
+
+/// Tells how many schedulers there shall be and for which types of jobs.
+type Configure = Arc<dyn Fn(i64, &[String]) -> Result<(), String> + Send + Sync>;
+
+/// The schedulers of this server.
+#[derive(Clone)]
+pub struct Schedulers {
+    pub show: Probe<AgentSchedulerWorkersInfo>,
+    pub config: Probe<AgentSchedulerWorkerConfigResponse>,
+    /// Or why that cannot be.
+    pub configure: Configure,
+}
 
 /// What the agent tells the interface about itself.
 #[derive(Clone)]
@@ -29,6 +42,8 @@ pub struct AgentInfo {
     pub set_servers: Order<[String]>,
     /// Figures about the agent, by part and name.
     pub stats: Probe<BTreeMap<String, BTreeMap<String, String>>>,
+    /// Who schedules on this server; `None` when this is none.
+    pub schedulers: Option<Schedulers>,
     /// Sent with every answer.
     pub response_headers: Vec<(HeaderName, HeaderValue)>,
     pub limits: Limits,
@@ -52,6 +67,7 @@ impl Default for AgentInfo {
             servers: Arc::new(Vec::new),
             set_servers: Arc::new(|_| ()),
             stats: Arc::new(BTreeMap::new),
+            schedulers: None,
             response_headers: Vec::new(),
             limits: Limits::default(),
             telemetry: Registry::default(),

@@ -23,5 +23,5 @@ mod routes;
 mod serve;
 mod spec;
 
-pub use agent_info::{AgentInfo, Limits, Probe, response_header};
+pub use agent_info::{AgentInfo, Limits, Probe, Schedulers, response_header};
 pub use serve::serve;

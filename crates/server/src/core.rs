@@ -26,6 +26,7 @@ use crate::room;
 use crate::start::Config;
 use crate::succession::Succession;
 use crate::watches::Watches;
+use crate::worker::Worker;
 
 /// How long a request waits for a leader before it gives up.
 pub const LEADER_HOLD: Duration = Duration::from_secs(5);
@@ -47,6 +48,8 @@ pub struct Core {
     pub pool: PoolHandle,
     pub watches: Arc<Watches>,
     pub signals: Arc<Signals>,
+    /// Who schedules here while this server leads.
+    pub worker: Arc<Worker>,
     pub events: Arc<Events>,
     pub reports: Reports,
     /// Places for writes of clients.
@@ -142,6 +145,8 @@ impl Core {
         tasks: TaskTracker,
     ) -> Self {
         let region = RegionName::from(config.region.as_str());
+        let id = IdSource::new(rand::random()).next_uuid();
+        let worker = Arc::new(Worker::new(id, Arc::clone(&signals)));
         let writes = Semaphore::new(config.bounds.pending_writes);
         Self {
             config,
@@ -153,6 +158,7 @@ impl Core {
             pool,
             watches,
             signals,
+            worker,
             events,
             reports: Reports::default(),
             writes,

@@ -54,7 +54,9 @@ mod tidy;
 mod transitions;
 mod transport;
 mod watches;
+mod worker;
 mod write;
 
 pub use raftstore::contain::is_contained as panic_is_contained;
 pub use start::{Bounds, Config, Error, LogLimits, Server};
+pub use worker::{Choice as WorkerChoice, Doing as WorkerDoing, Worker};

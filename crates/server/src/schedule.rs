@@ -20,6 +20,7 @@ use tracing::{debug, error, warn};
 use crate::core::{Core, now};
 use crate::instruments::Instruments;
 use crate::leader::panic_text;
+use crate::worker::Doing;
 
 /// Evaluations planned before they are committed together.
 const TOGETHER: usize = 64;
@@ -45,6 +46,7 @@ pub async fn run(core: Arc<Core>) {
     *core.signals.evals.lock().unwrap_or_else(PoisonError::into_inner) = Some(changed);
     let mut queue = Queue { instruments: Arc::clone(&core.instruments), ..Queue::default() };
     queue.broker.sync(&core.view());
+    let _working = core.worker.begin();
     let mut idle_since = Instant::now();
     loop {
         let mut changed = Vec::new();
@@ -56,10 +58,12 @@ pub async fn run(core: Arc<Core>) {
         let view = core.view();
         changed.into_iter().for_each(|id| queue.observe(&view, id));
         // Paused, evaluations come in and stay pending.
-        let is_paused = view.scheduler().pause_eval_broker;
-        let batch = if is_paused { Vec::new() } else { queue.take(&view) };
+        let choice = core.worker.choice();
+        let is_paused = view.scheduler().pause_eval_broker || !choice.is_on;
+        let batch = if is_paused { Vec::new() } else { queue.take(&view, &choice.kinds) };
         queue.instruments.broker.show(&queue.broker.counts());
         if batch.is_empty() {
+            core.worker.says(if is_paused { Doing::Paused } else { Doing::Waiting });
             let wake_at = queue.broker.wake_at().filter(|_| !is_paused);
             let wake = wake_at.map_or(Duration::from_secs(3600), |at| Duration::from_nanos(at.saturating_sub(now()).max(0).unsigned_abs()));
             tokio::select! {
@@ -69,6 +73,7 @@ pub async fn run(core: Arc<Core>) {
             }
             continue;
         }
+        core.worker.says(Doing::Scheduling);
         core.instruments.worker.dequeue_eval.since(idle_since);
         let ids: Vec<EvalId> = batch.iter().map(|work| work.eval.id).collect();
         if let Err(problem) = process(&core, &view, batch, &mut queue, n_rooms).await {
@@ -127,12 +132,12 @@ impl Queue {
         }
     }
 
-    /// The next evaluations, each with those it makes needless.
-    fn take(&mut self, view: &Store) -> Vec<Work> {
+    /// The next evaluations of jobs of these types, each with those it makes needless.
+    fn take(&mut self, view: &Store, kinds: &[JobType]) -> Vec<Work> {
         let time = now();
         let mut batch = Vec::new();
         while batch.len() < TOGETHER {
-            let Some(id) = self.broker.next(time) else { break };
+            let Some(id) = self.broker.next_of(time, kinds) else { break };
             let Some(eval) = view.eval(id).filter(|eval| eval.status == EvalStatus::Pending) else {
                 self.done(id);
                 continue;
@@ -199,6 +204,7 @@ async fn process(core: &Core, view: &Arc<Store>, batch: Vec<Work>, queue: &mut Q
     }
     let plans = &core.instruments.plans;
     plans.queue_depth.set(commands.len());
+    core.worker.says(Doing::Submitting);
     let began = Instant::now();
     let answers = core.propose_many(commands).await;
     plans.queue_depth.set(0);

@@ -27,6 +27,7 @@ use crate::memo::Memo;
 use crate::pool::{self, Sockets};
 use crate::transport::{Carrier, Front};
 use crate::watches::Watches;
+use crate::worker::Worker;
 use crate::{agent_calls, founding, leader, probe, reports, succession, tidy};
 
 /// Tasks that have not ended by then are left behind.
@@ -269,6 +270,15 @@ impl Server {
     /// Answers calls, here or by passing them on.
     pub fn caller(&self) -> Arc<dyn Caller> {
         Arc::new(ForwardFront(Arc::clone(&self.core)))
+    }
+
+    pub fn id(&self) -> Uuid {
+        self.core.identity.id()
+    }
+
+    /// Who schedules here while this server leads.
+    pub fn worker(&self) -> Arc<Worker> {
+        Arc::clone(&self.core.worker)
     }
 
     pub fn rpc_address(&self) -> SocketAddr {

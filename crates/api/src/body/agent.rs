@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use model::Time;
 use model::json::nullable;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -78,4 +79,46 @@ pub struct AgentHealth {
     pub ok: bool,
     #[serde(skip_serializing_if = "String::is_empty")]
     pub message: String,
+}
+
+/// `GET /v1/agent/schedulers`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct AgentSchedulerWorkersInfo {
+    pub server_id: String,
+    #[serde(with = "nullable")]
+    pub schedulers: Vec<AgentSchedulerWorkerInfo>,
+}
+
+/// One scheduler of a server.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct AgentSchedulerWorkerInfo {
+    pub id: String,
+    /// Types of jobs.
+    #[serde(with = "nullable")]
+    pub enabled_schedulers: Vec<String>,
+    pub started: Time,
+    /// Started or Stopped.
+    pub status: String,
+    pub workload_status: String,
+}
+
+/// `GET` and `PUT /v1/agent/schedulers/config`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct AgentSchedulerWorkerConfigResponse {
+    pub server_id: String,
+    pub num_schedulers: i64,
+    #[serde(with = "nullable")]
+    pub enabled_schedulers: Vec<String>,
+}
+
+/// `PUT /v1/agent/schedulers/config`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct AgentSchedulerWorkerConfigRequest {
+    pub num_schedulers: i64,
+    #[serde(with = "nullable")]
+    pub enabled_schedulers: Vec<String>,
 }

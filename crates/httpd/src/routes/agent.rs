@@ -1,9 +1,12 @@
 //! `/v1/agent/…`: the agent that answers, and the pool that it sees.
 
-use api::{AgentHealth, AgentHealthResponse, AgentSelf, JoinResult, ServerMember, ServerMembersResponse};
+use api::{
+    AgentHealth, AgentHealthResponse, AgentSchedulerWorkerConfigRequest, AgentSelf, JoinResult, ServerMember, ServerMembersResponse,
+};
 use http::StatusCode;
 use rpc::message::{AgentReply, AgentRequest, MemberInfo, Members};
 
+use crate::agent_info::Schedulers;
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb};
 use crate::respond::{self, Answer};
@@ -118,6 +121,29 @@ fn is_address(text: &str) -> bool {
     };
     let is_host = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_[]:%".contains(&byte));
     is_host && port.parse::<u16>().is_ok_and(|port| port != 0)
+}
+
+/// Who schedules on this server.
+pub(super) async fn schedulers(cx: Cx) -> Answer {
+    cx.only(Verb::Get)?;
+    cx.json(None, &(here(&cx)?.show)())
+}
+
+pub(super) async fn schedulers_config(mut cx: Cx) -> Answer {
+    let schedulers = here(&cx)?;
+    match cx.verb() {
+        Verb::Get => {}
+        Verb::Put => {
+            let AgentSchedulerWorkerConfigRequest { num_schedulers, enabled_schedulers } = cx.decode().await?;
+            (schedulers.configure)(num_schedulers, &enabled_schedulers).map_err(Refusal::bad_request)?;
+        }
+        _ => return Err(Refusal::wrong_verb()),
+    }
+    cx.json(None, &(schedulers.config)())
+}
+
+fn here(cx: &Cx) -> Result<Schedulers, Refusal> {
+    cx.app.info.schedulers.clone().ok_or_else(|| Refusal::bad_request("Server only endpoint"))
 }
 
 /// 500 with the same body when something that was asked for is not healthy. Without `type`, what this agent is.

@@ -27,8 +27,6 @@ const NOT_BUILT: &[(&str, &str)] = &[
     ("/v1/agent/host", "describing the agent's host"),
     ("/v1/agent/pprof/**", "profiling the agent"),
     ("/v1/agent/reload", "reloading the agent's configuration by HTTP (send SIGHUP)"),
-    ("/v1/agent/schedulers", "configuring scheduler workers"),
-    ("/v1/agent/schedulers/config", "configuring scheduler workers"),
     ("/v1/agent/keyring/**", "managing gossip keys"),
     ("/v1/client/identity", "node identities"),
     ("/v1/client/identity/**", "node identities"),

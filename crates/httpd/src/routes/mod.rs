@@ -74,6 +74,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/agent/join", any(agent::join))
         .route("/v1/agent/force-leave", any(agent::force_leave))
         .route("/v1/agent/servers", any(agent::servers))
+        .route("/v1/agent/schedulers", any(agent::schedulers))
+        .route("/v1/agent/schedulers/config", any(agent::schedulers_config))
         .route("/v1/agent/health", any(agent::health))
         .route("/v1/agent/monitor", any(monitor::monitor))
         .route("/v1/scaling/policies", any(policies::list))
