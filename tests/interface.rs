@@ -155,6 +155,11 @@ fn the_scheduler_of_a_server_is_told_what_to_do() {
         let body = json!({ "num_schedulers": n, "enabled_schedulers": kinds });
         request("PUT", http, "/v1/agent/schedulers/config", Some(&body)).expect("an answer")
     };
+    let register = |job: &Value| {
+        let (status, answer) = request("PUT", http, "/v1/jobs", Some(job)).expect("an answer");
+        assert_eq!(status, 200, "{answer}");
+        format!("/v1/evaluation/{}", answer["EvalID"].as_str().expect("an evaluation"))
+    };
     let doing = || get(http, "/v1/agent/schedulers").expect("schedulers")["schedulers"][0]["workload_status"].clone();
     until("the scheduler waits for work", || (doing() == "WaitingToDequeue").then_some(()));
     let (status, text) = configure(4, &["service"]);
@@ -162,16 +167,12 @@ fn the_scheduler_of_a_server_is_told_what_to_do() {
     for (id, n, kinds) in [("off", 0, &["service"][..]), ("other", 1, &["batch", "_core"])] {
         let (status, answer) = configure(n, kinds);
         assert_eq!((status, &answer["num_schedulers"]), (200, &json!(n)), "{answer}");
-        let (status, answer) = request("PUT", http, "/v1/jobs", Some(&job(id, 1, "linux"))).expect("an answer");
-        assert_eq!(status, 200, "{answer}");
-        let eval = format!("/v1/evaluation/{}", answer["EvalID"].as_str().expect("an evaluation"));
+        let eval = register(&job(id, 1, "linux"));
         // a job of a type that is worked at comes behind it, if any is
         let mut batch = job(&format!("{id}-batch"), 1, "linux");
         batch["Job"]["Type"] = json!("batch");
         batch["Job"]["TaskGroups"][0]["Update"] = Value::Null;
-        let (status, answer) = request("PUT", http, "/v1/jobs", Some(&batch)).expect("an answer");
-        assert_eq!(status, 200, "{answer}");
-        let behind = format!("/v1/evaluation/{}", answer["EvalID"].as_str().expect("an evaluation"));
+        let behind = register(&batch);
         let status_of = |eval: &str| get(http, eval).expect("an evaluation")["Status"].clone();
         if n == 1 {
             until("the other type is worked off", || (status_of(&behind) == "complete").then_some(()));

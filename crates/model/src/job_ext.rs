@@ -10,6 +10,8 @@ pub const DEFAULT_NODE_POOL: &str = "default";
 pub const ALL_NODE_POOL: &str = "all";
 /// Allocations that one group may ask for in any region.
 pub const GROUP_COUNT_MAX: i64 = 100_000;
+/// The highest priority that any region can allow.
+pub const PRIORITY_MAX: i64 = 32_766;
 
 impl JobType {
     /// Its jobs have one allocation on every node that meets their demands.
@@ -78,6 +80,13 @@ impl TaskGroup {
     /// The update strategy, if changes of this group roll.
     pub fn rolling_update(&self) -> Option<&UpdateStrategy> {
         self.update.as_ref().filter(|update| update.max_parallel > 0)
+    }
+}
+
+impl Job {
+    /// Why this job cannot become `next`: its type stays as long as there is the job.
+    pub fn other_type(&self, next: &Job) -> Option<String> {
+        (self.kind != next.kind).then(|| format!("cannot change job type from {:?} to {:?}", self.kind.as_str(), next.kind.as_str()))
     }
 }
 

@@ -63,10 +63,9 @@ pub fn answer(view: &Store, job: &Job, refusal: String) -> Answer {
         );
     }
     if answer.refusal.is_empty()
-        && let Some(present) = view.job(&key)
-        && present.kind != job.kind
+        && let Some(other_type) = view.job(&key).and_then(|present| present.other_type(job))
     {
-        answer.refusal = format!("cannot change job type from {:?} to {:?}", present.kind.as_str(), job.kind.as_str());
+        answer.refusal = other_type;
     }
     answer
 }

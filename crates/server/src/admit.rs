@@ -17,11 +17,7 @@ pub fn check(view: &Store, job: &Job) -> Findings {
     // Nodes may come: what none of them can run now waits for one that can.
     findings.warnings.extend(nowhere(view, job));
     memory_max(view, job, &mut findings);
-    if let Some(present) = view.job(&job.key())
-        && present.kind != job.kind
-    {
-        findings.errors.push(format!("cannot change job type from {:?} to {:?}", present.kind.as_str(), job.kind.as_str()));
-    }
+    findings.errors.extend(view.job(&job.key()).and_then(|present| present.other_type(job)));
     findings
 }
 

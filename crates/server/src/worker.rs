@@ -1,8 +1,7 @@
 //! The scheduler of this server as operators see it: whether it works, at which types of jobs, and what it is doing. It works while the server
 //! leads its region; what it was told is forgotten with the process.
 
-use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::{JobType, Uuid};
 
@@ -10,7 +9,6 @@ use crate::core::{Signals, now};
 
 /// What a worker is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Doing {
     /// The server does not lead.
     Nothing,
@@ -20,8 +18,6 @@ pub enum Doing {
     /// The region's evaluations wait for somebody to say so.
     Paused,
 }
-
-const ALL: [Doing; 5] = [Doing::Nothing, Doing::Waiting, Doing::Scheduling, Doing::Submitting, Doing::Paused];
 
 impl Doing {
     /// The word of the interface.
@@ -47,47 +43,54 @@ pub struct Choice {
 
 pub struct Worker {
     pub id: Uuid,
-    choice: Mutex<Choice>,
-    doing: AtomicU8,
-    /// When it last began to work, or the server to run; unix nanoseconds.
-    since: AtomicI64,
+    now: Mutex<Now>,
     signals: Arc<Signals>,
+}
+
+struct Now {
+    choice: Choice,
+    doing: Doing,
+    since: i64,
 }
 
 impl Worker {
     pub fn new(id: Uuid, signals: Arc<Signals>) -> Self {
-        let choice = Mutex::new(Choice { is_on: true, kinds: JobType::ALL.to_vec() });
-        Self { id, choice, doing: AtomicU8::new(Doing::Nothing as u8), since: AtomicI64::new(now()), signals }
+        let choice = Choice { is_on: true, kinds: JobType::ALL.to_vec() };
+        Self { id, now: Mutex::new(Now { choice, doing: Doing::Nothing, since: now() }), signals }
     }
 
     pub fn choice(&self) -> Choice {
-        self.choice.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.now().choice.clone()
     }
 
     /// Counts from the next evaluation on.
     pub fn choose(&self, choice: Choice) {
-        *self.choice.lock().unwrap_or_else(PoisonError::into_inner) = choice;
+        self.now().choice = choice;
         self.signals.scheduler.notify_one();
     }
 
     pub fn doing(&self) -> Doing {
-        ALL.get(usize::from(self.doing.load(Ordering::Relaxed))).copied().unwrap_or(Doing::Nothing)
+        self.now().doing
     }
 
-    /// Unix nanoseconds.
+    /// When it last began to work, or the server to run; unix nanoseconds.
     pub fn since(&self) -> i64 {
-        self.since.load(Ordering::Relaxed)
+        self.now().since
     }
 
     pub(crate) fn says(&self, doing: Doing) {
-        self.doing.store(doing as u8, Ordering::Relaxed);
+        self.now().doing = doing;
     }
 
     /// The worker works until what this returns is dropped.
     pub(crate) fn begin(self: &Arc<Self>) -> Working {
-        self.since.store(now(), Ordering::Relaxed);
+        self.now().since = now();
         self.says(Doing::Waiting);
         Working(Arc::clone(self))
+    }
+
+    fn now(&self) -> MutexGuard<'_, Now> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

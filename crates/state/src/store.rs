@@ -101,9 +101,12 @@ impl NodeLoad {
     /// What one allocation is worth.
     pub fn of(alloc: &Allocation) -> Self {
         let Some(resources) = &alloc.allocated_resources else { return Self { n_allocs: 1, ..Self::default() } };
-        let n_ports = resources.host_ports().count() as i64;
-        let is_particular = n_ports > 0 || resources.has_particulars();
-        Self { used: Usage::of_alloc(resources), n_allocs: 1, n_particular: i64::from(is_particular), n_ports }
+        Self {
+            used: Usage::of_alloc(resources),
+            n_allocs: 1,
+            n_particular: i64::from(resources.has_particulars()),
+            n_ports: resources.host_ports().count() as i64,
+        }
     }
 
     pub fn plus(self, other: Self) -> Self {

@@ -74,7 +74,7 @@ pub fn slot<'c>(config: &'c mut Config, path: &str) -> Option<Slot<'c>> {
         "server.job_gc_interval" => Slot::Time(&mut server.gc.interval),
         "server.job_gc_threshold" => Slot::Time(&mut server.gc.job),
         "server.job_max_count" => Slot::Count(&mut server.job_max_count, 0..=1 << 40),
-        "server.job_max_priority" => Slot::Count(&mut server.job_max_priority, 100..=32_766),
+        "server.job_max_priority" => Slot::Count(&mut server.job_max_priority, 100..=model::PRIORITY_MAX.unsigned_abs()),
         "server.eval_gc_threshold" => Slot::Time(&mut server.gc.eval),
         "server.batch_eval_gc_threshold" => Slot::Time(&mut server.gc.batch_eval),
         "server.deployment_gc_threshold" => Slot::Time(&mut server.gc.deployment),

@@ -10,7 +10,7 @@ mod wishes;
 
 use std::collections::BTreeSet;
 
-use model::{Job, JobType};
+use model::{Job, JobType, PRIORITY_MAX};
 
 use crate::findings::KEPT_MAX;
 
@@ -51,9 +51,6 @@ impl Validation {
         format!("{heading}\n{}", self.warnings.iter().map(|problem| format!("\n* {}", problem.text)).collect::<String>())
     }
 }
-
-/// The highest priority that any region can allow.
-pub const PRIORITY_MAX: i64 = 32_766;
 
 /// Asks everything that can be asked of a canonical job, and returns all answers.
 pub fn validate(job: &Job) -> Validation {
