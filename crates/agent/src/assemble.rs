@@ -293,6 +293,7 @@ fn server_config(
         },
         rpc: config.limits.rpc(),
         bounds: config.limits.server(server),
+        worker: server::WorkerChoice { is_on: server.num_schedulers > 0, kinds: server.enabled_schedulers.clone() },
         autopilot: model::AutopilotConfig {
             cleanup_dead_servers: server.autopilot.cleanup_dead_servers,
             last_contact_threshold: nanoseconds(server.autopilot.last_contact_threshold),

@@ -44,11 +44,22 @@ fn words(choice: &WorkerChoice) -> Vec<String> {
 
 /// What was asked for, or why it cannot be.
 fn chosen(n: i64, kinds: &[String]) -> Result<WorkerChoice, String> {
+    let is_on = is_on(n).map_err(|problem| format!("num_schedulers: {problem}"))?;
+    let kinds = parse_kinds(kinds).map_err(|problem| format!("enabled_schedulers: {problem}"))?;
+    Ok(WorkerChoice { is_on, kinds })
+}
+
+/// Whether so many schedulers are any.
+pub fn is_on(n: i64) -> Result<bool, String> {
     if !(0..=1).contains(&n) {
-        return Err(format!("num_schedulers: {n}: a server has one scheduler, which plans many evaluations in a row: give 0 or 1"));
+        return Err(format!("{n}: a server has one scheduler, which plans many evaluations in a row: give 0 or 1"));
     }
-    let kinds = kinds.iter().filter(|kind| *kind != CORE).map(|kind| kind.parse().map_err(|error| format!("enabled_schedulers: {error}")));
-    Ok(WorkerChoice { is_on: n == 1, kinds: kinds.collect::<Result<_, String>>()? })
+    Ok(n == 1)
+}
+
+/// Types of jobs by their names.
+pub fn parse_kinds(names: &[String]) -> Result<Vec<JobType>, String> {
+    names.iter().filter(|name| *name != CORE).map(|name| name.parse().map_err(|error| format!("{error}"))).collect()
 }
 
 #[cfg(test)]

@@ -80,6 +80,18 @@ fn every_key_in_effect_is_read_from_hcl() {
               failover_heartbeat_ttl    = "2m"
               enable_event_broker       = false
               event_buffer_size         = 7
+              job_default_priority      = 20
+              job_max_priority          = 300
+              job_tracked_versions      = 3
+              job_max_source_size       = "2MiB"
+              num_schedulers            = 1
+              enabled_schedulers        = ["batch", "system"]
+              search {
+                fuzzy_enabled   = false
+                limit_query     = 4
+                limit_results   = 5
+                min_term_length = 6
+              }
               raft_snapshot_threshold   = 8
               raft_trailing_logs        = 9
               job_gc_interval           = "1s"
@@ -186,6 +198,11 @@ fn every_key_in_effect_is_read_from_hcl() {
     assert_eq!(config.server.min_heartbeat_ttl, Duration::from_millis(500));
     assert_eq!((config.server.enable_event_broker, config.server.event_buffer_size), (false, 7));
     assert_eq!((config.server.raft_snapshot_threshold, config.server.raft_trailing_logs), (8, 9));
+    let jobs = config.limits.server(&config.server).jobs;
+    assert_eq!((jobs.priority_default, jobs.priority_max, jobs.tracked_versions, jobs.source_bytes_max), (20, 300, 3, 2 << 20));
+    let search = config.limits.server(&config.server).search;
+    assert_eq!((search.is_fuzzy_enabled, search.things_max, search.matches_max, search.characters_min), (false, 4, 5, 6));
+    assert_eq!(config.server.enabled_schedulers, [model::JobType::Batch, model::JobType::System]);
     let autopilot = &config.server.autopilot;
     assert_eq!((autopilot.cleanup_dead_servers, autopilot.max_trailing_logs, autopilot.min_quorum), (false, 9, 5));
     assert_eq!(autopilot.server_stabilization_time, Duration::from_secs(3));
@@ -372,6 +389,19 @@ fn what_is_wrong_is_named_with_its_place_and_the_nearest_right_key() {
         ("client {\n  gc_parallel_destroys = 1\n}", "a.hcl:2:3: \"gc_parallel_destroys\" in client is not supported yet"),
         ("region = 7", "a.hcl:1:10: region: expected a string, found the number 7"),
         ("leave_on_terminate = \"maybe\"", "a.hcl:1:22: leave_on_terminate: expected true or false, found the string \"maybe\""),
+        (
+            "server {\n  num_schedulers = 4\n}",
+            "a.hcl:2:20: num_schedulers is 4: a server has one scheduler, which plans many evaluations in a row: give 0 or 1",
+        ),
+        (
+            "server {\n  enabled_schedulers = [\"fortune\"]\n}",
+            "a.hcl:2:24: server.enabled_schedulers: unknown word \"fortune\"; known are: service, batch, system, sysbatch",
+        ),
+        ("server {\n  job_default_priority = 101\n}", "a.hcl:2:26: job_default_priority 101 is above job_max_priority 100"),
+        (
+            "server {\n  job_max_source_size = \"big\"\n}",
+            "a.hcl:2:25: server.job_max_source_size: expected a size such as \"1M\" or \"512KiB\", found the string \"big\"",
+        ),
         ("server = true", "a.hcl:1:10: server is a block: write server { … }"),
         ("ports {\n  http = 70000\n}", "a.hcl:2:10: ports.http: expected a whole number from 0 to 65535, found the number 70000"),
         ("ports {\n  http = 1.5\n}", "a.hcl:2:10: ports.http: expected a whole number from 0 to 65535, found the number 1.5"),

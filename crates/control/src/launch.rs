@@ -50,9 +50,6 @@ pub fn dispatched_child(parent: &Job, dispatch: &Dispatch, now: i64, ids: &mut I
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         return Err(format!("job {name:?} takes no meta of these names: {}; it takes {known}", unknown.join(", ")));
     }
-    if !(0..=100).contains(&dispatch.priority) {
-        return Err(format!("the priority of a dispatch is between 1 and 100, not {}", dispatch.priority));
-    }
     if let Some(c) = dispatch.id_prefix.chars().find(|c| c.is_whitespace() || matches!(c, '\0' | '/')) {
         return Err(format!("the id prefix {:?} has the character {c:?}, which ids of children do not have", dispatch.id_prefix));
     }

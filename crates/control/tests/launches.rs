@@ -217,7 +217,7 @@ fn dispatched_children() {
 fn refused_dispatches() {
     let who = || meta(&[("who", "me")]);
     let with = |n: usize| Dispatch { payload: vec![0; n], meta: who(), ..Default::default() };
-    let rows: [(&str, Job, Dispatch, &str); 13] = [
+    let rows: [(&str, Job, Dispatch, &str); 12] = [
         ("no payload is fine", worker(|_| {}), with(0), ""),
         ("the largest", worker(|_| {}), with(PAYLOAD_MAX), ""),
         ("too large", worker(|_| {}), with(PAYLOAD_MAX + 1), "the payload has 16385 bytes, at most 16384 are allowed"),
@@ -242,7 +242,6 @@ fn refused_dispatches() {
             with(0),
             "job \"work\" takes no meta of these names: who; it takes none",
         ),
-        ("priority", worker(|_| {}), Dispatch { priority: 101, ..with(0) }, "the priority of a dispatch is between 1 and 100, not 101"),
         (
             "prefix",
             worker(|_| {}),

@@ -106,7 +106,7 @@ mod tests {
                 let config = json!({"command": "x", key: ""});
                 let task = json!({"Name": "t", "Driver": driver, "Config": config});
                 let job = json!({"ID": "web", "Datacenters": ["*"], "TaskGroups": [{"Name": "g", "Tasks": [task]}]});
-                let text = jobspec::validate(&jobspec::from_api(&job).unwrap()).error_text();
+                let text = jobspec::validate_request(&jobspec::from_api(&job).unwrap()).error_text();
                 text.lines().find(|line| line.contains(&format!("unknown key {key:?}"))).map(str::to_owned)
             };
             for key in known {

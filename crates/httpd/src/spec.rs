@@ -51,7 +51,7 @@ fn take_job(body: &mut Value) -> Result<Result<Job, Diagnostics>, Refusal> {
 
 /// Refuses a job that makes no sense; gives the warnings of one that does, one text, may be empty.
 pub(crate) fn check(job: &Job) -> Result<String, Refusal> {
-    let found = jobspec::validate(job);
+    let found = jobspec::validate_request(job);
     if found.is_valid() { Ok(found.warning_text()) } else { Err(Refusal::internal(found.error_text())) }
 }
 

@@ -8,6 +8,8 @@ const SECOND: i64 = 1_000_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
+/// Of jobs.
+const PRIORITY_DEFAULT: i64 = 50;
 /// Of affinities and spreads.
 const WEIGHT_DEFAULT: i64 = 50;
 /// The largest count of a scaling policy has no default: the validation asks for it.
@@ -17,12 +19,17 @@ const UNSET_MAX: i64 = -1;
 const GROUP_UPDATE_FIELDS: &[&str] =
     &["HealthCheck", "MinHealthyTime", "HealthyDeadline", "ProgressDeadline", "AutoRevert", "AutoPromote", "Canary"];
 
+/// What a request leaves open and its region has a default for.
+pub(crate) fn leave_to_region(job: &mut Fields) {
+    fill(job, "Priority", 0);
+}
+
 /// Makes the tree of a job canonical. Doing it twice changes nothing.
 pub(crate) fn canonicalize(job: &mut Fields) {
     fill(job, "Region", "global");
     fill(job, "Namespace", model::DEFAULT_NAMESPACE);
     fill(job, "Type", "service");
-    fill(job, "Priority", 50);
+    fill(job, "Priority", PRIORITY_DEFAULT);
     if let Some(id) = job.get("ID").cloned().filter(|_| is_unset(job, "Name")) {
         job.insert("Name".to_owned(), id);
     }

@@ -40,7 +40,7 @@ use crate::variables::Given;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Kind, Severity, list_text};
 pub use hcl::Files;
-pub use validate::{Problem, Validation, validate};
+pub use validate::{Problem, Validation, validate, validate_request};
 pub use variables::{ENVIRONMENT_PREFIX, VariableFile};
 
 /// The largest text that is read, in bytes: the limit of existing servers.
@@ -158,9 +158,13 @@ pub fn parse(input: &ParseInput<'_>) -> Result<Parsed, Diagnostics> {
 }
 
 /// The canonical job of a request body: the value of its field `Job`, as the HTTP interface has it. Fields of features that are not
-/// supported yet may be there if they ask for nothing. The diagnostics name the path of a field: `TaskGroups[0].Count`.
+/// supported yet may be there if they ask for nothing. The diagnostics name the path of a field: `TaskGroups[0].Count`. A priority of 0 is one
+/// that the region gives, which knows its default.
 pub fn from_api(value: &Json) -> Result<Job, Diagnostics> {
-    let (node, _) = request::job(value)?;
+    let (mut node, _) = request::job(value)?;
+    if let Some(fields) = node.as_fields_mut() {
+        canonical::leave_to_region(fields);
+    }
     canonical_job(node).map(|(job, _)| job)
 }
 

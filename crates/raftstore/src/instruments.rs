@@ -115,4 +115,5 @@ command_timers! {
     update_job_version_tag: Command::TagJobVersion { .. },
     node_drain_update: Command::SetNodeDrain(_),
     delete_eval: Command::DeleteEvals { .. },
+    track_versions: Command::TrackVersions { .. },
 }

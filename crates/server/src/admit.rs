@@ -7,6 +7,8 @@ use model::{DEFAULT_NODE_POOL, Job, Text, matches_glob};
 use rpc::message::Findings;
 use state::Store;
 
+use crate::start::JobBounds;
+
 /// Of a group that asks for a network and names no mode.
 const DEFAULT_NETWORK_MODE: &str = "host";
 
@@ -71,12 +73,13 @@ fn pool_of(view: &Store, job: &Job) -> Text {
     default.unwrap_or(DEFAULT_NODE_POOL).into()
 }
 
-/// The job with its node pool in place.
-pub fn in_its_pool(view: &Store, job: &Arc<Job>) -> Arc<Job> {
-    if !job.node_pool.is_empty() {
+/// The job with what the region gives to who leaves it open: its node pool, and its priority.
+pub fn completed(view: &Store, bounds: &JobBounds, job: &Arc<Job>) -> Arc<Job> {
+    if !job.node_pool.is_empty() && job.priority != 0 {
         return Arc::clone(job);
     }
-    Arc::new(Job { node_pool: pool_of(view, job).as_str().into(), ..(**job).clone() })
+    let priority = if job.priority == 0 { bounds.priority_default } else { job.priority };
+    Arc::new(Job { node_pool: pool_of(view, job).as_str().into(), priority, ..(**job).clone() })
 }
 
 fn names(known: &BTreeSet<&str>) -> String {
@@ -192,7 +195,7 @@ mod tests {
         {
             let mut job = testkit::job("web").build();
             (job.namespace, job.node_pool) = (namespace.into(), pool.into());
-            assert_eq!(in_its_pool(&world.store, &Arc::new(job)).node_pool, expected, "{namespace} {pool}");
+            assert_eq!(completed(&world.store, &JobBounds::default(), &Arc::new(job)).node_pool, expected, "{namespace} {pool}");
         }
     }
 }

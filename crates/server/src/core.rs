@@ -146,7 +146,7 @@ impl Core {
     ) -> Self {
         let region = RegionName::from(config.region.as_str());
         let id = IdSource::new(rand::random()).next_uuid();
-        let worker = Arc::new(Worker::new(id, Arc::clone(&signals)));
+        let worker = Arc::new(Worker::new(id, config.worker.clone(), Arc::clone(&signals)));
         let writes = Semaphore::new(config.bounds.pending_writes);
         Self {
             config,

@@ -17,7 +17,7 @@ use rpc::transport::CallError;
 use tracing::{Instrument, debug_span};
 
 use crate::core::{Core, LEADER_HOLD, NO_LEADER};
-use crate::{agent_calls, autopilot, instruments, members, monitor, node, places, plan, read, rollout, snapshot, write};
+use crate::{agent_calls, autopilot, instruments, members, monitor, node, places, plan, read, rollout, search, snapshot, write};
 
 /// An answer that takes no waiting comes within this time, or not at all.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -432,6 +432,10 @@ async fn read_here(core: &Core, options: &ReadOptions, what: &Read) -> Result<Re
         let index = watches.iter().map(|watch| view.watch_index(watch)).max().unwrap_or_default();
         let is_news = options.min_index == 0 || index > options.min_index || tokio::time::Instant::now() >= deadline;
         if is_news {
+            if let Read::Search { context, text, fuzzy, namespace } = what {
+                let found = search::find(&view, &core.config.bounds.search, *context, text, *fuzzy, namespace.as_ref())?;
+                return Ok(reply(index, ReadValue::Found(found)));
+            }
             let records = if matches!(what, Read::Rollout { .. }) { core.pool.records() } else { Default::default() };
             let value = read::value(&view, &records, |record| core.pool.age(record), what);
             return Ok(reply(index, value));

@@ -8,7 +8,7 @@ use rpc::message::{DispatchJob, Failure, WriteReply, WriteValue};
 use state::{Applied, Command, LaunchJob, Outcome, RegisterJob, Store};
 
 use crate::core::{Core, now};
-use crate::scheduler_config;
+use crate::{scheduler_config, transitions};
 
 /// The evaluation that goes with a change of a job; of a parent nothing is placed but its children.
 pub fn eval_of(job: &Job, trigger: EvalTrigger, ids: &mut IdSource) -> Option<Evaluation> {
@@ -19,6 +19,10 @@ pub async fn dispatch(core: &Core, dispatch: DispatchJob) -> Result<WriteReply, 
     let view = core.view();
     scheduler_config::admits(&view)?;
     let parent = parent(&view, &dispatch.key, "dispatched")?;
+    let refused = transitions::too_important("the priority of a dispatch", core.config.bounds.jobs.priority_max, dispatch.priority);
+    if let Some(text) = refused.filter(|_| dispatch.priority != 0) {
+        return Err(Failure::bad_request(text));
+    }
     let DispatchJob { key, payload, meta, idempotency_token, id_prefix, priority } = dispatch;
     let wanted = Dispatch { payload, meta, id_prefix, idempotency_token, priority };
     let mut ids = core.ids();

@@ -165,13 +165,20 @@ async fn identify(core: Arc<Core>) {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
-    while let Some(command) = scheduler_config::first(&core) {
+    while let Some(command) = scheduler_config::first(&core).or_else(|| tracked_versions(&core)) {
         if let Err(failure) = core.propose(command).await {
-            warn!(%failure, "first scheduler configuration");
+            warn!(%failure, "settings of the region");
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
     std::future::pending().await
+}
+
+/// The region keeps as many versions of each job as its leader is configured for.
+fn tracked_versions(core: &Core) -> Option<Command> {
+    let n = core.config.bounds.jobs.tracked_versions;
+    let present = core.view().tracked_versions() as u64;
+    (n != present).then_some(Command::TrackVersions { n })
 }
 
 /// Takes nodes for down, or disconnected, that have not reported in time.

@@ -58,5 +58,5 @@ mod worker;
 mod write;
 
 pub use raftstore::contain::is_contained as panic_is_contained;
-pub use start::{Bounds, Config, Error, LogLimits, Server};
+pub use start::{Bounds, Config, Error, JobBounds, LogLimits, SearchBounds, Server};
 pub use worker::{Choice as WorkerChoice, Doing as WorkerDoing, Worker};

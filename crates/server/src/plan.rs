@@ -69,7 +69,7 @@ pub async fn plan(core: &Core, job: &Arc<Job>) -> Result<JobPlan, Failure> {
 
 /// This region's copy of a multi-region job; any other job as it is.
 pub fn effective(core: &Core, job: &Arc<Job>) -> Result<Job, Failure> {
-    let job = &admit::in_its_pool(&core.view(), job);
+    let job = &admit::completed(&core.view(), &core.config.bounds.jobs, job);
     if !job.is_multiregion() {
         return Ok(transitions::identified(Job { region: core.config.region.clone(), ..(**job).clone() }));
     }

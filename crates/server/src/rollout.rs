@@ -269,7 +269,7 @@ async fn decide_and_commit(core: &Arc<Core>, register: &RegisterJob) -> Result<W
     // The specification before anything is put in per region: that is what all of them get.
     let registered = core.view().rollout_head(&register.job.key()).and_then(|head| head.source.clone());
     let job = Arc::new(preserve::kept(register, (*register.job).clone(), registered.as_ref()));
-    let job = admit::in_its_pool(&core.view(), &job);
+    let job = admit::completed(&core.view(), &core.config.bounds.jobs, &job);
     let register = &RegisterJob { job, ..register.clone() };
     let job = &register.job;
     if !listed(job).contains(&core.region) {

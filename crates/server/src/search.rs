@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use model::{Job, Namespace, Task};
-use rpc::message::{Found, FoundOne, SearchContext};
+use rpc::message::{Failure, Found, FoundOne, SearchContext};
 use state::{Store, Table, in_namespace};
 
 use crate::read::has_prefix;
+use crate::start::SearchBounds;
 
-/// Matches of one context by the beginning of an id, and by a part of a name: more, nobody looks through.
+/// Matches of one context by the beginning of an id: more, nobody looks through.
 const MOST: usize = 20;
-const FUZZY_MOST: usize = 100;
 
 /// What changes when something of the context does.
 pub fn table(context: SearchContext) -> Table {
@@ -33,8 +33,25 @@ pub fn table(context: SearchContext) -> Table {
 
 /// `fuzzy`: `text` may stand anywhere in the name, in any case; evaluations, deployments and scaling policies have no names and are found by
 /// the beginning of their ids either way.
-pub fn find(view: &Store, context: SearchContext, text: &str, fuzzy: bool, namespace: Option<&Namespace>) -> Found {
-    if fuzzy { by_part(view, context, text, namespace) } else { by_prefix(view, context, text, namespace) }
+pub fn find(
+    view: &Store,
+    bounds: &SearchBounds,
+    context: SearchContext,
+    text: &str,
+    fuzzy: bool,
+    namespace: Option<&Namespace>,
+) -> Result<Found, Failure> {
+    if !fuzzy {
+        return Ok(by_prefix(view, context, text, namespace));
+    }
+    let (n, least) = (text.chars().count(), bounds.characters_min);
+    if !bounds.is_fuzzy_enabled {
+        return Err(Failure::internal("fuzzy search is not enabled (server.search.fuzzy_enabled)"));
+    }
+    if n < least {
+        return Err(Failure::bad_request(format!("Text: {n} characters are too few to search for: give {least} or more")));
+    }
+    Ok(by_part(view, bounds, context, text, namespace))
 }
 
 fn by_prefix(view: &Store, context: SearchContext, prefix: &str, namespace: Option<&Namespace>) -> Found {
@@ -98,9 +115,9 @@ fn id_prefix(prefix: &str) -> Option<String> {
     Some(prefix)
 }
 
-fn by_part(view: &Store, context: SearchContext, text: &str, namespace: Option<&Namespace>) -> Found {
+fn by_part(view: &Store, bounds: &SearchBounds, context: SearchContext, text: &str, namespace: Option<&Namespace>) -> Found {
     let text = text.to_lowercase();
-    let mut hits = Hits { text: &text, found: BTreeSet::new() };
+    let mut hits = Hits { text: &text, most: bounds.matches_max, found: BTreeSet::new() };
     match context {
         SearchContext::Namespaces => view.namespaces().iter().for_each(|namespace| hits.look(&namespace.name, Vec::new)),
         SearchContext::NodePools => view.node_pools().iter().for_each(|pool| hits.look(&pool.name, Vec::new)),
@@ -112,16 +129,18 @@ fn by_part(view: &Store, context: SearchContext, text: &str, namespace: Option<&
         SearchContext::Evals | SearchContext::Deployments | SearchContext::ScalingPolicies => {
             let ids = id_prefix(&text).map(|prefix| by_id(view, context, &prefix, namespace)).unwrap_or_default();
             let found = ids.into_iter().map(|(id, namespace)| FoundOne { id, scope: namespace.iter().map(ToString::to_string).collect() });
-            return cut(found, FUZZY_MOST);
+            return cut(found, bounds.things_max.min(bounds.matches_max));
         }
         _ => view.jobs().filter(|job| in_namespace(namespace, &job.namespace)).for_each(|job| hits.look_into(context, job)),
     }
-    cut(hits.found.into_iter().map(|(_, one)| one), FUZZY_MOST)
+    hits.cut(context, bounds)
 }
 
 /// What fits, those first in which the text stands early.
 struct Hits<'a> {
     text: &'a str,
+    /// One more is kept, to know whether there are more.
+    most: usize,
     found: BTreeSet<(usize, FoundOne)>,
 }
 
@@ -129,7 +148,7 @@ impl Hits<'_> {
     fn look(&mut self, name: &str, scope: impl FnOnce() -> Vec<String>) {
         let Some(at) = name.to_lowercase().find(self.text) else { return };
         self.found.insert((at, FoundOne { id: name.to_owned(), scope: scope() }));
-        if self.found.len() > FUZZY_MOST + 1 {
+        if self.found.len() > self.most + 1 {
             self.found.pop_last();
         }
     }
@@ -154,6 +173,22 @@ impl Hits<'_> {
                 }
             }
         }
+    }
+
+    /// As many things and matches as are wanted: parts belong to their job, everything else is a thing by itself.
+    fn cut(self, context: SearchContext, bounds: &SearchBounds) -> Found {
+        use SearchContext::{Classes, Commands, Groups, Images, Tasks};
+        if !matches!(context, Groups | Tasks | Images | Commands | Classes) {
+            return cut(self.found.into_iter().map(|(_, one)| one), bounds.things_max.min(bounds.matches_max));
+        }
+        let mut jobs: BTreeSet<Vec<String>> = BTreeSet::new();
+        let n_all = self.found.len();
+        let is_shown = |one: &FoundOne| {
+            let job = one.scope.iter().take(2).cloned().collect();
+            jobs.contains(&job) || jobs.len() < bounds.things_max && jobs.insert(job)
+        };
+        let matches: Vec<FoundOne> = self.found.into_iter().map(|(_, one)| one).filter(is_shown).take(bounds.matches_max).collect();
+        Found { truncated: matches.len() < n_all, matches }
     }
 
     fn look_at_config(&mut self, task: &Task, key: &str, of_group: &impl Fn() -> Vec<String>) {
@@ -208,24 +243,57 @@ mod tests {
             (SearchContext::NodePools, "ll", true, None, "all"),
             (SearchContext::Nodes, "zz", false, None, ""),
         ] {
-            let found = find(&world.store, context, text, fuzzy, namespace);
+            let found = find(&world.store, &SearchBounds::default(), context, text, fuzzy, namespace).expect("an answer");
             assert_eq!(shown(&found), expected, "{context:?} {text} {fuzzy} {namespace:?}");
         }
-        let groups = find(&world.store, SearchContext::Groups, "", true, Some(&default));
+        let bounds = SearchBounds { characters_min: 0, ..Default::default() };
+        let groups = find(&world.store, &bounds, SearchContext::Groups, "", true, Some(&default)).expect("an answer");
         assert_eq!(groups.matches.len(), 3, "{groups:?}");
+    }
+
+    /// Rows: what is configured, a text, and the refusal.
+    #[test]
+    fn refusals() {
+        let world = world();
+        let off = SearchBounds { is_fuzzy_enabled: false, ..Default::default() };
+        let long = SearchBounds { characters_min: 4, ..Default::default() };
+        for (bounds, text, expected) in [
+            (off, "web", "fuzzy search is not enabled (server.search.fuzzy_enabled)"),
+            (long, "web", "Text: 3 characters are too few to search for: give 4 or more"),
+            (SearchBounds::default(), "ü", "Text: 1 characters are too few to search for: give 2 or more"),
+        ] {
+            let refused = find(&world.store, &bounds, SearchContext::Jobs, text, true, None).err().map(|failure| failure.text);
+            assert_eq!(refused.as_deref(), Some(expected));
+            assert!(find(&world.store, &bounds, SearchContext::Jobs, text, false, None).is_ok(), "the beginning of an id");
+        }
     }
 
     /// More than people look through is cut, and said so.
     #[test]
     fn cutting() {
         let mut world = World::with_nodes(&["one"]);
-        for (fuzzy, most) in [(false, MOST), (true, FUZZY_MOST)] {
-            for n in 0..=most {
-                world.register(testkit::job(&format!("web-{n:03}")).build());
-            }
-            let found = find(&world.store, SearchContext::Jobs, "web-", fuzzy, None);
-            assert_eq!((found.matches.len(), found.truncated), (most, true), "{fuzzy}");
-            assert!(found.matches.iter().all(|one| one.id != format!("web-{most:03}")));
+        for n in 0..=30 {
+            world.register(testkit::job(&format!("web-{n:03}")).group("one").group("one more").build());
         }
+        let narrow = SearchBounds { matches_max: 5, ..Default::default() };
+        let wide = SearchBounds { things_max: 1_000, matches_max: 1_000, ..Default::default() };
+        for (context, text, fuzzy, bounds, n) in [
+            (SearchContext::Jobs, "web-", false, wide, MOST),
+            (SearchContext::Jobs, "web-", true, SearchBounds::default(), 20),
+            (SearchContext::Jobs, "web-", true, narrow, 5),
+            (SearchContext::Groups, "one", true, SearchBounds::default(), 40),
+            (SearchContext::Groups, "one", true, narrow, 5),
+            (SearchContext::Jobs, "web-", true, wide, 31),
+            (SearchContext::Groups, "one", true, wide, 62),
+        ] {
+            let found = find(&world.store, &bounds, context, text, fuzzy, None).expect("an answer");
+            let all = if context == SearchContext::Groups { 62 } else { 31 };
+            assert_eq!((found.matches.len(), found.truncated), (n, n < all), "{context:?} {fuzzy} {bounds:?}");
+        }
+        let found = find(&world.store, &narrow, SearchContext::Jobs, "web-", true, None).expect("an answer");
+        assert_eq!(
+            found.matches.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(),
+            ["web-000", "web-001", "web-002", "web-003", "web-004"]
+        );
     }
 }

@@ -27,7 +27,7 @@ use crate::memo::Memo;
 use crate::pool::{self, Sockets};
 use crate::transport::{Carrier, Front};
 use crate::watches::Watches;
-use crate::worker::Worker;
+use crate::worker::{Choice as WorkerChoice, Worker};
 use crate::{agent_calls, founding, leader, probe, reports, succession, tidy};
 
 /// Tasks that have not ended by then are left behind.
@@ -74,6 +74,8 @@ pub struct Config {
     pub autopilot: AutopilotConfig,
     /// How the region schedules, until a person says it: the first leader's counts.
     pub scheduler: SchedulerConfiguration,
+    /// What the scheduler of this server works at, until somebody says something else.
+    pub worker: WorkerChoice,
     /// The region in which namespaces and node pools are written; empty: this one.
     pub authoritative_region: String,
     /// Log entries whose events are kept for those who follow the event stream; 0: there is no event stream.
@@ -95,16 +97,59 @@ pub struct Bounds {
     pub pending_writes: usize,
     /// Syncs of other servers that are answered at once.
     pub gossip_syncs: usize,
-    /// Allocations of all groups of one job together; 0: as many as it likes.
-    pub job_count_max: u64,
-    /// The highest priority that a job may have.
-    pub job_priority_max: i64,
+    pub jobs: JobBounds,
+    pub search: SearchBounds,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
         // A watch takes about 2 KB; every node is one. A write that waits behind so many others waits for a second.
-        Self { watches: 131_072, pending_writes: 8_192, gossip_syncs: 64, job_count_max: 50_000, job_priority_max: 100 }
+        Self { watches: 131_072, pending_writes: 8_192, gossip_syncs: 64, jobs: JobBounds::default(), search: SearchBounds::default() }
+    }
+}
+
+/// What jobs may be like in this region, and what is kept of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobBounds {
+    /// Allocations of all groups of one job together; 0: as many as it likes.
+    pub count_max: u64,
+    /// The highest priority that a job may have.
+    pub priority_max: i64,
+    /// Of jobs that name none.
+    pub priority_default: i64,
+    /// So many versions of each are kept, beside those with a name and those in use.
+    pub tracked_versions: u64,
+    /// The text that a job was made from is kept up to this size; 0: never.
+    pub source_bytes_max: u64,
+}
+
+impl Default for JobBounds {
+    fn default() -> Self {
+        Self {
+            count_max: 50_000,
+            priority_max: 100,
+            priority_default: 50,
+            tracked_versions: state::TRACKED_VERSIONS,
+            source_bytes_max: 1_000_000,
+        }
+    }
+}
+
+/// Searching by a part of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SearchBounds {
+    pub is_fuzzy_enabled: bool,
+    /// Things that are shown of one context, with however many matches each has.
+    pub things_max: usize,
+    /// Matches of one context.
+    pub matches_max: usize,
+    /// Characters that have to be given.
+    pub characters_min: usize,
+}
+
+impl Default for SearchBounds {
+    fn default() -> Self {
+        Self { is_fuzzy_enabled: true, things_max: 20, matches_max: 100, characters_min: 2 }
     }
 }
 

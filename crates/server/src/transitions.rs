@@ -19,8 +19,8 @@ pub fn check(core: &Core, view: &Store, job: &Job, findings: &mut Findings) {
     let present = view.job(&job.key());
     findings.errors.extend(other_kind(present.map(Arc::as_ref), job));
     findings.errors.extend(foreign_fields(present.map(Arc::as_ref), job));
-    findings.errors.extend(too_many(core.config.bounds.job_count_max, job));
-    findings.errors.extend(too_important(core.config.bounds.job_priority_max, job));
+    findings.errors.extend(too_many(core.config.bounds.jobs.count_max, job));
+    findings.errors.extend(too_important("Job priority", core.config.bounds.jobs.priority_max, job.priority));
 }
 
 /// Why a job cannot become another kind of parent, not even after it was stopped.
@@ -61,10 +61,10 @@ pub fn too_many(most: u64, job: &Job) -> Option<String> {
         .then(|| format!("job {:?} asks for {total} allocations, server.job_max_count allows {most}", job.id.as_str()))
 }
 
-/// Why a job may not have its priority.
-fn too_important(most: i64, job: &Job) -> Option<String> {
-    let is_allowed = (1..=most).contains(&job.priority);
-    (!is_allowed).then(|| format!("Job priority must be between 1 and {most}, not {} (server.job_max_priority)", job.priority))
+/// Why a priority cannot be; `what` is important.
+pub fn too_important(what: &str, most: i64, priority: i64) -> Option<String> {
+    let is_allowed = (1..=most).contains(&priority);
+    (!is_allowed).then(|| format!("{what} must be between 1 and {most}, not {priority} (server.job_max_priority)"))
 }
 
 #[cfg(test)]
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn priorities() {
         for (most, priority, is_allowed) in [(100, 1, true), (100, 100, true), (100, 101, false), (100, 0, false), (1000, 101, true)] {
-            let found = too_important(most, &Job { priority, ..plain() });
+            let found = too_important("Job priority", most, priority);
             assert_eq!(found.is_none(), is_allowed, "{most} {priority}: {found:?}");
         }
     }

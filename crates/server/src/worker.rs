@@ -1,5 +1,6 @@
 //! The scheduler of this server as operators see it: whether it works, at which types of jobs, and what it is doing. It works while the server
-//! leads its region; what it was told is forgotten with the process.
+//! leads its region; what it was told is forgotten with the
+//! process, which begins with what the agent is configured with.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -41,6 +42,12 @@ pub struct Choice {
     pub kinds: Vec<JobType>,
 }
 
+impl Default for Choice {
+    fn default() -> Self {
+        Self { is_on: true, kinds: JobType::ALL.to_vec() }
+    }
+}
+
 pub struct Worker {
     pub id: Uuid,
     now: Mutex<Now>,
@@ -54,8 +61,7 @@ struct Now {
 }
 
 impl Worker {
-    pub fn new(id: Uuid, signals: Arc<Signals>) -> Self {
-        let choice = Choice { is_on: true, kinds: JobType::ALL.to_vec() };
+    pub fn new(id: Uuid, choice: Choice, signals: Arc<Signals>) -> Self {
         Self { id, now: Mutex::new(Now { choice, doing: Doing::Nothing, since: now() }), signals }
     }
 

@@ -15,9 +15,6 @@ use crate::{
     transitions,
 };
 
-/// What a job has that asks for no other.
-const DEFAULT_PRIORITY: i64 = 50;
-
 /// One of as many as may be under way.
 pub async fn write(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
     let Ok(_place) = core.writes.try_acquire() else {
@@ -123,10 +120,39 @@ fn job_reply(applied: &Applied, eval: Option<&Evaluation>, warnings: String) -> 
 
 async fn register_job(core: &Arc<Core>, mut register: RegisterJob) -> Result<WriteReply, Failure> {
     scheduler_config::admits(&core.view())?;
-    if register.job.is_multiregion() {
+    check_eval_priority(core, register.eval_priority)?;
+    let dropped = drop_large_source(&mut register.submission, core.config.bounds.jobs.source_bytes_max);
+    let mut answer = if register.job.is_multiregion() {
         register.job = Arc::new(transitions::identified((*register.job).clone()));
-        return rollout::submit(core, register).await;
+        rollout::submit(core, register).await?
+    } else {
+        register_here(core, register).await?
+    };
+    if let (Some(dropped), WriteValue::Job { warnings, .. }) = (dropped, &mut answer.value) {
+        *warnings = [std::mem::take(warnings), dropped].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
     }
+    Ok(answer)
+}
+
+/// An evaluation may be as important as a job; 0: as its job.
+fn check_eval_priority(core: &Core, priority: i64) -> Result<(), Failure> {
+    let refused = transitions::too_important("the priority of an evaluation", core.config.bounds.jobs.priority_max, priority);
+    refused.filter(|_| priority != 0).map_or(Ok(()), |text| Err(Failure::bad_request(text)))
+}
+
+/// What was submitted is for people to read; a very long one is not kept, which is said.
+fn drop_large_source(submission: &mut Option<model::JobSubmission>, most: u64) -> Option<String> {
+    let flags =
+        |submission: &model::JobSubmission| submission.variable_flags.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+    let size = |submission: &model::JobSubmission| submission.source.len() + submission.variables.len() + flags(submission);
+    let size = size(submission.as_ref()?) as u64;
+    (size > most).then(|| {
+        *submission = None;
+        format!("the source of the job has {size} bytes and is not kept: server.job_max_source_size allows {most}")
+    })
+}
+
+async fn register_here(core: &Core, register: RegisterJob) -> Result<WriteReply, Failure> {
     let view = core.view();
     let job = plan::effective(core, &register.job)?;
     let job = preserve::kept(&register, job, view.job(&register.job.key()));
@@ -175,6 +201,7 @@ async fn deregister_job(
     eval_priority: i64,
     no_shutdown_delay: bool,
 ) -> Result<WriteReply, Failure> {
+    check_eval_priority(core, eval_priority)?;
     let view = core.view();
     let Some(job) = view.job(&key).cloned() else { return evaluate_unknown_job(core, key, eval_priority).await };
     if global && let Some(head) = view.rollout_head(&key) {
@@ -196,7 +223,7 @@ async fn deregister_job(
 
 /// A job that is not there is as good as stopped: clients get an evaluation all the same, which stops what may be left of it.
 async fn evaluate_unknown_job(core: &Core, key: JobKey, eval_priority: i64) -> Result<WriteReply, Failure> {
-    let priority = if eval_priority > 0 { eval_priority } else { DEFAULT_PRIORITY };
+    let priority = if eval_priority > 0 { eval_priority } else { core.config.bounds.jobs.priority_default };
     let job = Job { id: key.id, namespace: key.namespace, priority, ..Default::default() };
     let eval = control::job_eval(&job, EvalTrigger::JobDeregister, &mut core.ids());
     let applied = core.execute(Command::UpsertEvals { evals: vec![eval.clone()], time: now() }).await?;
@@ -297,7 +324,7 @@ async fn scale_job(core: &Core, key: &JobKey, scaling: Scaling) -> Result<WriteR
         if let Some(scaled) = job.task_groups.iter_mut().find(|known| known.name == group) {
             scaled.count = count;
         }
-        if let Some(problem) = transitions::too_many(core.config.bounds.job_count_max, &job) {
+        if let Some(problem) = transitions::too_many(core.config.bounds.jobs.count_max, &job) {
             return Err(Failure::bad_request(problem));
         }
         let eval = launch::eval_of(&job, EvalTrigger::JobScaling, &mut core.ids());

@@ -194,6 +194,10 @@ pub enum Command {
     ReapNodes {
         ids: Vec<NodeId>,
     },
+    /// How many versions of each job are kept from now on; none is removed before its job changes.
+    TrackVersions {
+        n: u64,
+    },
 }
 
 /// A child of a periodic or parameterized job; all or nothing.
@@ -489,6 +493,7 @@ impl Command {
             Self::TagJobVersion { .. } => "tag job version",
             Self::SetNodeDrain(_) => "set node drain",
             Self::DeleteEvals { .. } => "delete evaluations",
+            Self::TrackVersions { .. } => "track versions",
         }
     }
 }

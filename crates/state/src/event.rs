@@ -105,6 +105,7 @@ fn kind_of(command: &Command) -> Option<EventType> {
         | Command::DeleteNamespaces { .. }
         | Command::SetScheduler { .. }
         | Command::TagJobVersion { .. }
-        | Command::DeleteEvals { .. } => return None,
+        | Command::DeleteEvals { .. }
+        | Command::TrackVersions { .. } => return None,
     })
 }

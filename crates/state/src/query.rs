@@ -8,7 +8,7 @@ use model::{
     RolloutKind, ScalingEvents, SchedulerConfiguration, Uuid,
 };
 
-use crate::store::{Identity, NodeLoad, Store};
+use crate::store::{Identity, NodeLoad, Store, TRACKED_VERSIONS};
 use crate::watch::{Table, Watch};
 
 /// What is always there.
@@ -135,6 +135,11 @@ impl Store {
     /// As a person set it, or the defaults.
     pub fn scheduler(&self) -> &SchedulerConfiguration {
         self.scheduler.as_deref().unwrap_or(&BUILT_IN.scheduler)
+    }
+
+    /// How many versions of each job are kept.
+    pub fn tracked_versions(&self) -> usize {
+        usize::try_from(self.tracked_versions.unwrap_or(TRACKED_VERSIONS)).unwrap_or(usize::MAX)
     }
 
     /// Up to which point in time (unix nanoseconds) the launches of a periodic job are done.

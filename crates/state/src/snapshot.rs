@@ -57,6 +57,7 @@ enum Record {
     NodePool(Arc<NodePool>),
     Scheduler(Arc<SchedulerConfiguration>),
     Launch(JobKey, i64),
+    TrackedVersions(u64),
 }
 
 impl Record {
@@ -88,6 +89,7 @@ impl Record {
             Self::NodePool(_) => "NodePool",
             Self::Scheduler(_) => "SchedulerConfiguration",
             Self::Launch(..) => "PeriodicLaunch",
+            Self::TrackedVersions(_) => "TrackedVersions",
         }
     }
 }
@@ -144,6 +146,7 @@ impl Store {
             .chain(self.node_pools.values().map(|pool| Record::NodePool(Arc::clone(pool))))
             .chain(self.scheduler.iter().map(|config| Record::Scheduler(Arc::clone(config))))
             .chain(self.launches.iter().map(|(key, time)| Record::Launch(key.clone(), *time)))
+            .chain(self.tracked_versions.map(Record::TrackedVersions))
             .map(|record| codec::encode(codec::Kind::SnapshotRecord, RECORD_VERSION, &record))
     }
 
@@ -281,6 +284,7 @@ impl Restoring {
                 store.node_pools.insert(pool.name.clone(), pool);
             }
             Record::Scheduler(config) => store.scheduler = Some(config),
+            Record::TrackedVersions(n) => store.tracked_versions = Some(n),
             Record::Launch(key, time) => {
                 store.launches.insert(key, time);
             }

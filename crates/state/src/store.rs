@@ -11,8 +11,8 @@ use model::{
 use crate::command::Plan;
 use crate::watch::{Table, Watch};
 
-/// How many versions of a job are kept beside those that allocations still use.
-pub const TRACKED_VERSIONS: usize = 6;
+/// How many versions of a job are kept beside those that allocations still use, as long as nobody has said it.
+pub const TRACKED_VERSIONS: u64 = 6;
 
 /// How many scaling events are kept of each group.
 pub const KEPT_SCALING_EVENTS: usize = 20;
@@ -68,6 +68,8 @@ pub struct Store {
     pub(crate) node_pools: OrdMap<Text, Arc<NodePool>>,
     /// As a person set it; none: the defaults.
     pub(crate) scheduler: Option<Arc<SchedulerConfiguration>>,
+    /// As the first leader was configured that differs; none: [`TRACKED_VERSIONS`].
+    pub(crate) tracked_versions: Option<u64>,
     /// Up to which point in time (unix nanoseconds) the launches of a periodic job are done.
     pub(crate) launches: OrdMap<JobKey, i64>,
     /// Index of the last change of groups of things (allocations of a job or node, …); single things carry their own.

@@ -220,6 +220,7 @@ fn everything() -> Store {
         namespaces: vec![model::NamespaceSpec { name: "team".into(), description: "a team".to_owned(), ..Default::default() }],
     });
     world.apply(&Command::UpsertNodePools { pools: vec![model::NodePool { name: "gpu".into(), ..Default::default() }] });
+    world.apply(&Command::TrackVersions { n: 9 });
     world.apply(&Command::SetScheduler { config: model::SchedulerConfiguration { node_limit: 7, ..Default::default() }, cas: None });
     let mut clock = testkit::job("clock").build();
     clock.periodic = Some(model::PeriodicConfig { enabled: true, spec: "@daily".to_owned(), ..Default::default() });

@@ -135,11 +135,22 @@ impl Limits {
         }
     }
 
-    /// The limits of jobs are those that the server is configured with.
-    pub fn server(&self, of_jobs: &Server) -> server::Bounds {
+    /// The limits of jobs and searches are those that the server is configured with.
+    pub fn server(&self, configured: &Server) -> server::Bounds {
         server::Bounds {
-            job_count_max: of_jobs.job_max_count,
-            job_priority_max: i64::try_from(of_jobs.job_max_priority).unwrap_or(i64::MAX),
+            jobs: server::JobBounds {
+                count_max: configured.job_max_count,
+                priority_max: configured.job_max_priority.cast_signed(),
+                priority_default: configured.job_default_priority.cast_signed(),
+                tracked_versions: configured.job_tracked_versions,
+                source_bytes_max: configured.job_max_source_size,
+            },
+            search: server::SearchBounds {
+                is_fuzzy_enabled: configured.search.fuzzy_enabled,
+                things_max: size(configured.search.limit_query),
+                matches_max: size(configured.search.limit_results),
+                characters_min: size(configured.search.min_term_length),
+            },
             watches: size(self.max_watches),
             pending_writes: size(self.max_pending_writes),
             gossip_syncs: size(self.gossip_max_syncs),
@@ -211,6 +222,17 @@ pub struct Server {
     pub job_max_count: u64,
     /// The highest priority of jobs, 100 to 32766.
     pub job_max_priority: u64,
+    /// The priority of jobs that name none.
+    pub job_default_priority: u64,
+    /// Versions of each job that are kept.
+    pub job_tracked_versions: u64,
+    /// Bytes of a submission that are kept with its job; 0: none are.
+    pub job_max_source_size: u64,
+    pub search: Search,
+    /// Schedulers of this server: one, which plans many evaluations in a row, or none.
+    pub num_schedulers: i64,
+    /// The types of jobs that it schedules.
+    pub enabled_schedulers: Vec<model::JobType>,
     /// Log entries since the last snapshot after which the next one is made.
     pub raft_snapshot_threshold: u64,
     /// Log entries that stay although a snapshot covers them, for servers that are a little behind.
@@ -221,6 +243,31 @@ pub struct Server {
     pub authoritative_region: String,
     /// How the region schedules, until a person says it (`operator scheduler set-config`).
     pub scheduler: model::SchedulerConfiguration,
+}
+
+/// What searching by a part of a name may find.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    pub fuzzy_enabled: bool,
+    /// Things of one kind, with however many matches each has.
+    pub limit_query: u64,
+    /// Matches of one kind.
+    pub limit_results: u64,
+    /// Characters that have to be given.
+    pub min_term_length: u64,
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        let defaults = server::SearchBounds::default();
+        let count = |number: usize| number as u64;
+        Search {
+            fuzzy_enabled: defaults.is_fuzzy_enabled,
+            limit_query: count(defaults.things_max),
+            limit_results: count(defaults.matches_max),
+            min_term_length: count(defaults.characters_min),
+        }
+    }
 }
 
 /// How a region looks after its own servers, until a person says it (`operator autopilot set-config`).
@@ -449,6 +496,7 @@ impl Default for Join {
 impl Default for Server {
     fn default() -> Self {
         let log = server::LogLimits::default();
+        let jobs = server::JobBounds::default();
         Server {
             enabled: false,
             bootstrap_expect: 0,
@@ -460,8 +508,14 @@ impl Default for Server {
             failover_heartbeat_ttl: Duration::from_secs(5 * 60),
             enable_event_broker: true,
             event_buffer_size: 100,
-            job_max_count: server::Bounds::default().job_count_max,
-            job_max_priority: server::Bounds::default().job_priority_max.unsigned_abs(),
+            job_max_count: jobs.count_max,
+            job_max_priority: jobs.priority_max.unsigned_abs(),
+            job_default_priority: jobs.priority_default.unsigned_abs(),
+            job_tracked_versions: jobs.tracked_versions,
+            job_max_source_size: jobs.source_bytes_max,
+            search: Search::default(),
+            num_schedulers: 1,
+            enabled_schedulers: model::JobType::ALL.to_vec(),
             raft_snapshot_threshold: log.n_entries_max,
             raft_trailing_logs: log.n_entries_kept,
             autopilot: Autopilot::default(),

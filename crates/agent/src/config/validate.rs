@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::apply::Origins;
 use super::problem::{Origin, Problems};
 use super::{Config, Ports};
+use crate::schedulers;
 
 /// Shorter intervals say nothing, and summing up costs something each time.
 const INTERVAL_MIN: Duration = Duration::from_millis(100);
@@ -160,6 +161,13 @@ impl Check<'_> {
             if time.is_zero() {
                 self.problem(key, format!("{key} must be above zero"));
             }
+        }
+        if let Err(problem) = schedulers::is_on(server.num_schedulers) {
+            self.problem("server.num_schedulers", format!("num_schedulers is {problem}"));
+        }
+        let (default, most) = (server.job_default_priority, server.job_max_priority);
+        if default > most {
+            self.problem("server.job_default_priority", format!("job_default_priority {default} is above job_max_priority {most}"));
         }
     }
 

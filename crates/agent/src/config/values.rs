@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use model::SchedulerAlgorithm;
+use model::{JobType, SchedulerAlgorithm};
 pub use telemetry::LogLevel;
 
 use super::document::{Entry, Value};
@@ -21,6 +21,8 @@ pub enum Slot<'c> {
     Switch(&'c mut bool),
     Count(&'c mut u64, RangeInclusive<u64>),
     Signed(&'c mut i64, RangeInclusive<i64>),
+    /// A number of bytes, with a unit or without.
+    Bytes(&'c mut u64),
     /// From 0 to 100.
     Percent(&'c mut f64),
     /// Per second, above zero.
@@ -40,6 +42,7 @@ pub enum Slot<'c> {
     /// A block that may be empty and means something all the same.
     DrainOnShutdown(&'c mut Option<DrainOnShutdown>),
     Algorithm(&'c mut SchedulerAlgorithm),
+    JobTypes(&'c mut Vec<JobType>),
 }
 
 impl Slot<'_> {
@@ -55,6 +58,7 @@ impl Slot<'_> {
             Slot::Switch(slot) => *slot = switch(value)?,
             Slot::Count(slot, range) => *slot = whole(value, *range.start() as f64..=*range.end() as f64)? as u64,
             Slot::Signed(slot, range) => *slot = whole(value, *range.start() as f64..=*range.end() as f64)? as i64,
+            Slot::Bytes(slot) => *slot = bytes(value)?,
             Slot::Percent(slot) => *slot = percent(value)?,
             Slot::Rate(slot) => *slot = rate(value)?,
             Slot::Port(slot) => *slot = whole(value, 0.0..=f64::from(u16::MAX))? as u16,
@@ -68,6 +72,7 @@ impl Slot<'_> {
             Slot::Map(slot) => slot.extend(map(value)?),
             Slot::HostNetworks(slot) => host_networks(value, slot)?,
             Slot::DrainOnShutdown(slot) => drain_on_shutdown(value, slot.get_or_insert_default())?,
+            Slot::JobTypes(slot) => *slot = crate::schedulers::parse_kinds(&words(value)?)?,
             Slot::Algorithm(slot) => *slot = algorithm(&text(value)?)?,
             Slot::Level(slot) => *slot = text(value)?.parse().map_err(|unknown: telemetry::UnknownLevel| unknown.to_string())?,
         }
@@ -78,7 +83,7 @@ impl Slot<'_> {
     pub fn read_text(&self, given: &[String]) -> Value {
         let node = |text: &str| super::document::Node { at: 0, value: Value::Text(text.to_owned()) };
         match self {
-            Slot::Peers(_) | Slot::Words(_) => {
+            Slot::Peers(_) | Slot::Words(_) | Slot::JobTypes(_) => {
                 Value::List(given.iter().flat_map(|list| list.split(',')).map(|item| node(item.trim())).collect())
             }
             Slot::Map(_) => {
@@ -167,6 +172,15 @@ fn whole(value: &Value, range: RangeInclusive<f64>) -> Result<f64, String> {
         return Err(expected(&what, value));
     }
     Ok(number)
+}
+
+/// `1M` is a million, `1MiB` 2 to the 20th.
+fn bytes(value: &Value) -> Result<u64, String> {
+    let what = "a size such as \"1M\" or \"512KiB\"";
+    match value {
+        Value::Text(text) => text.parse::<bytesize::ByteSize>().map(|size| size.as_u64()).map_err(|_| expected(what, value)),
+        other => whole(other, 0.0..=9e15).map(|number| number as u64).map_err(|_| expected(what, other)),
+    }
 }
 
 fn percent(value: &Value) -> Result<f64, String> {

@@ -4,14 +4,13 @@ use api::{JobDeregisterResponse, JobEvaluateRequest, JobRevertRequest, JobStabil
 use model::{JobKey, Namespace};
 use rpc::message::{Write, WriteValue};
 
-use super::job_register::{check_eval_priority, registered};
+use super::job_register::registered;
 use crate::refusal::Refusal;
 use crate::request::Cx;
 use crate::respond::Answer;
 
 pub(super) async fn deregister(cx: Cx, key: JobKey) -> Answer {
     let eval_priority = cx.params.number("eval_priority")?.unwrap_or(0);
-    check_eval_priority(eval_priority)?;
     let write = Write::DeregisterJob {
         key,
         purge: cx.params.flag("purge")?,

@@ -59,7 +59,7 @@ pub(super) async fn validate(mut cx: Cx) -> Answer {
     let mut response = JobValidateResponse { driver_config_validated: true, ..Default::default() };
     match job {
         Ok(job) => {
-            let found = jobspec::validate(&job);
+            let found = jobspec::validate_request(&job);
             response.warnings = found.warning_text();
             response.validation_errors = found.errors.into_iter().map(|problem| problem.text).collect();
             if response.validation_errors.is_empty() {

@@ -21,7 +21,6 @@ pub(super) async fn register(mut cx: Cx, path_id: Option<JobId>) -> Answer {
     if path_id.is_some_and(|id| id != job.id) {
         return Err(Refusal::bad_request("Job ID does not match name"));
     }
-    check_eval_priority(request.eval_priority)?;
     let (region, job) = place(&cx, job, &request.region, &request.namespace).await?;
     let warnings = spec::check(&job)?;
     let write = RegisterJob {
@@ -34,14 +33,6 @@ pub(super) async fn register(mut cx: Cx, path_id: Option<JobId>) -> Answer {
     };
     let (meta, value) = cx.write_in(region, Write::RegisterJob(Box::new(write))).await?;
     registered(&cx, meta, value, warnings)
-}
-
-/// A priority of an evaluation that differs from its job's; 0: it does not differ.
-pub(super) fn check_eval_priority(priority: i64) -> Result<(), Refusal> {
-    if (0..=100).contains(&priority) {
-        return Ok(());
-    }
-    Err(Refusal::bad_request(format!("the priority of an evaluation is between 1 and 100, not {priority}")))
 }
 
 /// The region that a job goes to, and the job with its region and namespace in place.

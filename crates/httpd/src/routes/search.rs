@@ -11,9 +11,6 @@ use crate::refusal::Refusal;
 use crate::request::{Cx, Verb};
 use crate::respond::{Answer, Meta};
 
-/// Shorter texts are part of nearly everything.
-const FUZZY_CHARACTERS_MIN: usize = 2;
-
 /// Where can be searched, by the names of the interface.
 const CONTEXTS: &[(&str, SearchContext)] = &[
     ("allocs", SearchContext::Allocs),
@@ -58,10 +55,6 @@ pub(super) async fn search(mut cx: Cx) -> Answer {
 pub(super) async fn fuzzy(mut cx: Cx) -> Answer {
     cx.only(Verb::Put)?;
     let request: FuzzySearchRequest = cx.decode().await?;
-    let n = request.text.chars().count();
-    if n < FUZZY_CHARACTERS_MIN {
-        return Err(Refusal::bad_request(format!("Text: {n} characters are too few to search for: give {FUZZY_CHARACTERS_MIN} or more")));
-    }
     let mut contexts = contexts(&request.context)?;
     if contexts.iter().any(|(_, context)| *context == SearchContext::Jobs) {
         contexts.extend(PARTS_OF_JOBS);

@@ -73,9 +73,6 @@ async fn texts() {
     check("PUT", "/v1/jobs", "{\"Job\":", 400, "Request body is not valid JSON: EOF while parsing a value at line 1 column 7").await;
     check("PUT", "/v1/jobs", "[1]", 400, "request body: expected object, got array").await;
     check("PUT", "/v1/job/web", "{\"Job\":{\"ID\":\"x\"}}", 400, "Job ID does not match name").await;
-    let urgent = "{\"Job\":{\"ID\":\"web\"},\"EvalPriority\":101}";
-    check("PUT", "/v1/jobs", urgent, 400, "the priority of an evaluation is between 1 and 100, not 101").await;
-    check("DELETE", "/v1/job/web?eval_priority=-1", "", 400, "the priority of an evaluation is between 1 and 100, not -1").await;
     check("PUT", "/v1/job/web/plan", "{\"Job\":{\"ID\":\"x\"}}", 400, "Job ID does not match").await;
     check("PUT", "/v1/job/web/revert", "{\"JobID\":\"x\"}", 400, "Job ID does not match").await;
     check("PUT", "/v1/job/web/revert", "{\"JobVersion\":\"x\"}", 400, "JobVersion: expected integer, got string").await;

@@ -78,7 +78,7 @@ pub fn job_json(id: &str) -> Value {
 
 impl World {
     pub fn new() -> Arc<Self> {
-        let canonical = |value: Value| jobspec::from_api(&value).unwrap();
+        let canonical = |value: Value| Job { priority: 50, ..jobspec::from_api(&value).unwrap() };
         let web = Job {
             region: "west".into(),
             namespace: "default".into(),

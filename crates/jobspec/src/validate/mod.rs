@@ -54,9 +54,17 @@ impl Validation {
 
 /// Asks everything that can be asked of a canonical job, and returns all answers.
 pub fn validate(job: &Job) -> Validation {
+    let mut found = validate_request(job);
+    if job.priority == 0 {
+        check_priority(job.priority, &mut Report::of(&mut found));
+    }
+    found
+}
+
+/// As [`validate`], of the job of a request: its region gives it a priority if it has none.
+pub fn validate_request(job: &Job) -> Validation {
     let mut found = Validation::default();
-    let mut report = Report { found: &mut found, path: String::new(), subject: String::new() };
-    check_job(job, &mut report);
+    check_job(job, &mut Report::of(&mut found));
     found
 }
 
@@ -69,7 +77,11 @@ pub(crate) struct Report<'r> {
     subject: String,
 }
 
-impl Report<'_> {
+impl<'r> Report<'r> {
+    /// Of a whole job.
+    fn of(found: &'r mut Validation) -> Self {
+        Self { found, path: String::new(), subject: String::new() }
+    }
     pub fn error(&mut self, field: &str, text: impl AsRef<str>) {
         if self.found.errors.len() < KEPT_MAX {
             let problem = Problem { path: format!("{}{field}", self.path), text: format!("{}{}", self.subject, text.as_ref()) };
@@ -101,6 +113,12 @@ impl Report<'_> {
     }
 }
 
+fn check_priority(priority: i64, report: &mut Report<'_>) {
+    if !(1..=PRIORITY_MAX).contains(&priority) {
+        report.error("Priority", format!("Job priority must be between 1 and {PRIORITY_MAX}, not {priority}"));
+    }
+}
+
 fn check_job(job: &Job, report: &mut Report<'_>) {
     if job.id.is_empty() {
         report.error("ID", "Missing job ID");
@@ -122,8 +140,8 @@ fn check_job(job: &Job, report: &mut Report<'_>) {
     if !job.node_pool.is_empty() && !is_word_of(&job.node_pool, "-_") {
         report.error("NodePool", format!("invalid node pool {:?}: it has 1 to 128 letters, digits, - and _", job.node_pool));
     }
-    if !(1..=PRIORITY_MAX).contains(&job.priority) {
-        report.error("Priority", format!("Job priority must be between 1 and {PRIORITY_MAX}, not {}", job.priority));
+    if job.priority != 0 {
+        check_priority(job.priority, report);
     }
     if job.datacenters.is_empty() || job.datacenters.iter().any(|datacenter| datacenter.is_empty()) {
         report.error("Datacenters", "datacenters must be names or patterns, none of them empty");

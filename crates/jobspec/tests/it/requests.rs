@@ -135,3 +135,14 @@ fn ports() {
     let network = job.expect("a job").task_groups.remove(0).networks.remove(0);
     assert_eq!((network.mode.as_str(), network.dynamic_ports[0].to, network.reserved_ports[0].value), ("host", -1, 80));
 }
+
+/// A request may leave the priority to its region; a job that is kept has one.
+#[test]
+fn priorities() {
+    for (value, expected) in [(Json::Null, 0), (json!(0), 0), (json!(7), 7)] {
+        let job = from_api(&with("/Priority", value)).expect("a job");
+        assert_eq!(job.priority, expected);
+        assert!(jobspec::validate_request(&job).is_valid());
+        assert_eq!(jobspec::validate(&job).is_valid(), expected > 0);
+    }
+}

@@ -114,11 +114,12 @@ pub struct Setup {
     pub n_servers: usize,
     pub bootstrap_expect: u32,
     pub log: LogLimits,
+    pub jobs: server::JobBounds,
 }
 
 impl Setup {
     pub fn new(n_servers: usize) -> Self {
-        Self { n_servers, bootstrap_expect: n_servers as u32, log: LogLimits::default() }
+        Self { n_servers, bootstrap_expect: n_servers as u32, log: LogLimits::default(), jobs: Default::default() }
     }
 }
 
@@ -174,7 +175,8 @@ impl Region {
             gc_interval: Duration::from_secs(300),
             log: setup.log,
             rpc: Default::default(),
-            bounds: Default::default(),
+            bounds: server::Bounds { jobs: setup.jobs, ..Default::default() },
+            worker: Default::default(),
             event_buffer: 100,
             autopilot: model::AutopilotConfig { server_stabilization_time: 100_000_000, ..Default::default() },
             scheduler: Default::default(),

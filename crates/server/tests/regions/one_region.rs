@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::common::*;
-use model::{EvalStatus, EvalTrigger, JobKey};
+use model::{EvalStatus, EvalTrigger, Job, JobKey};
 use rpc::message::{Read, ReadValue, Write, WriteValue};
 
 /// A job is placed, becomes healthy, its deployment succeeds and the version is stable; a second server answers the same.
@@ -144,6 +144,59 @@ async fn refusals_name_what_exists() {
     let unknown = read(&caller, "mars", Read::Leader).await.expect_err("refused").text;
     assert!(unknown.contains("No path to region") && unknown.contains("west"), "{unknown}");
     assert!(matches!(read(&caller, "west", Read::Job { key: JobKey::new("default", "web") }).await, Ok(ReadValue::Job(None))));
+    region.stop().await;
+}
+
+/// What the servers are configured with counts for jobs: priorities, versions that are kept, and the text they came from.
+#[tokio::test(flavor = "multi_thread")]
+async fn bounds_of_jobs() {
+    let jobs =
+        server::JobBounds { priority_default: 30, priority_max: 200, tracked_versions: 2, source_bytes_max: 5, ..Default::default() };
+    let region = Region::start_with("west", Setup { jobs, ..Setup::new(1) }).await;
+    let caller = region.caller();
+    let key = JobKey::new("default", "web");
+    let submit = async |count, priority, source: &str, eval_priority| {
+        let submission = Some(model::JobSubmission { source: source.to_owned(), ..Default::default() });
+        let job = Arc::new(Job { priority, ..job("web", count) });
+        let register = rpc::message::RegisterJob {
+            job,
+            submission,
+            enforce_index: None,
+            preserve_counts: false,
+            preserve_resources: false,
+            eval_priority,
+        };
+        let answer = write(&caller, "west", Write::RegisterJob(Box::new(register))).await;
+        match answer.map_err(|failure| failure.text)?.value {
+            WriteValue::Job { warnings, .. } => Ok(warnings),
+            other => panic!("not a job: {other:?}"),
+        }
+    };
+    // Rows: a count, a priority, a source, the priority of the evaluation; what is warned of, or why it is refused.
+    let too_high = "1 error occurred:\n\t* Job priority must be between 1 and 200, not 201 (server.job_max_priority)";
+    let too_urgent = "the priority of an evaluation must be between 1 and 200, not 201 (server.job_max_priority)";
+    let too_long = "the source of the job has 6 bytes and is not kept: server.job_max_source_size allows 5";
+    for (count, priority, source, eval_priority, expected) in [
+        (1, 0, "short", 0, Ok("")),
+        (2, 200, "longer", 150, Ok(too_long)),
+        (3, 201, "", 0, Err(too_high)),
+        (3, 0, "", 201, Err(too_urgent)),
+        (4, 200, "", 0, Ok("")),
+    ] {
+        let answer: Result<String, String> = submit(count, priority, source, eval_priority).await;
+        assert_eq!(answer.as_deref().map_err(|text| text.trim()), expected, "{count}");
+    }
+    let ReadValue::JobVersions(versions) = read(&caller, "west", Read::JobVersions { key: key.clone() }).await.expect("versions") else {
+        panic!("not versions")
+    };
+    assert_eq!(versions.iter().map(|job| (job.version, job.priority)).collect::<Vec<_>>(), [(2, 200), (1, 200)], "two are kept");
+    let source = read(&caller, "west", Read::JobSubmission { key, version: 1 }).await.expect("an answer");
+    assert!(matches!(source, ReadValue::JobSubmission(None)), "{source:?}");
+    let mut other = job("other", 1);
+    other.priority = 0;
+    register(&caller, "west", &other).await.expect("registered");
+    let known = read(&caller, "west", Read::Job { key: JobKey::new("default", "other") }).await.expect("a job");
+    assert!(matches!(&known, ReadValue::Job(Some(job)) if job.priority == 30), "{known:?}");
     region.stop().await;
 }
 

@@ -10,7 +10,7 @@ use model::{
 
 use super::Change;
 use crate::command::{Outcome, RegisterJob, ScaleJob, VersionTag};
-use crate::store::{KEPT_SCALING_EVENTS, TRACKED_VERSIONS};
+use crate::store::KEPT_SCALING_EVENTS;
 use crate::watch::{Table, Watch};
 
 impl Change<'_> {
@@ -191,7 +191,8 @@ impl Change<'_> {
             .filter(|(_, job)| job.version_tag.is_none())
             .map(|((_, version), _)| *version)
             .collect();
-        if versions.len() <= TRACKED_VERSIONS {
+        let surplus = versions.len().saturating_sub(self.store.tracked_versions());
+        if surplus == 0 {
             return;
         }
         let stable = versions
@@ -206,7 +207,6 @@ impl Change<'_> {
             .filter_map(|alloc| alloc.job.as_ref())
             .map(|job| job.version)
             .collect();
-        let surplus = versions.len() - TRACKED_VERSIONS;
         let present = self.store.jobs.get(key).map(|job| job.version);
         for version in versions.into_iter().take(surplus) {
             if !used.contains(&version) && stable != Some(version) && present != Some(version) {

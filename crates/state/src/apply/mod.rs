@@ -148,6 +148,10 @@ impl Change<'_> {
             Command::TagJobVersion { key, name, tag } => self.tag_job_version(key, name, tag.as_ref()),
             Command::SetNodeDrain(drain) => self.set_node_drain(drain),
             Command::DeleteEvals { ids } => self.delete_evals(ids),
+            Command::TrackVersions { n } => {
+                self.store.tracked_versions = Some(*n);
+                Outcome::Done
+            }
         }
     }
 

@@ -82,9 +82,14 @@ fn pruning() {
         register(&mut world, testkit::job("web").count(count).build());
     }
     let versions: Vec<u64> = world.store.job_versions(&world.key("web")).iter().map(|job| job.version).collect();
-    let newest = (10 - TRACKED_VERSIONS as u64 + 1..=10).rev();
+    let newest = (10 - TRACKED_VERSIONS + 1..=10).rev();
     assert_eq!(versions, newest.chain([1, 0]).collect::<Vec<_>>());
     assert_eq!(world.store.latest_stable_job(&world.key("web"), 10).map(|job| job.version), Some(0));
+
+    world.apply(&Command::TrackVersions { n: 2 });
+    register(&mut world, testkit::job("web").count(110).build());
+    let versions: Vec<u64> = world.store.job_versions(&world.key("web")).iter().map(|job| job.version).collect();
+    assert_eq!(versions, [11, 10, 1, 0], "fewer were asked for");
 }
 
 /// A version that was stopped is nothing to return to, also if somebody says that it is stable.

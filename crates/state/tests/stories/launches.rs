@@ -214,7 +214,7 @@ fn tags() {
     }
     assert_eq!(world.job("web").version_tag, None, "a new version has no name");
     let kept = |world: &World| -> Vec<u64> { world.store.job_versions(&world.key("web")).iter().map(|job| job.version).collect() };
-    let newest: Vec<u64> = (0..TRACKED_VERSIONS as u64).map(|n| 12 - n).collect();
+    let newest: Vec<u64> = (0..TRACKED_VERSIONS).map(|n| 12 - n).collect();
     assert_eq!(kept(&world), [newest.clone(), vec![2, 1]].concat());
     assert_eq!(tag(&mut world, "gold", None), Outcome::Done);
     assert_eq!(kept(&world), [newest, vec![2]].concat(), "without its name it is one too many");
