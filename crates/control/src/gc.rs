@@ -64,9 +64,8 @@ fn jobs(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
         let last = view.job_allocs(&key).map(|alloc| alloc.modify_time).chain(evals.iter().map(|eval| eval.modify_time));
         let last = last.fold(job.submit_time, i64::max);
         let idle = old(last, now, thresholds.job) && evals.iter().all(|eval| eval.is_terminal());
-        // A service that nobody stopped is dead only for the moment, a system job until a node comes.
-        let wanted =
-            !job.stop && matches!(job.kind, JobType::Service | JobType::System) && job.task_groups.iter().any(|group| group.count > 0);
+        // A system job that nobody stopped is dead until a node comes; what was rolled out in many regions is missed where it is not.
+        let wanted = !job.stop && (job.kind == JobType::System || view.rollout_head(&key).is_some());
         let rolls = [view.rollout_head(&key), view.rollout_staged(&key)].into_iter().flatten().any(|rollout| !rollout.phase.is_terminal())
             || view.job_deployments(&key).any(|deployment| deployment.is_active());
         if !idle || wanted || rolls || !view.job_allocs(&key).all(|alloc| is_over(alloc)) {

@@ -63,15 +63,23 @@ fn stopped_jobs() {
     assert_eq!(world.store.jobs().count() + world.store.allocs().count() + world.store.evals().count(), 0);
 }
 
-/// A service that is wanted stays although nothing of it runs; one that wants nothing goes.
+/// A service of which nothing runs and nothing is tried any more goes; a system job that waits for a node stays, and so does what waits for
+/// room.
 #[test]
-fn wanted_services_stay() {
-    for (count, goes) in [(1, false), (0, true)] {
+fn dead_jobs_that_nobody_stopped() {
+    for (what, job, goes) in [
+        ("a service", testkit::job("web"), true),
+        ("a service of none", testkit::job("web").count(0), true),
+        ("a system job", testkit::job("web").system(), false),
+    ] {
         let mut world = World::with_nodes(&["n1"]);
-        let eval = world.register(testkit::job("web").count(count).build());
-        finish(&mut world, eval.id);
+        let eval = world.register(job.build());
         world.wait(100 * 3600);
-        assert_eq!(!collect(&world).jobs.is_empty(), goes, "count {count}");
+        assert_eq!(collect(&world).jobs, [], "{what}: an evaluation is open");
+        finish(&mut world, eval.id);
+        assert_eq!(collect(&world).jobs, [], "{what}: not long enough");
+        world.wait(4 * 3600);
+        assert_eq!(!collect(&world).jobs.is_empty(), goes, "{what}");
     }
 }
 
@@ -242,33 +250,42 @@ fn withdraw(world: &mut World, header: &RolloutHeader) {
     world.apply(&Command::UnstageRollout { id, phase: Phase::Withdrawn, cause: String::new(), cause_region, time: world.now });
 }
 
-/// A job whose rollout is under way stays, with its deployment, however long that takes.
+/// A job whose rollout is under way stays, with its deployment, however long that takes; when the rollout has ended, it goes if it was
+/// stopped.
 #[test]
-fn jobs_of_open_rollouts_stay() {
-    let mut world = World::new();
-    let head = header(1, "west", None, &["west", "east"]);
-    adopt(&mut world, &head);
-    world.stop("web");
-    let eval = world.store.open_evals().next().map(|eval| eval.id).expect("an evaluation");
-    finish(&mut world, eval);
-    world.wait(1000 * 3600);
-    let reap = collect(&world);
-    assert!(reap.jobs.is_empty() && reap.deployments.is_empty() && reap.rollouts.is_empty(), "{reap:?}");
-    let change = PhaseChange {
-        id: head.id.clone(),
-        from: Phase::Adopted,
-        to: Phase::Cancelled,
-        cause: String::new(),
-        cause_region: Default::default(),
-        forced: false,
-        revert_to: None,
-        stop_job: false,
-        eval: None,
-        time: world.now,
-    };
-    world.apply(&Command::SetRolloutPhase(Box::new(change)));
-    let reap = collect(&world);
-    assert_eq!((reap.jobs.len(), reap.rollouts.len()), (1, 0), "the head is told as long as there is anybody who may ask");
+fn jobs_of_rollouts() {
+    for is_stopped in [true, false] {
+        let mut world = World::new();
+        let head = header(1, "west", None, &["west", "east"]);
+        adopt(&mut world, &head);
+        if is_stopped {
+            world.stop("web");
+        }
+        let open: Vec<EvalId> = world.store.open_evals().map(|eval| eval.id).collect();
+        open.into_iter().for_each(|eval| finish(&mut world, eval));
+        world.wait(1000 * 3600);
+        let reap = collect(&world);
+        assert!(reap.jobs.is_empty() && reap.deployments.is_empty() && reap.rollouts.is_empty(), "{reap:?}");
+        let change = PhaseChange {
+            id: head.id.clone(),
+            from: Phase::Adopted,
+            to: Phase::Cancelled,
+            cause: String::new(),
+            cause_region: Default::default(),
+            forced: false,
+            revert_to: None,
+            stop_job: false,
+            eval: None,
+            time: world.now,
+        };
+        world.apply(&Command::SetRolloutPhase(Box::new(change)));
+        let reap = collect(&world);
+        assert_eq!(
+            (reap.jobs.len(), reap.rollouts.len()),
+            (usize::from(is_stopped), 0),
+            "the head is told as long as there is anybody who may ask"
+        );
+    }
 }
 
 /// The head's deployment and rollout stay; those that were replaced go when every region that may have to hear of them has voted for a later

@@ -46,8 +46,10 @@ async fn register(core: &Core, node: Arc<Node>) -> Result<NodeReply, Failure> {
     let view = core.view();
     let time = now();
     let mut node = (*node).clone();
-    node.status = NodeStatus::Ready;
     let old = view.node(node.id);
+    // One that is new becomes ready with its first heartbeat.
+    let is_new = old.is_none_or(|old| old.status == NodeStatus::Initializing);
+    node.status = if is_new { NodeStatus::Initializing } else { NodeStatus::Ready };
     let unchanged = old.is_some_and(|old| {
         let as_known = Node {
             scheduling_eligibility: old.scheduling_eligibility,
@@ -64,7 +66,7 @@ async fn register(core: &Core, node: Arc<Node>) -> Result<NodeReply, Failure> {
     });
     if !unchanged {
         let message = if old.is_some() { "Node re-registered" } else { "Node registered" };
-        let evals = control::registration_evals(&view, &node, &mut core.ids());
+        let evals = if is_new { Vec::new() } else { control::registration_evals(&view, &node, &mut core.ids()) };
         let id = node.id;
         core.execute(Command::RegisterNode { node: Arc::new(node.clone()), event: Some(event(message, time)), evals, time }).await?;
         tracing::info!(node = %id, name = %node.name, "{}", message.to_lowercase());
@@ -86,16 +88,17 @@ async fn heartbeat(core: &Core, id: NodeId, secret: Uuid) -> Result<NodeReply, F
     Ok(beat(core, id))
 }
 
-/// A node that was given up is heard of again.
+/// A node that is new, or was given up, is heard of.
 async fn revive(core: &Core, view: &View, node: &Node) -> Result<(), Failure> {
     if node.status == NodeStatus::Ready {
         return Ok(());
     }
     let (id, time) = (node.id, now());
     let evals = control::node_evals(view, id, &mut core.ids());
-    let event = Some(event("Node reregistered by heartbeat", time));
+    let is_new = node.status == NodeStatus::Initializing;
+    let event = (!is_new).then(|| event("Node reregistered by heartbeat", time));
     core.execute(Command::SetNodeStatus { id, status: NodeStatus::Ready, event, evals, time }).await?;
-    tracing::info!(node = %id, name = %node.name, "node is back");
+    tracing::info!(node = %id, name = %node.name, "node is {}", if is_new { "ready" } else { "back" });
     core.signals.room_came_up();
     Ok(())
 }

@@ -453,7 +453,7 @@ async fn live(caller: Arc<dyn Caller>, region: String, node: Node, secret: Uuid,
     let ask = async |request: NodeRequest| call(&caller, &region, Request::Node(request)).await;
     let mut registered = false;
     let mut index = 0;
-    let mut beat = Instant::now();
+    let mut beat: Option<Instant> = None;
     loop {
         if silent.load(Ordering::Relaxed) {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -466,8 +466,8 @@ async fn live(caller: Arc<dyn Caller>, region: String, node: Node, secret: Uuid,
                 continue;
             }
         }
-        if beat.elapsed() > Duration::from_millis(500) {
-            beat = Instant::now();
+        if beat.is_none_or(|beat| beat.elapsed() > Duration::from_millis(500)) {
+            beat = Some(Instant::now());
             let _ = ask(NodeRequest::Heartbeat { node_id: id, secret }).await;
         }
         let pulled = ask(NodeRequest::PullAllocs { node_id: id, secret, min_index: index, wait: SECOND / 2 }).await;

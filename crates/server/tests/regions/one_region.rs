@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::common::*;
-use model::{EvalStatus, EvalTrigger, Job, JobKey};
-use rpc::message::{Read, ReadValue, Write, WriteValue};
+use model::{EvalStatus, EvalTrigger, Job, JobKey, NodeStatus};
+use rpc::message::{NodeRequest, Read, ReadValue, Request, Write, WriteValue};
 
 /// A job is placed, becomes healthy, its deployment succeeds and the version is stable; a second server answers the same.
 #[tokio::test(flavor = "multi_thread")]
@@ -144,6 +144,39 @@ async fn refusals_name_what_exists() {
     let unknown = read(&caller, "mars", Read::Leader).await.expect_err("refused").text;
     assert!(unknown.contains("No path to region") && unknown.contains("west"), "{unknown}");
     assert!(matches!(read(&caller, "west", Read::Job { key: JobKey::new("default", "web") }).await, Ok(ReadValue::Job(None))));
+    region.stop().await;
+}
+
+/// A node that registers is not ready before its first heartbeat: until then nothing is placed on it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_node_becomes_ready() {
+    let region = Region::start("west", 1).await;
+    let caller = region.caller();
+    let node = testkit::node("n1").build();
+    let ask = async |request| call(&caller, "west", Request::Node(request)).await.expect("an answer");
+    let status = async || match read(&caller, "west", Read::Node { id: node.id }).await {
+        Ok(ReadValue::Node(Some(node))) => (node.status, node.events.iter().map(|event| event.message.clone()).collect::<Vec<_>>()),
+        other => panic!("not a node: {other:?}"),
+    };
+    for _ in 0..2 {
+        ask(NodeRequest::Register(Arc::new(node.clone()))).await;
+        assert_eq!(status().await, (NodeStatus::Initializing, vec!["Node registered".to_owned()]));
+    }
+    let mut every = job("every", 1);
+    every.kind = model::JobType::System;
+    every.datacenters = vec!["*".to_owned()];
+    register(&caller, "west", &every).await.expect("registered");
+    until("the evaluation to end", async || match read(&caller, "west", Read::JobEvals { key: every.key() }).await {
+        Ok(ReadValue::Evals(evals)) if evals.iter().all(|eval| eval.is_terminal()) => Some(()),
+        _ => None,
+    })
+    .await;
+    assert_eq!(allocs(&caller, "west", "every").await.len(), 0, "nothing is placed on it yet");
+    ask(NodeRequest::Heartbeat { node_id: node.id, secret: node.secret_id }).await;
+    assert_eq!(status().await, (NodeStatus::Ready, vec!["Node registered".to_owned()]));
+    until("an allocation", async || (allocs(&caller, "west", "every").await.len() == 1).then_some(())).await;
+    ask(NodeRequest::Register(Arc::new(node.clone()))).await;
+    assert_eq!(status().await.0, NodeStatus::Ready, "it stays so when it registers again");
     region.stop().await;
 }
 
