@@ -86,6 +86,9 @@ fn info(member: &Member) -> MemberInfo {
     ] {
         tags.insert(key.to_owned(), value);
     }
+    if meta.bootstrap_expect == 1 {
+        tags.insert("bootstrap".to_owned(), "1".to_owned());
+    }
     if !meta.cluster_id.is_nil() {
         tags.insert("cluster".to_owned(), meta.cluster_id.to_string());
     }

@@ -1,12 +1,14 @@
 //! The dry run: what registering a job would do.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use model::{EvalTrigger, Job};
 use rpc::message::{Failure, Findings, JobPlan};
 use state::{Command, RegisterJob, Store};
 
 use crate::core::{Core, now};
+use crate::schedule::tell_time;
 use crate::{admit, launch, transitions};
 
 /// What the region has against the job, and what it points out.
@@ -47,7 +49,9 @@ pub async fn plan(core: &Core, job: &Arc<Job>) -> Result<JobPlan, Failure> {
             eval = launch::try_launch(&mut trial, parent, time, &mut ids);
         }
         let eval = trial.eval(eval.id).map(|eval| (**eval).clone()).unwrap_or(eval);
+        let began = Instant::now();
         let mut decision = scheduler::schedule(&trial, &eval, time, ids.next_u64());
+        tell_time(&mut decision.plan, began.elapsed());
         if new.as_ref().is_some_and(|job| job.is_parent()) {
             decision.desired_updates.clear();
         }

@@ -10,10 +10,10 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use control::Broker;
-use model::{EvalId, EvalStatus, EvalTrigger, Evaluation, JobType, Time};
+use model::{AllocMetric, EvalId, EvalStatus, EvalTrigger, Evaluation, JobType, Time};
 use raftstore::contain;
 use rpc::message::Failure;
-use state::{Command, Outcome, PackedPlan, Plan, Store};
+use state::{Command, Outcome, PackedPlan, Placement, Plan, Store};
 use tokio::sync::mpsc;
 use tracing::{debug, error, warn};
 
@@ -262,6 +262,7 @@ fn plan_in_a_row(view: &Arc<Store>, batch: Vec<Work>, seed: u64, measured: &Inst
         }
         let (time, seed) = (now(), seeds.next_u64());
         let running = measured.worker.invoke(eval.kind).start();
+        let scheduling = Instant::now();
         let decided = contain::panics(AssertUnwindSafe(|| scheduler::schedule(&ahead, &eval, time, seed)));
         drop(running);
         let decision = match decided {
@@ -278,6 +279,7 @@ fn plan_in_a_row(view: &Arc<Store>, batch: Vec<Work>, seed: u64, measured: &Inst
         }
         let mut plan = decision.plan;
         plan.time = time;
+        tell_time(&mut plan, scheduling.elapsed());
         plan.evals.extend(superseded);
         others_stop_something |= !plan.stops.is_empty() || !plan.preemptions.is_empty();
         // What it places is taken; the room that it frees is not free before it is committed.
@@ -285,6 +287,29 @@ fn plan_in_a_row(view: &Arc<Store>, batch: Vec<Work>, seed: u64, measured: &Inst
         planned.push(Planned::Plan(Box::new(plan)));
     }
     planned
+}
+
+/// Each placement of a plan took, or took in vain, as much time as any other. What is told of many at once stays one thing in memory.
+pub(crate) fn tell_time(plan: &mut Plan, elapsed: Duration) {
+    let is_new = |placement: &&mut Placement| placement.alloc.create_index == 0;
+    let n_failed = plan.evals.iter().map(|eval| eval.failed_tg_allocs.len()).max().unwrap_or_default();
+    let n = plan.placements.iter_mut().filter(is_new).count() + n_failed;
+    let share = i64::try_from(elapsed.as_nanos() / n.max(1) as u128).unwrap_or(i64::MAX).max(1);
+    let mut last: Option<[Arc<AllocMetric>; 2]> = None;
+    for metrics in plan.placements.iter_mut().filter(is_new).filter_map(|placement| placement.alloc.metrics.as_mut()) {
+        if let Some(only) = Arc::get_mut(metrics) {
+            only.allocation_time = share;
+            continue;
+        }
+        let timed = match last.take() {
+            Some(last) if Arc::ptr_eq(&last[0], metrics) => last,
+            _ => [Arc::clone(metrics), Arc::new(AllocMetric { allocation_time: share, ..(**metrics).clone() })],
+        };
+        *metrics = Arc::clone(&timed[1]);
+        last = Some(timed);
+    }
+    let failed = plan.evals.iter_mut().flat_map(|eval| eval.failed_tg_allocs.values_mut());
+    failed.for_each(|metrics| metrics.allocation_time = share);
 }
 
 /// The state has moved on under a plan. Another one is made, but not without end: then the job waits for room like one that found none.
@@ -445,6 +470,29 @@ mod tests {
         assert_eq!(shown(&planned), ["0-1-0", "0-0-1"]);
         world.apply(&Command::ApplyPlan(Box::new(plan_of(&planned[0]).expect("a plan").clone())));
         assert_eq!(shown(&plan(&world, vec![again(start)])), ["1-0-0"]);
+    }
+
+    /// Whoever asks why something was placed, or not, learns how long that took; those that stay keep what they have.
+    #[test]
+    fn times_of_placements() {
+        let mut world = World::with_nodes(&["one"]);
+        let evals = [world.register(testkit::job("a").count(3).build()), world.register(job("b", 500_000))];
+        let planned = plan(&world, evals.map(work).into());
+        let placed = plan_of(&planned[0]).expect("a plan");
+        let times: Vec<i64> =
+            placed.placements.iter().filter_map(|placement| Some(placement.alloc.metrics.as_ref()?.allocation_time)).collect();
+        assert!(times.len() == 3 && times.iter().all(|time| *time > 0), "{times:?}");
+        let failed = plan_of(&planned[1]).expect("a plan").evals.iter().flat_map(|eval| eval.failed_tg_allocs.values());
+        assert!(failed.clone().count() > 0 && failed.clone().all(|metrics| metrics.allocation_time > 0));
+
+        let mut shared = placed.clone();
+        let one = Arc::new(AllocMetric::default());
+        shared.placements.iter_mut().for_each(|placement| placement.alloc.metrics = Some(Arc::clone(&one)));
+        shared.placements[2].alloc.create_index = 1;
+        tell_time(&mut shared, Duration::from_nanos(10));
+        let metrics: Vec<&Arc<AllocMetric>> = shared.placements.iter().filter_map(|placement| placement.alloc.metrics.as_ref()).collect();
+        assert_eq!(metrics.iter().map(|metrics| metrics.allocation_time).collect::<Vec<_>>(), [5, 5, 0]);
+        assert!(Arc::ptr_eq(metrics[0], metrics[1]) && Arc::ptr_eq(metrics[2], &one));
     }
 
     /// An evaluation that cannot be finished ends as failed, and one that takes over is linked to it: at once, or after a minute at least.

@@ -31,7 +31,14 @@ impl Client {
     }
 
     pub async fn register_job(&self, request: &JobRegisterRequest, query: &Query) -> Result<Answer<JobRegisterResponse>, Error> {
-        self.put("/v1/jobs", query, request).await
+        let has_flags = request.submission.as_ref().is_some_and(|submission| !submission.variable_flags.is_empty());
+        if !has_flags {
+            return self.put("/v1/jobs", query, request).await;
+        }
+        // Clients agree that the values of flags are escaped where they are kept.
+        let mut request = request.clone();
+        request.submission.iter_mut().flat_map(|submission| submission.variable_flags.values_mut()).for_each(|value| *value = segment(value));
+        self.put("/v1/jobs", query, &request).await
     }
 
     /// What registering would do.
@@ -99,7 +106,10 @@ impl Client {
 
     /// The text from which a version was made.
     pub async fn job_submission(&self, id: &str, version: u64, query: &Query) -> Result<Answer<JobSubmission>, Error> {
-        self.get(&format!("/v1/job/{}/submission", segment(id)), &query.clone().with("version", version)).await
+        let query = query.clone().with("version", version);
+        let mut answer: Answer<JobSubmission> = self.get(&format!("/v1/job/{}/submission", segment(id)), &query).await?;
+        answer.value.variable_flags.values_mut().for_each(|value| *value = unescaped(value));
+        Ok(answer)
     }
 
     pub async fn evaluate_job(&self, request: &JobEvaluateRequest, query: &Query) -> Result<Answer<JobRegisterResponse>, Error> {
@@ -140,4 +150,24 @@ impl Client {
 
 fn with_all(query: &Query, all: bool) -> Query {
     if all { query.clone().with("all", true) } else { query.clone() }
+}
+
+/// The value of a flag as it was given, whichever client wrote it.
+fn unescaped(value: &str) -> String {
+    let value = value.replace('+', " ");
+    percent_encoding::percent_decode_str(&value).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is kept is read as it was given; other clients write a space as `+`.
+    #[test]
+    fn values_of_flags() {
+        for (given, kept) in [("plain", "plain"), ("a b&c=d%", "a%20b%26c%3Dd%25"), ("1+1", "1%2B1")] {
+            assert_eq!((segment(given).as_str(), unescaped(kept).as_str()), (kept, given));
+        }
+        assert_eq!(unescaped("a+b%2Bc"), "a b+c");
+    }
 }
