@@ -463,6 +463,16 @@ fn what_is_wrong_is_named_with_its_place_and_the_nearest_right_key() {
 }
 
 #[test]
+fn texts_that_cannot_be_read_in_time() {
+    let many = format!("client {{\n  servers = [{}]\n}}", vec!["\"a\""; 20_000].join(","));
+    check(("a.hcl", &many), &["a.hcl:1:1: too many values: about 20002, at most 10000 are read from one file"]);
+    let deep = format!("region = {}", "1 + 2 * (".repeat(60));
+    let expected =
+        "a.hcl:1:1: too many operands in brackets lie within each other at line 1: at most 6 brackets behind two operators are read";
+    check(("a.hcl", &deep), &[expected]);
+}
+
+#[test]
 fn problems_are_reported_together() {
     // two files and a flag, several mistakes each
     let files = [SERVER, ("a.hcl", "regoin = \"x\"\nlog_json = 3\n"), ("b.json", "{\n  \"datacentre\": 1\n}")];

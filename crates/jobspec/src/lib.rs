@@ -15,7 +15,7 @@ mod finish;
 mod hcl;
 mod json_body;
 mod locals;
-pub mod operands;
+mod operands;
 mod request;
 mod schema;
 mod tree;
@@ -151,7 +151,7 @@ pub fn parse(input: &ParseInput<'_>) -> Result<Parsed, Diagnostics> {
             json.as_object().ok_or_else(|| one(Diagnostic::error(Kind::Syntax, "a job file in JSON is an object").at(&source, None)))?;
         json_body::body(file).map_err(|wrong| Diagnostics(wrong.0.into_iter().map(|diagnostic| diagnostic.at(&source, None)).collect()))?
     } else {
-        operands::check(input.text).map_err(|reason| one(Diagnostic::error(Kind::Malformed, reason).at(&source, None)))?;
+        check_hcl(input.text).map_err(|reason| one(Diagnostic::error(Kind::Malformed, reason).at(&source, None)))?;
         hcl_edit::parser::parse_body(input.text).map_err(|error| one(source.syntax_error(&error)))?
     };
     from_body(&body, source, input)
@@ -283,7 +283,13 @@ fn canonical_job(mut node: Node) -> Result<(Job, Node), Diagnostics> {
     Ok((job, node))
 }
 
-/// Refuses a text that would keep the parser busy for too long.
+/// Refuses HCL that would keep the parser busy for too long. Whoever parses some asks this before.
+pub fn check_hcl(text: &str) -> Result<(), String> {
+    check_size(text)?;
+    operands::check(text)
+}
+
+/// Refuses a text that is too large for any parser.
 fn check_size(text: &str) -> Result<(), String> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(format!("the text is too large: {} bytes, at most {TEXT_BYTES_MAX} are read", text.len()));

@@ -291,8 +291,7 @@ impl Reader<'_> {
     }
 
     fn expression(&self, place: &Source) -> Result<Value, Fault> {
-        crate::check_size(&place.text).map_err(Fault::new)?;
-        crate::operands::check(&place.text).map_err(Fault::new)?;
+        crate::check_hcl(&place.text).map_err(Fault::new)?;
         let expression = hcl_edit::parser::parse_expr(&place.text).map_err(|error| Fault::new("syntax error").detail(error.message()))?;
         Evaluator::new(self.world, &place.text, UnknownNames::Refused).evaluate(&expression, &Scope::root(Vec::new()))
     }

@@ -85,7 +85,7 @@ impl Source {
     }
 
     fn parse(&self) -> Result<Body, Stop> {
-        jobspec::operands::check(&self.text).map_err(|reason| Stop::error(format!("{}: {reason}", self.name)))?;
+        jobspec::check_hcl(&self.text).map_err(|reason| Stop::error(format!("{}: {reason}", self.name)))?;
         parser::parse_body(&self.text).map_err(|error| {
             let (line, column) = (error.location().line(), error.location().column());
             Stop::error(format!("{}:{line}:{column}: syntax error: {}", self.name, error.message()))

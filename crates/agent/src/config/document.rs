@@ -15,6 +15,9 @@ use super::problem::{Origin, Problem};
 /// Labels of one block; each is a level of the tree, and no block of a configuration has more than one.
 pub const LABELS_MAX: usize = 8;
 
+/// Values in one file. A configuration has some hundreds; a parser needs far more memory for a value than it has bytes.
+const VALUES_MAX: usize = 10_000;
+
 /// A value and the byte offset at which it begins.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
@@ -65,9 +68,19 @@ impl Document {
     /// The position and nature of the syntax error.
     pub fn parse(path: &Path, text: String) -> Result<Document, Problem> {
         let mut document = Document { path: Arc::new(path.to_owned()), text, entries: Vec::new() };
+        document.check_size()?;
         document.entries =
             if path.extension().is_some_and(|extension| extension == "json") { document.parse_json()? } else { document.parse_hcl()? };
         Ok(document)
+    }
+
+    /// Refuses a text that would keep the parser busy for too long.
+    fn check_size(&self) -> Result<(), Problem> {
+        let n_values = self.text.bytes().filter(|byte| matches!(byte, b',' | b'=' | b':' | b'[' | b'{')).count();
+        if n_values > VALUES_MAX {
+            return Err(self.problem(0, format!("too many values: about {n_values}, at most {VALUES_MAX} are read from one file")));
+        }
+        jobspec::check_hcl(&self.text).map_err(|reason| self.problem(0, reason))
     }
 
     /// The place of a byte offset.

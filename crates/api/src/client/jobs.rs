@@ -37,7 +37,11 @@ impl Client {
         }
         // Clients agree that the values of flags are escaped where they are kept.
         let mut request = request.clone();
-        request.submission.iter_mut().flat_map(|submission| submission.variable_flags.values_mut()).for_each(|value| *value = segment(value));
+        request
+            .submission
+            .iter_mut()
+            .flat_map(|submission| submission.variable_flags.values_mut())
+            .for_each(|value| *value = segment(value));
         self.put("/v1/jobs", query, &request).await
     }
 

@@ -111,7 +111,7 @@ fn one(path: &Path, args: &Args) -> Result<bool, Stop> {
 
 /// The outcome, which means the same.
 fn formatted(name: &str, text: &str) -> Result<String, Stop> {
-    jobspec::operands::check(text).map_err(|reason| Stop::error(format!("{name}: {reason}")))?;
+    jobspec::check_hcl(text).map_err(|reason| Stop::error(format!("{name}: {reason}")))?;
     let before = meaning(text).map_err(|error| {
         let (line, column) = (error.location().line(), error.location().column());
         Stop::error(format!("{name}:{line}:{column}: syntax error: {}", error.message()))
