@@ -300,3 +300,57 @@ fn a_rollout_is_paused_resumed_and_aborted_as_a_whole() {
     let status = cluster.steppe("south-server-1", &["job", "rollout", "status", "whole"]).ok();
     assert!(status.contains("Aborted") && status.contains("the rollout was aborted"), "{status}");
 }
+
+fn of_all_regions(file: JobFile, strategy: &str) -> JobFile {
+    let listed: String = REGIONS.iter().map(|region| format!("region \"{region}\" {{}}\n")).collect();
+    file.job(&format!("multiregion {{\n{strategy}\n{listed}}}"))
+}
+
+#[test]
+fn a_job_for_every_node_is_rolled_out_like_any_other() {
+    // on the node of each region; a version that fails in the second one is taken back everywhere; stopped in all of them
+    let cluster = cluster();
+    let rolling = "update {\n  max_parallel = 1\n  min_healthy_time = \"500ms\"\n  healthy_deadline = \"20s\"\n  progress_deadline = \"30s\"\n  auto_revert = true\n}";
+    let file = |version: &str, broken: &str| {
+        let script =
+            format!("echo version {version} in $NOMAD_REGION; if [ \"$NOMAD_REGION\" = \"{broken}\" ]; then exit 1; fi; exec sleep 3600");
+        of_all_regions(JobFile::everywhere("agents", "system", &script), &format!("strategy {{\n{ONE_BY_ONE}\n}}")).job(rolling)
+    };
+    cluster.submit("south-server-1", &file("one", ""), &[]).ok();
+    wait_for(&cluster, "agents", [Successful; 3]);
+    all_say(&cluster, "agents", "one");
+    cluster.submit("south-server-1", &file("two", ""), &[]).ok();
+    all_say(&cluster, "agents", "two");
+    wait_for(&cluster, "agents", [Successful; 3]);
+    cluster.submit("south-server-1", &file("three", "south"), &[]).ok();
+    wait_for(&cluster, "agents", [Blocked, Failed, Failed]);
+    cluster.steppe("west-server-1", &["job", "stop", "-detach", "-global", "agents"]).ok();
+    for region in REGIONS {
+        cluster.running_of(&server(region), "agents", 0);
+    }
+}
+
+#[test]
+fn each_region_launches_the_children_of_a_periodic_job() {
+    // the parent is the same everywhere; each region has children of its own, at its own pace, until the parent is stopped in all of them
+    let cluster = cluster();
+    let tick = JobFile::batch("tick", "echo tick in $NOMAD_REGION").job("periodic {\n  crons = [\"* * * * * * *\"]\n}");
+    cluster.submit("west-server-1", &of_all_regions(tick, ""), &[]).ok();
+    for region in REGIONS {
+        let ended = || {
+            let jobs = ask(cluster.api(&server(region)).jobs(&Query::new().prefix("tick/"))).expect("jobs").value;
+            jobs.into_iter().find(|job| job.parent_id == *"tick" && job.status == model::JobStatus::Dead)
+        };
+        let child = until(&format!("a child in {region} has ended"), ended);
+        let alloc = cluster.allocs(&server(region), &child.id).remove(0);
+        assert_eq!(cluster.stdout(&server(region), &alloc, &Query::new()), format!("tick in {region}\n"));
+    }
+    cluster.steppe("north-server-1", &["job", "stop", "-detach", "-global", "tick"]).ok();
+    for region in REGIONS {
+        settled(
+            &format!("the parent in {region} is stopped"),
+            || cluster.job(&server(region), "tick").map(|job| job.stop),
+            |stop| *stop == Some(true),
+        );
+    }
+}
