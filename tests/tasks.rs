@@ -85,6 +85,34 @@ fn a_task_sees_the_environment_of_the_interface() {
 }
 
 #[test]
+fn a_task_has_the_ports_that_older_job_files_ask_for() {
+    // a network of resources, with ports of both kinds; people are told how to write it now
+    let cluster = cluster();
+    let network = "network {\n    mbits = 10\n    port \"http\" {}\n    reserved_ports \"admin\" {\n      static = 19418\n    }\n  }";
+    let text = JobFile::batch("older", "exec env").text().replace("resources {", &format!("resources {{\n  {network}"));
+    let printed = cluster.steppe_with(SERVER, &["job", "run", "-detach", "-"], &text).ok();
+    for warning in ["a network of resources is deprecated: write it in the group", "mbits is deprecated and without effect"] {
+        assert!(printed.contains(warning), "{printed}");
+    }
+    let alloc = ends(&cluster, "older", ClientStatus::Complete);
+    let text = cluster.stdout(SERVER, &alloc, &Query::new());
+    let environment: BTreeMap<&str, &str> = text.lines().filter_map(|line| line.split_once('=')).collect();
+    let full = ask(cluster.api(SERVER).allocation(&alloc.id.to_string(), &Query::new())).expect("the allocation").value;
+    let networks = &full.allocated_resources.expect("resources").tasks["t"].networks;
+    let (ip, http) = (&networks[0].ip, networks[0].dynamic_ports[0].value);
+    for (name, value) in [
+        ("NOMAD_PORT_http", http.to_string()),
+        ("NOMAD_ADDR_http", format!("{ip}:{http}")),
+        ("NOMAD_PORT_admin", "19418".to_owned()),
+        ("NOMAD_IP_admin", ip.clone()),
+    ] {
+        assert_eq!(environment.get(name), Some(&value.as_str()), "{name} in\n{text}");
+    }
+    let status = cluster.steppe(SERVER, &["alloc", "status", &alloc.id.to_string()]).ok();
+    assert!(status.contains(&format!("http: {ip}:{http}")) && status.contains(&format!("admin: {ip}:19418")), "{status}");
+}
+
+#[test]
 fn output_goes_to_logs_that_can_be_read_and_followed_to_the_end() {
     // both streams of a batch job, the last lines only, and following until it ends
     let cluster = cluster();

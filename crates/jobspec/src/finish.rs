@@ -33,7 +33,6 @@ pub(crate) fn request_object(finish: Finish, fields: &mut Fields, report: Report
 pub(crate) fn advice(word: &str) -> &'static str {
     match word {
         "set_contains_all" | "set_contains_any" | "is_set" | "is_not_set" => "write it as operator = \"…\" with attribute and value",
-        "reserved_ports" => "write port \"label\" { static = … }",
         _ => "",
     }
 }
@@ -114,9 +113,11 @@ fn logs(fields: &mut Fields, report: Report<'_>) {
 
 /// Ports with a number are reserved, the others get one.
 fn network(fields: &mut Fields) {
-    for port in take_list(fields, "@port") {
+    let reserved = take_list(fields, "@reserved_ports").into_iter().map(|port| (port, true));
+    let ports: Vec<_> = reserved.chain(take_list(fields, "@port").into_iter().map(|port| (port, false))).collect();
+    for (port, is_reserved) in ports {
         let is_static = port.as_fields().and_then(|port| port.get("Value")).and_then(Node::as_integer).is_some_and(|number| number != 0);
-        let name = if is_static { "ReservedPorts" } else { "DynamicPorts" };
+        let name = if is_reserved || is_static { "ReservedPorts" } else { "DynamicPorts" };
         let list = fields.entry(name.to_owned()).or_insert_with(|| Node::list(Vec::new(), port.span.clone()));
         if let Some(items) = list.as_list_mut() {
             items.push(port);

@@ -223,7 +223,9 @@ impl Ask {
             }
         }
         for ask in &self.networks {
-            let address = host_address(node, DEFAULT_HOST_NETWORK);
+            // All ports of a task are of one host network.
+            let host_network = ask.task.as_ref().and_then(|_| ask.network.reserved_ports.iter().chain(&ask.network.dynamic_ports).next());
+            let address = host_address(node, host_network.map_or(DEFAULT_HOST_NETWORK, |port| &port.host_network));
             let mut network = NetworkResource {
                 device: address.as_ref().map(|address| address.device.to_owned()).unwrap_or_default(),
                 ip: address.as_ref().map(|address| address.ip.to_owned()).unwrap_or_default(),

@@ -1,4 +1,4 @@
-# refused: network, numa, secrets
+# refused: cidr, cni, device, dns, hostname, ip, numa, secrets
 # Everything that a task can ask for, networks of tasks as in old files included.
 job "hungry" {
   group "main" {

@@ -337,11 +337,11 @@ pub(crate) static RESOURCES: Block = Block {
         integer("memory", "MemoryMB"),
         integer("memory_max", "MemoryMaxMB"),
         integer("disk", "DiskMB"),
-        later_block("network", "Networks"),
+        many("Networks", &NETWORK),
         many("Devices", &DEVICE),
         later_block_unless("numa", "NUMA", &["none"]),
         later("secrets", "SecretsMB", &[]),
-        later("iops", "IOPS", &[]),
+        integer("iops", "IOPS"),
     ],
 };
 
@@ -427,10 +427,10 @@ pub(crate) static NETWORK: Block = Block {
         later_block("dns", "DNS"),
         field("", "ReservedPorts", Shape::Many(&PORT)),
         field("", "DynamicPorts", Shape::Many(&PORT)),
-        later_block("reserved_ports", ""),
+        sugar("reserved_ports", Shape::Many(&PORT)),
         sugar("port", Shape::Many(&PORT)),
         later("hostname", "Hostname", &[]),
-        later("mbits", "MBits", &[]),
+        integer("mbits", "MBits"),
         later_block("cni", "CNI"),
     ],
 };

@@ -1,6 +1,8 @@
 //! Task groups.
 
-use model::{Job, JobType, ScalingPolicy, ScalingType, TaskGroup};
+use std::collections::{BTreeMap, BTreeSet};
+
+use model::{Job, JobType, NetworkResource, ScalingPolicy, ScalingType, TaskGroup};
 
 use super::{Report, constraints, policies, shown, tasks, wishes};
 
@@ -156,46 +158,86 @@ fn check_disk(group: &TaskGroup, report: &mut Report<'_>) {
     }
 }
 
+/// The ports of a group and of its tasks: a label stands for one port in each task, a number for one port of all.
 fn check_networks(group: &TaskGroup, report: &mut Report<'_>) {
     if group.networks.len() > 1 {
         report.error("Networks", "only one network block is supported in a group");
     }
-    let mut labels = std::collections::BTreeSet::new();
-    let mut taken = std::collections::BTreeMap::new();
+    let mut labels = BTreeSet::new();
+    let mut taken = BTreeMap::new();
     for (index, network) in group.networks.iter().enumerate() {
-        if !matches!(network.mode.as_str(), "" | "host") {
-            report.error(&format!("Networks[{index}].Mode"), format!("network mode {:?} is not supported yet", network.mode));
+        check_network(network, &format!("Networks[{index}]"), &mut labels, &mut taken, report);
+    }
+    for (position, task) in group.tasks.iter().enumerate() {
+        let path = format!("Tasks[{position}].Resources");
+        let Some(resources) = &task.resources else { continue };
+        let subject = format!("task {:?}", task.name);
+        if resources.iops != 0 {
+            report.warning(&format!("{path}.IOPS"), format!("{subject}: iops is deprecated and without effect"));
         }
-        let reserved = network.reserved_ports.iter().enumerate().map(|(place, port)| ("ReservedPorts", place, port));
-        let dynamic = network.dynamic_ports.iter().enumerate().map(|(place, port)| ("DynamicPorts", place, port));
-        for (list, place, port) in reserved.chain(dynamic) {
-            let path = format!("Networks[{index}].{list}[{place}]");
-            let label = port.label.as_str();
-            if label.is_empty() || label.contains(|c: char| c.is_whitespace() || c == '\0') {
-                report.error(&path, format!("a port needs a label without spaces, not {label:?}"));
-            } else if !labels.insert(label) {
-                report.error(&path, format!("the port {label:?} is there twice"));
+        if !resources.networks.is_empty() {
+            let text = format!("{subject}: a network of resources is deprecated: write it in the group");
+            report.warning(&format!("{path}.Networks"), text);
+        }
+        if resources.networks.len() > 1 {
+            report.error(&format!("{path}.Networks"), format!("{subject}: only one network block is supported in a task"));
+        }
+        let mut labels = labels.clone();
+        for (index, network) in resources.networks.iter().enumerate() {
+            let path = format!("{path}.Networks[{index}]");
+            check_network(network, &path, &mut labels, &mut taken, report);
+            let ports = network.reserved_ports.iter().chain(&network.dynamic_ports);
+            let named = |port: &'_ model::Port| !matches!(port.host_network.as_str(), "" | "default");
+            let addresses: BTreeSet<&str> = ports.map(|port| if named(port) { port.host_network.as_str() } else { "" }).collect();
+            if addresses.len() > 1 {
+                report.error(&path, format!("{subject}: the ports of a network of resources have one host_network, these have several"));
             }
-            if !(-1..=PORT_MAX).contains(&port.to) {
-                report.error(&format!("{path}.To"), format!("port {label:?}: \"to\" must be between -1 and {PORT_MAX}, not {}", port.to));
-            }
-            if list == "DynamicPorts" {
-                continue;
-            }
-            if !(1..=PORT_MAX).contains(&port.value) {
-                report.error(
-                    &format!("{path}.Value"),
-                    format!("port {label:?}: \"static\" must be between 1 and {PORT_MAX}, not {}", port.value),
-                );
-            } else if let Some(other) = taken.insert(port.value, label) {
-                report.error(&format!("{path}.Value"), format!("the ports {other:?} and {label:?} both want {}", port.value));
-            } else if DYNAMIC_PORTS.contains(&port.value) {
-                let range = format!("{} to {}", DYNAMIC_PORTS.start(), DYNAMIC_PORTS.end());
-                report.warning(
-                    &format!("{path}.Value"),
-                    format!("port {label:?}: {} is in the range that nodes give to dynamic ports ({range})", port.value),
-                );
-            }
+        }
+    }
+}
+
+fn check_network<'g>(
+    network: &'g NetworkResource,
+    path: &str,
+    labels: &mut BTreeSet<&'g str>,
+    taken: &mut BTreeMap<i64, &'g str>,
+    report: &mut Report<'_>,
+) {
+    if !matches!(network.mode.as_str(), "" | "host") {
+        report.error(&format!("{path}.Mode"), format!("network mode {:?} is not supported yet", network.mode));
+    }
+    if network.mbits != 0 {
+        report.warning(&format!("{path}.MBits"), "network: mbits is deprecated and without effect");
+    }
+    let reserved = network.reserved_ports.iter().enumerate().map(|(place, port)| ("ReservedPorts", place, port));
+    let dynamic = network.dynamic_ports.iter().enumerate().map(|(place, port)| ("DynamicPorts", place, port));
+    for (list, place, port) in reserved.chain(dynamic) {
+        let path = format!("{path}.{list}[{place}]");
+        let label = port.label.as_str();
+        if label.is_empty() || label.contains(|c: char| c.is_whitespace() || c == '\0') {
+            report.error(&path, format!("a port needs a label without spaces, not {label:?}"));
+        } else if !labels.insert(label) {
+            report.error(&path, format!("the port {label:?} is there twice"));
+        }
+        if !(-1..=PORT_MAX).contains(&port.to) {
+            report.error(&format!("{path}.To"), format!("port {label:?}: \"to\" must be between -1 and {PORT_MAX}, not {}", port.to));
+        }
+        if list == "DynamicPorts" {
+            continue;
+        }
+        if !(1..=PORT_MAX).contains(&port.value) {
+            report.error(
+                &format!("{path}.Value"),
+                format!("port {label:?}: \"static\" must be between 1 and {PORT_MAX}, not {}", port.value),
+            );
+        } else if let Some(other) = taken.insert(port.value, label) {
+            report.error(&format!("{path}.Value"), format!("the ports {other:?} and {label:?} both want {}", port.value));
+        } else if DYNAMIC_PORTS.contains(&port.value) {
+            let range = format!("{} to {}", DYNAMIC_PORTS.start(), DYNAMIC_PORTS.end());
+            report.warning(
+                &format!("{path}.Value"),
+                format!("port {label:?}: {} is in the range that nodes give to dynamic ports ({range})", port.value),
+            );
         }
     }
 }

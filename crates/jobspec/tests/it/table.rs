@@ -169,8 +169,8 @@ fn labels_are_needed() {
         assert!(is_refused || is_named, "{path}: {all:?}");
         n_needed += usize::from(is_named);
     }
-    // group, task under group, task under job, port, region, two targets of spreads, device, scaling of a task
-    assert_eq!(n_needed, 9);
+    // group, task under group, task under job, four ports, region, two targets of spreads, device, scaling of a task
+    assert_eq!(n_needed, 12);
 }
 
 /// The shorthands of constraints are operator and value.

@@ -175,6 +175,43 @@ fn networks() {
     check("", &format!("count = 2\n{}", port("port \"a\" { static = 80 }")), "", &[]);
     check("", &port("port \"a\" { to = -1 }\nport \"b\" { static = 443 }"), "", &[]);
     check("", "network {\n}\nnetwork {\n}", "", &["4,1: group \"app\": only one network block is supported"]);
+
+    // What older job files say: ports of a task by itself, static ones in a block of their own, and what has no effect.
+    let of_task = |lines: &str| format!("resources {{\nnetwork {{\n{lines}\n}}\n}}");
+    let deprecated = "~8,1: group \"app\": task \"server\": a network of resources is deprecated: write it in the group";
+    check("", "", &of_task("port \"a\" {}\nreserved_ports \"b\" { static = 443 }"), &[deprecated]);
+    check(
+        "",
+        &port("mbits = 10\nport \"a\" {}\nreserved_ports \"b\" {}"),
+        "",
+        &[
+            "7,1: group \"app\": port \"b\": \"static\" must be between 1 and 65535",
+            "~5,9: group \"app\": network: mbits is deprecated and without effect",
+        ],
+    );
+    check("", "", "resources {\niops = 5\n}", &["~8,8: group \"app\": task \"server\": iops is deprecated and without effect"]);
+    check(
+        "",
+        &port("port \"a\" { static = 80 }"),
+        &of_task("port \"a\" {}\nport \"b\" { static = 80 }"),
+        &[
+            "12,21: group \"app\": the ports \"a\" and \"b\" both want 80",
+            "11,1: group \"app\": the port \"a\" is there twice",
+            "~10,1: group \"app\": task \"server\": a network of resources is deprecated",
+        ],
+    );
+    check(
+        "",
+        "",
+        &of_task("port \"a\" {}\nport \"b\" { host_network = \"other\" }"),
+        &["8,1: group \"app\": task \"server\": the ports of a network of resources have one host_network, these have several", deprecated],
+    );
+    check(
+        "",
+        "",
+        &of_task("}\nnetwork {"),
+        &["8,1: group \"app\": task \"server\": only one network block is supported in a task", deprecated],
+    );
 }
 
 #[test]
