@@ -129,7 +129,7 @@ pub fn value(view: &Store, records: &Records, heard: impl Fn(&model::RegionRecor
         Read::Deployment { id } => ReadValue::Deployment(view.deployment(*id).cloned()),
         Read::DeploymentAllocs { id } => ReadValue::Allocs(by_creation(view.deployment_allocs(*id))),
         Read::Nodes { prefix } => ReadValue::Nodes(view.nodes().filter(|node| has_prefix(&node.id, prefix)).cloned().collect()),
-        Read::Node { id } => ReadValue::Node(view.node(*id).cloned()),
+        Read::Node { id } => ReadValue::Node(view.node_shown(*id)),
         Read::NodeAllocs { id } => ReadValue::Allocs(by_creation(view.node_allocs(*id))),
         Read::Rollout { key } => ReadValue::Rollout(rollout(view, records, heard, key)),
         Read::JobScaling { key } => ReadValue::JobScaling(view.scaling_events(key).cloned().unwrap_or_default()),

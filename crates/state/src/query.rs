@@ -137,6 +137,13 @@ impl Store {
         self.scheduler.as_deref().unwrap_or(&BUILT_IN.scheduler)
     }
 
+    /// The node with what is kept beside it.
+    pub fn node_shown(&self, id: NodeId) -> Option<Arc<Node>> {
+        let node = self.node(id)?;
+        let Some(index) = self.node_reports.get(&id) else { return Some(Arc::clone(node)) };
+        Some(Arc::new(Node { last_alloc_update_index: *index, ..(**node).clone() }))
+    }
+
     /// How many versions of each job are kept.
     pub fn tracked_versions(&self) -> usize {
         usize::try_from(self.tracked_versions.unwrap_or(TRACKED_VERSIONS)).unwrap_or(usize::MAX)

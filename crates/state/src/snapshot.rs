@@ -58,6 +58,7 @@ enum Record {
     Scheduler(Arc<SchedulerConfiguration>),
     Launch(JobKey, i64),
     TrackedVersions(u64),
+    NodeReport(NodeId, u64),
 }
 
 impl Record {
@@ -90,6 +91,7 @@ impl Record {
             Self::Scheduler(_) => "SchedulerConfiguration",
             Self::Launch(..) => "PeriodicLaunch",
             Self::TrackedVersions(_) => "TrackedVersions",
+            Self::NodeReport(..) => "NodeReport",
         }
     }
 }
@@ -147,6 +149,7 @@ impl Store {
             .chain(self.scheduler.iter().map(|config| Record::Scheduler(Arc::clone(config))))
             .chain(self.launches.iter().map(|(key, time)| Record::Launch(key.clone(), *time)))
             .chain(self.tracked_versions.map(Record::TrackedVersions))
+            .chain(self.node_reports.iter().map(|(id, index)| Record::NodeReport(*id, *index)))
             .map(|record| codec::encode(codec::Kind::SnapshotRecord, RECORD_VERSION, &record))
     }
 
@@ -285,6 +288,9 @@ impl Restoring {
             }
             Record::Scheduler(config) => store.scheduler = Some(config),
             Record::TrackedVersions(n) => store.tracked_versions = Some(n),
+            Record::NodeReport(id, index) => {
+                store.node_reports.insert(id, index);
+            }
             Record::Launch(key, time) => {
                 store.launches.insert(key, time);
             }

@@ -47,6 +47,8 @@ pub struct Store {
     pub(crate) node_loads: OrdMap<NodeId, NodeLoad>,
     pub(crate) allocs_by_deployment: OrdSet<(DeploymentId, AllocId)>,
     pub(crate) nodes: OrdMap<NodeId, Arc<Node>>,
+    /// When each node last reported of its allocations. Beside the nodes, because it changes far more often.
+    pub(crate) node_reports: OrdMap<NodeId, u64>,
     pub(crate) deployments: OrdMap<DeploymentId, Arc<Deployment>>,
     pub(crate) deployments_by_job: OrdSet<(JobKey, DeploymentId)>,
     pub(crate) active_deployments: OrdSet<DeploymentId>,

@@ -178,7 +178,9 @@ fn everything() -> Store {
         time: 2,
         ..Default::default()
     };
+    let placed = plan.placements[0].alloc.id;
     world.apply(&Command::ApplyPlan(Box::new(plan)));
+    world.report(&[placed], model::ClientStatus::Running);
     for (lamport, job_version) in [(1, 0), (2, 1)] {
         let id = |lamport: u64| model::RolloutId { lamport, origin: "east".into(), uuid: model::Uuid::from_u128(u128::from(lamport)) };
         let header = model::RolloutHeader {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::{
     AllocDeploymentStatus, AllocId, AllocUpdate, Allocation, ClientStatus, DeploymentId, DeploymentStatus, DesiredTransition, Evaluation,
-    TaskGroupSummary, Time,
+    NodeId, TaskGroupSummary, Time,
 };
 
 use super::Change;
@@ -13,8 +13,13 @@ use crate::watch::{Table, Watch};
 
 impl Change<'_> {
     pub(super) fn update_allocs(&mut self, updates: &[AllocUpdate], evals: &[Evaluation], time: i64) -> Outcome {
+        let mut last = NodeId::NIL;
         for update in updates {
             let Some(old) = self.store.allocs.get(&update.id).cloned() else { continue };
+            if old.node_id != last && self.store.nodes.contains_key(&old.node_id) {
+                last = old.node_id;
+                self.store.node_reports.insert(last, self.index);
+            }
             let mut alloc = (*old).clone();
             // What the region itself decided ("lost") is not undone by a late report of a task that still ran.
             if old.client_status != ClientStatus::Lost || update.client_status.is_terminal() {

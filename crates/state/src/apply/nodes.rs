@@ -149,6 +149,7 @@ impl Change<'_> {
     }
 
     pub(super) fn remove_node(&mut self, id: NodeId) {
+        self.store.node_reports.remove(&id);
         if let Some(node) = self.store.nodes.remove(&id) {
             self.noted.push(EventSubject::Node(node));
             self.touch(Watch::Table(Table::Nodes));

@@ -202,6 +202,7 @@ fn restamp(store: &mut Store, index: u64) {
         node.events.iter_mut().for_each(|event| at_most(&mut event.create_index));
         node.modify_index = index;
     });
+    store.node_reports = store.node_reports.iter().map(|(id, known)| (*id, (*known).min(index))).collect();
     change_all(&mut store.deployments, |deployment| {
         at_most(&mut deployment.job_modify_index);
         at_most(&mut deployment.job_spec_modify_index);

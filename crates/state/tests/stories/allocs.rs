@@ -47,6 +47,29 @@ fn reports() {
     }
 }
 
+/// A node shows when it last reported, whatever the region does with its allocations or the node meanwhile.
+#[test]
+fn when_a_node_reported() {
+    let mut world = world();
+    let one = alloc(&mut world, 0);
+    let node = one.node_id;
+    let shown = |world: &testkit::World| world.store.node_shown(node).map(|node| node.last_alloc_update_index);
+    let ids = place(&mut world, &[one]);
+    assert_eq!(shown(&world), Some(0), "never");
+    world.report(&ids, ClientStatus::Running);
+    let index = world.store.index();
+    stop(&mut world, ids[0]);
+    assert_eq!(shown(&world), Some(index), "the region's own changes are none");
+    let records: Vec<Vec<u8>> = world.store.snapshot_records().map(|record| record.expect("bytes")).collect();
+    let restored = state::Store::restore(records.iter().map(Vec::as_slice)).expect("restored");
+    assert_eq!(restored, world.store);
+    world.report(&ids, ClientStatus::Complete);
+    assert_eq!(shown(&world), Some(world.store.index()));
+    let reap = state::Reap { nodes: vec![node], ..Default::default() };
+    world.apply(&Command::Reap(Box::new(reap)));
+    assert_eq!(shown(&world), None);
+}
+
 /// Reports about what the region does not know are passed over, the others count.
 #[test]
 fn reports_about_strangers() {
