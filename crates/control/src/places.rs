@@ -10,11 +10,7 @@ use state::{Command, Store};
 
 /// Commands that make this region's namespaces those of the authoritative region.
 pub fn follow_namespaces(view: &Store, theirs: &[Arc<NamespaceSpec>]) -> Vec<Command> {
-    let differs = |namespace: &&Arc<NamespaceSpec>| {
-        view.namespace(&namespace.name).is_none_or(|own| {
-            NamespaceSpec { create_index: own.create_index, modify_index: own.modify_index, ..(***namespace).clone() } != *own
-        })
-    };
+    let differs = |namespace: &&Arc<NamespaceSpec>| view.namespace(&namespace.name).is_none_or(|own| namespace.as_of(&own) != *own);
     let namespaces: Vec<NamespaceSpec> = theirs.iter().filter(differs).map(|namespace| (**namespace).clone()).collect();
     let mut commands = Vec::new();
     if !namespaces.is_empty() {
@@ -32,10 +28,7 @@ pub fn follow_namespaces(view: &Store, theirs: &[Arc<NamespaceSpec>]) -> Vec<Com
 
 /// Commands that make this region's node pools those of the authoritative region, and the names of those that it has to be told of.
 pub fn follow_node_pools(view: &Store, theirs: &[Arc<NodePool>]) -> (Vec<Command>, Vec<Text>) {
-    let differs = |pool: &&Arc<NodePool>| {
-        view.node_pool(&pool.name)
-            .is_none_or(|own| NodePool { create_index: own.create_index, modify_index: own.modify_index, ..(***pool).clone() } != *own)
-    };
+    let differs = |pool: &&Arc<NodePool>| view.node_pool(&pool.name).is_none_or(|own| pool.as_of(&own) != *own);
     let pools: Vec<NodePool> = theirs.iter().filter(differs).map(|pool| (**pool).clone()).collect();
     let (mut commands, mut unknown) = (Vec::new(), Vec::new());
     if !pools.is_empty() {

@@ -10,6 +10,11 @@ const DESCRIPTION_MAX: usize = 256;
 const NETWORK_MODES: [&str; 3] = ["bridge", "host", "none"];
 
 impl NamespaceSpec {
+    /// With the indexes of another region's, or an older, copy of it: what is left when they are compared is what people wrote.
+    pub fn as_of(&self, other: &Self) -> Self {
+        Self { create_index: other.create_index, modify_index: other.modify_index, ..self.clone() }
+    }
+
     /// Everything that is wrong with it, in words; empty when nothing.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
@@ -67,6 +72,11 @@ impl crate::NamespaceNodePoolConfiguration {
 }
 
 impl NodePool {
+    /// As for namespaces.
+    pub fn as_of(&self, other: &Self) -> Self {
+        Self { create_index: other.create_index, modify_index: other.modify_index, ..self.clone() }
+    }
+
     /// Everything that is wrong with it, in words; empty when nothing.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();

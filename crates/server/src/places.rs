@@ -87,13 +87,9 @@ async fn followed(core: &Core, change: &PlacesChange) {
 /// Whether the state is as the change wants it.
 fn has(view: &Store, change: &PlacesChange) -> bool {
     match change {
-        PlacesChange::UpsertNamespace(wanted) => view.namespace(&wanted.name).is_some_and(|own| {
-            NamespaceSpec { create_index: own.create_index, modify_index: own.modify_index, ..(**wanted).clone() } == *own
-        }),
+        PlacesChange::UpsertNamespace(wanted) => view.namespace(&wanted.name).is_some_and(|own| wanted.as_of(&own) == *own),
         PlacesChange::DeleteNamespace(name) => view.namespace(name).is_none(),
-        PlacesChange::UpsertNodePool(wanted) => view
-            .node_pool(&wanted.name)
-            .is_some_and(|own| NodePool { create_index: own.create_index, modify_index: own.modify_index, ..(**wanted).clone() } == *own),
+        PlacesChange::UpsertNodePool(wanted) => view.node_pool(&wanted.name).is_some_and(|own| wanted.as_of(&own) == *own),
         PlacesChange::DeleteNodePool(name) => view.node_pool(name).is_none(),
         PlacesChange::EnsureNodePool(name) => view.node_pool(name).is_some(),
     }

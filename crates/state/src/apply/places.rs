@@ -12,12 +12,12 @@ impl Change<'_> {
     pub(super) fn upsert_namespaces(&mut self, namespaces: &[NamespaceSpec]) -> Outcome {
         for namespace in namespaces {
             let old = self.store.namespace(&namespace.name);
-            let indexes = old.as_ref().map_or((self.index, self.index), |old| (old.create_index, old.modify_index));
-            let as_known = NamespaceSpec { create_index: indexes.0, modify_index: indexes.1, ..namespace.clone() };
-            if old.is_some_and(|old| *old == as_known) {
+            if old.as_ref().is_some_and(|old| namespace.as_of(old) == **old) {
                 continue;
             }
-            self.store.namespaces.insert(namespace.name.clone(), Arc::new(NamespaceSpec { modify_index: self.index, ..as_known }));
+            let create_index = old.map_or(self.index, |old| old.create_index);
+            let new = NamespaceSpec { create_index, modify_index: self.index, ..namespace.clone() };
+            self.store.namespaces.insert(namespace.name.clone(), Arc::new(new));
             self.touch(Watch::Table(Table::Namespaces));
             self.touch(Watch::Namespace(namespace.name.clone()));
         }
@@ -60,12 +60,11 @@ impl Change<'_> {
 
     fn put_node_pool(&mut self, pool: &NodePool) {
         let old = self.store.node_pool(&pool.name);
-        let indexes = old.as_ref().map_or((self.index, self.index), |old| (old.create_index, old.modify_index));
-        let as_known = NodePool { create_index: indexes.0, modify_index: indexes.1, ..pool.clone() };
-        if old.is_some_and(|old| *old == as_known) {
+        if old.as_ref().is_some_and(|old| pool.as_of(old) == **old) {
             return;
         }
-        self.store.node_pools.insert(pool.name.clone(), Arc::new(NodePool { modify_index: self.index, ..as_known }));
+        let create_index = old.map_or(self.index, |old| old.create_index);
+        self.store.node_pools.insert(pool.name.clone(), Arc::new(NodePool { create_index, modify_index: self.index, ..pool.clone() }));
         self.touch(Watch::Table(Table::NodePools));
         self.touch(Watch::NodePool(pool.name.clone()));
     }
