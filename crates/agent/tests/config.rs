@@ -446,6 +446,10 @@ fn what_is_wrong_is_named_with_its_place_and_the_nearest_right_key() {
             "a.hcl:4:22: the dynamic ports go from 200 to 100; the first must be above zero and not above the last",
         ),
         (
+            "client {\n  enabled = true\n  node_pool = \"a.b\"\n}",
+            "a.hcl:3:15: node pool \"a.b\": letters, digits, '-' and '_' are possible",
+        ),
+        (
             "client {\n  enabled = true\n  node_pool = \"all\"\n}",
             "a.hcl:3:15: the node pool \"all\" contains every node and cannot be joined; choose another name",
         ),

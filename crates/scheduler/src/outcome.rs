@@ -111,6 +111,7 @@ impl Assembly<'_> {
         }
         let still_blocked = if done.status == EvalStatus::Blocked { done.id } else { done.blocked_eval };
         plan.evals.extend(self.obsolete_blocked(still_blocked));
+        plan.evals.extend(self.obsolete_absences(&plan));
         plan.evals.push(done);
         Decision { plan, desired_updates: wishes.desired, failed_tg_allocs: failed, queued: all_queued, notes }
     }
@@ -258,6 +259,24 @@ impl Assembly<'_> {
     fn blocked_evals(&self) -> Vec<&Evaluation> {
         let evals = self.view.job_evals(&self.key).map(Arc::as_ref);
         evals.filter(|eval| eval.status == EvalStatus::Blocked && eval.id != self.eval.id).collect()
+    }
+
+    /// Evaluations for the end of absences that are over: nothing is unknown any more that waits for them.
+    fn obsolete_absences(&self, plan: &Plan) -> Vec<Evaluation> {
+        let is_given_up = |id: AllocId| plan.stops.iter().any(|stop| stop.id == id && stop.client_status == Some(ClientStatus::Lost));
+        let is_about_absence =
+            |eval: &Evaluation| eval.triggered_by == EvalTrigger::MaxDisconnectTimeout && eval.status == EvalStatus::Pending;
+        let open = self.view.job_evals(&self.key).filter(|eval| eval.id != self.eval.id && is_about_absence(eval));
+        let is_awaited = |eval: &Evaluation| {
+            let mut unknown = self.view.job_allocs(&self.key).filter(|alloc| alloc.client_status == ClientStatus::Unknown);
+            unknown.any(|alloc| alloc.followup_eval_id == eval.id && !is_given_up(alloc.id))
+        };
+        let canceled = |eval: &Arc<Evaluation>| Evaluation {
+            status: EvalStatus::Canceled,
+            status_description: OBSOLETE_DESCRIPTION.to_owned(),
+            ..(**eval).clone()
+        };
+        open.filter(|eval| !is_awaited(eval)).map(canceled).collect()
     }
 
     /// Waiting evaluations of the job for which there is no need any more.

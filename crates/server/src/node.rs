@@ -43,6 +43,10 @@ async fn register(core: &Core, node: Arc<Node>) -> Result<NodeReply, Failure> {
     if node.node_pool == model::ALL_NODE_POOL {
         return Err(Failure::bad_request("a node cannot be in the node pool \"all\", which stands for all nodes: choose another name"));
     }
+    let problems = model::NodePool { name: node.node_pool.as_str().into(), ..Default::default() }.problems();
+    if let Some(problem) = problems.first().filter(|_| !node.node_pool.is_empty()) {
+        return Err(Failure::bad_request(format!("node {:?}: {problem}", node.name)));
+    }
     let view = core.view();
     let time = now();
     let mut node = (*node).clone();

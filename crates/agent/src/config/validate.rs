@@ -50,12 +50,18 @@ impl Check<'_> {
     }
 
     fn names(&mut self, config: &Config) {
-        for (key, value) in [("region", &config.region), ("datacenter", &config.datacenter), ("client.node_pool", &config.client.node_pool)]
-        {
+        for (key, value) in [("region", &config.region), ("datacenter", &config.datacenter)] {
             self.name(key, value);
+        }
+        if config.client.node_pool.is_empty() || config.client.node_pool.len() > 128 {
+            self.problem("client.node_pool", "client.node_pool must have 1 to 128 characters");
         }
         if let Some(name) = &config.name {
             self.name("name", name);
+        }
+        if config.client.node_pool.contains(|c: char| !c.is_ascii_alphanumeric() && !"-_".contains(c)) {
+            let text = format!("node pool \"{}\": letters, digits, '-' and '_' are possible", config.client.node_pool);
+            self.problem("client.node_pool", text);
         }
         if config.client.node_pool == "all" {
             self.problem("client.node_pool", "the node pool \"all\" contains every node and cannot be joined; choose another name");

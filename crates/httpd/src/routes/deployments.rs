@@ -109,6 +109,11 @@ fn set_health(id: DeploymentId, request: &DeploymentAllocHealthRequest) -> Resul
     if healthy.is_empty() && unhealthy.is_empty() {
         return Err(Refusal::bad_request("HealthyAllocationIDs and UnhealthyAllocationIDs are both empty"));
     }
+    if let Some(both) = healthy.iter().find(|id| unhealthy.contains(id)) {
+        return Err(Refusal::bad_request(format!(
+            "allocation {both} is in HealthyAllocationIDs and in UnhealthyAllocationIDs: name it once"
+        )));
+    }
     Ok(Write::SetAllocHealth { id, healthy, unhealthy })
 }
 

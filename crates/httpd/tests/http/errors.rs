@@ -74,6 +74,9 @@ async fn texts() {
     check("PUT", "/v1/jobs", "[1]", 400, "request body: expected object, got array").await;
     check("PUT", "/v1/job/web", "{\"Job\":{\"ID\":\"x\"}}", 400, "Job ID does not match name").await;
     check("PUT", "/v1/job/web/plan", "{\"Job\":{\"ID\":\"x\"}}", 400, "Job ID does not match").await;
+    let both = format!("{{\"HealthyAllocationIDs\":[\"{ALLOC}\"],\"UnhealthyAllocationIDs\":[\"{ALLOC}\"]}}");
+    let text = format!("allocation {ALLOC} is in HealthyAllocationIDs and in UnhealthyAllocationIDs: name it once");
+    check("PUT", &format!("/v1/deployment/allocation-health/{DEPLOYMENT}"), &both, 400, &text).await;
     check("PUT", "/v1/job/web/revert", "{\"JobID\":\"x\"}", 400, "Job ID does not match").await;
     check("PUT", "/v1/job/web/revert", "{\"JobVersion\":\"x\"}", 400, "JobVersion: expected integer, got string").await;
     check("PUT", "/v1/job/web/scale", "{\"Count\":1}", 400, "missing task group name for scaling action").await;

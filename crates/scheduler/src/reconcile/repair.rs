@@ -41,13 +41,14 @@ impl<'a> Reconciler<'a> {
         }
     }
 
-    /// Lost ones for which there was no room then. One that was given up by a later version stays gone.
+    /// Lost ones for which there was no room then. One that was gone before the present version came, and given up by a later one, stays gone.
     fn fill_vacated(&mut self, group: &str, items: &[Item<'a>], vacated: &[&'a Arc<Allocation>]) {
         let version = |alloc: &Allocation| alloc.job.as_ref().map_or(0, |job| job.version);
         let oldest_wanted = items.iter().map(|item| version(item.alloc)).min();
         let oldest_wanted = oldest_wanted.or_else(|| vacated.iter().map(|alloc| version(alloc)).max()).unwrap_or(0);
         let mut used: BTreeSet<u64> = used_indexes(items);
-        let mut candidates: Vec<&&Arc<Allocation>> = vacated.iter().filter(|alloc| version(alloc) >= oldest_wanted).collect();
+        let is_wanted = |alloc: &Allocation| version(alloc) >= oldest_wanted || alloc.alloc_modify_index > self.job.job_modify_index;
+        let mut candidates: Vec<&&Arc<Allocation>> = vacated.iter().filter(|alloc| is_wanted(alloc)).collect();
         candidates.sort_by_key(|alloc| (alloc.index(), std::cmp::Reverse(alloc.create_index), alloc.id));
         for alloc in candidates {
             let Some(job) = self.own_job(alloc) else { continue };

@@ -4,6 +4,7 @@ use model::{ClientStatus, DesiredTransition, EvalStatus, EvalTrigger, NodeStatus
 use testkit::{SECOND, job};
 
 use crate::region::{Region, updates};
+use crate::script::check;
 
 /// The allocations of a node that is down are lost and replaced elsewhere at once, under their names.
 #[test]
@@ -43,6 +44,19 @@ fn lost_without_room() {
     assert_eq!(region.indexes("web", 0), [0, 1]);
     assert!(region.world.live("web").iter().all(|alloc| lost.contains(&alloc.previous_allocation)));
     assert_eq!(region.blocked("web"), []);
+}
+
+/// Of two versions that ran, each comes back, also when there was no room at first for what was lost of the older one.
+#[test]
+fn lost_versions_without_room() {
+    const HALF: &str = "nodes a; job service count=2 roll=1; run; finish; nodes b; ineligible a; job service count=2 roll=1 env=2";
+    let rows = [
+        ("failed; down a b; nodes c", "0@c/1 1@c; 3 lost"),
+        ("failed; ineligible b; down a; nodes c", "0@b/1 1@c; 2 lost"),
+        ("failed; ineligible a; down b; nodes c", "0@c/1 1@a; 1 lost"),
+    ];
+    let rows: Vec<(String, &str)> = rows.iter().map(|(then, expected)| (format!("{HALF}; {then}"), *expected)).collect();
+    check(&rows.iter().map(|(steps, expected)| (steps.as_str(), *expected)).collect::<Vec<_>>());
 }
 
 /// A node that is gone for good, and one whose allocation had been stopped already.

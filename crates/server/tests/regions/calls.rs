@@ -149,6 +149,7 @@ async fn wrong_requests() {
     let rows: Vec<(Request, u16, &str)> = vec![
         (own(|node| node.id = NodeId(Uuid::nil())), 400, "an id and a secret"),
         (own(|node| node.node_pool = "all".into()), 400, "\"all\""),
+        (own(|node| node.node_pool = "a.b".into()), 400, "invalid name \"a.b\""),
         (Request::Node(NodeRequest::Register(Arc::new(stolen))), 500, "secret ID does not match"),
         (Request::Node(NodeRequest::Heartbeat { node_id: id, secret: Uuid::new_v4() }), 403, "does not match"),
         (

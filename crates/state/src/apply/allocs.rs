@@ -36,7 +36,11 @@ impl Change<'_> {
             }
             // A verdict may be late: the allocation may belong to the deployment of a newer version by now.
             if let Some(reported) = update.deployment_status.as_ref().filter(|_| update.deployment_id == old.deployment_id) {
-                self.take_health(&mut alloc, reported.healthy, reported.timestamp);
+                // What ended together with its verdict was never seen to be healthy.
+                let is_over_at_once =
+                    alloc.client_status.is_terminal() && !old.server_terminal() && !old.is_healthy() && !old.is_unhealthy();
+                let healthy = if is_over_at_once { reported.healthy.map(|_| false) } else { reported.healthy };
+                self.take_health(&mut alloc, healthy, reported.timestamp);
             }
             alloc.modify_index = self.index;
             alloc.modify_time = time;

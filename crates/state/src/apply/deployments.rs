@@ -83,6 +83,10 @@ impl Change<'_> {
         if !old.is_active() {
             return Outcome::Refused(format!("deployment {id} is {}: only an active deployment can be promoted", old.status));
         }
+        if let Some(unknown) = groups.iter().find(|name| !old.task_groups.contains_key(*name)) {
+            let known: Vec<&str> = old.task_groups.keys().map(String::as_str).collect();
+            return Outcome::Refused(format!("deployment {id} has no group {unknown:?}; it has {}", known.join(", ")));
+        }
         let mut deployment = (*old).clone();
         let mut unhealthy = Vec::new();
         let mut promoted: Vec<AllocId> = Vec::new();

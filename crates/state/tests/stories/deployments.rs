@@ -43,6 +43,35 @@ fn counters() {
     assert!(world.store.deployment(id).is_some_and(|deployment| deployment.is_complete()));
 }
 
+/// What says that it is healthy and has ended in the same breath is unhealthy; one that was healthy before is not counted any more.
+#[test]
+fn verdicts_of_what_has_ended() {
+    for (was_healthy, status, expected) in [
+        (false, ClientStatus::Failed, (0, 1)),
+        (false, ClientStatus::Complete, (0, 1)),
+        (false, ClientStatus::Running, (1, 0)),
+        (true, ClientStatus::Failed, (0, 0)),
+    ] {
+        let mut world = world();
+        let (id, ids) = deployed(&mut world, 1);
+        if was_healthy {
+            world.report_health(&ids, true);
+        }
+        let update = AllocUpdate {
+            id: ids[0],
+            client_status: status,
+            deployment_id: id,
+            deployment_status: Some(AllocDeploymentStatus { healthy: Some(true), ..AllocDeploymentStatus::default() }),
+            ..AllocUpdate::default()
+        };
+        world.apply(&Command::UpdateAllocs { updates: vec![update], evals: Vec::new(), time: world.now });
+        let group = app(&world, id);
+        assert_eq!((group.healthy_allocs, group.unhealthy_allocs), expected, "{was_healthy} {status}");
+        let known = world.store.alloc(ids[0]).expect("an allocation");
+        assert_eq!(known.is_unhealthy(), expected.1 == 1, "the allocation says the same: {was_healthy} {status}");
+    }
+}
+
 /// What was healthy and is lost, failed or stopped is not healthy any more, whatever it says later; its successor counts in its place, and has
 /// the whole time. A deployment that has completed is not counted anew.
 #[test]

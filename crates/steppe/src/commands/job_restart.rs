@@ -1,9 +1,10 @@
 //! `job restart`
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use api::{AllocListStub, AllocationRestartRequest, Client};
-use model::ClientStatus;
+use model::{ClientStatus, Job};
 
 use super::job_rollout::positive;
 use crate::context::{During, Global, Outcome, Stop, confirm, query};
@@ -61,8 +62,10 @@ pub async fn run(args: Args) -> Outcome {
     let mut chosen: Vec<AllocListStub> = allocs
         .into_iter()
         .filter(|alloc| alloc.client_status == ClientStatus::Running && alloc.desired_status == model::DesiredStatus::Run)
-        .filter(|alloc| args.group.is_empty() || args.group.iter().any(|group| alloc.task_group == *group))
         .collect();
+    check_names(&args, &job, &chosen)?;
+    chosen.retain(|alloc| args.group.is_empty() || args.group.iter().any(|group| alloc.task_group == *group));
+    chosen.retain(|alloc| args.task.is_empty() || args.task.iter().any(|task| alloc.task_states.contains_key(task)));
     chosen.sort_by(|a, b| a.name.cmp(&b.name));
     if chosen.is_empty() {
         say!("No allocations to restart");
@@ -144,6 +147,21 @@ async fn pause(wait: &str) -> Result<(), Stop> {
             Ok(())
         }
     }
+}
+
+/// Groups and tasks that are named are those of the job, or of an earlier version that still runs.
+fn check_names(args: &Args, job: &Job, running: &[AllocListStub]) -> Result<(), Stop> {
+    let groups = job.task_groups.iter().map(|group| group.name.as_str());
+    let groups: BTreeSet<&str> = groups.chain(running.iter().map(|alloc| alloc.task_group.as_str())).collect();
+    let tasks = job.task_groups.iter().flat_map(|group| &group.tasks).map(|task| task.name.as_str());
+    let tasks: BTreeSet<&str> = tasks.chain(running.iter().flat_map(|alloc| alloc.task_states.keys().map(String::as_str))).collect();
+    for (what, named, known) in [("group", &args.group, groups), ("task", &args.task, tasks)] {
+        if let Some(unknown) = named.iter().find(|name| !known.contains(name.as_str())) {
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(Stop::error(format!("job \"{}\" has no {what} {unknown:?}; it has {known}", job.id)));
+        }
+    }
+    Ok(())
 }
 
 async fn restart(client: &Client, args: &Args, alloc: &AllocListStub) -> Result<(), Stop> {

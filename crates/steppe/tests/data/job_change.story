@@ -356,6 +356,16 @@ $ steppe job restart off
 No allocations to restart
 --- exit code: 0
 
+$ steppe job restart -yes -task=typo web
+--- stderr:
+job "web" has no task "typo"; it has server
+--- exit code: 1
+
+$ steppe job restart -yes -group=typo web
+--- stderr:
+job "web" has no group "typo"; it has app, db
+--- exit code: 1
+
 $ steppe job restart -batch-size=0 web
 --- stderr:
 flag -batch-size: "0" is neither a number above 0 nor a percentage from 1% to 100%
