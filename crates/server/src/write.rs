@@ -6,7 +6,7 @@ use model::{
     AllocId, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, EvalId, EvalTrigger, Evaluation, Job, JobKey, NodeId, Phase,
     RegionName, Rollout, ScalingEvent,
 };
-use rpc::message::{Failure, RegisterJob, Write, WriteReply, WriteValue};
+use rpc::message::{Failure, Findings, RegisterJob, Write, WriteReply, WriteValue, join_warnings};
 use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
 
 use crate::core::{self, Core, now};
@@ -129,7 +129,8 @@ async fn register_job(core: &Arc<Core>, mut register: RegisterJob) -> Result<Wri
         register_here(core, register).await?
     };
     if let (Some(dropped), WriteValue::Job { warnings, .. }) = (dropped, &mut answer.value) {
-        *warnings = [std::mem::take(warnings), dropped].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n");
+        let dropped = Findings { warnings: vec![dropped], ..Default::default() };
+        *warnings = join_warnings(warnings, &dropped.warning_text());
     }
     Ok(answer)
 }

@@ -5,9 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use api::{JobPlanRequest, JobPlanResponse, JobValidateRequest, JobValidateResponse, decode, diff};
 use model::{JobKey, PeriodicConfig, PlanAnnotations, Schedule, Time};
-use rpc::message::{Read, ReadValue, Write, WriteValue};
+use rpc::message::{Read, ReadValue, Write, WriteValue, join_warnings};
 
-use super::job_register::{join, place};
+use super::job_register::place;
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb};
 use crate::respond::Answer;
@@ -38,7 +38,7 @@ pub(super) async fn plan(mut cx: Cx, key: JobKey) -> Answer {
         job_modify_index: plan.job_modify_index,
         created_evals: plan.created_evals,
         diff,
-        warnings: join(warnings, plan.warnings),
+        warnings: join_warnings(&warnings, &plan.warnings),
         index: meta.index,
     };
     cx.json(Some(&meta), &response)
@@ -68,7 +68,7 @@ pub(super) async fn validate(mut cx: Cx) -> Answer {
                 let (_, ReadValue::Findings(found)) = cx.read_in(region, cx.options_now()?, read).await? else {
                     return Err(Refusal::mismatch());
                 };
-                response.warnings = join(response.warnings, found.warning_text());
+                response.warnings = join_warnings(&response.warnings, &found.warning_text());
                 response.validation_errors = found.errors;
             }
             if !response.validation_errors.is_empty() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use api::{JobRegisterRequest, JobRegisterResponse, decode};
 use model::{Job, JobId, Namespace, RegionName};
-use rpc::message::{AgentReply, AgentRequest, RegisterJob, Write, WriteValue};
+use rpc::message::{AgentReply, AgentRequest, RegisterJob, Write, WriteValue, join_warnings};
 
 use crate::refusal::Refusal;
 use crate::request::Cx;
@@ -75,20 +75,9 @@ pub(super) fn registered(cx: &Cx, meta: Meta, value: WriteValue, warnings: Strin
         eval_id: eval_id.to_string(),
         eval_create_index: if eval_id.is_nil() { 0 } else { meta.index },
         job_modify_index,
-        warnings: join(warnings, more),
+        warnings: join_warnings(&warnings, &more),
         index: meta.index,
         ..Default::default()
     };
     cx.json(Some(&meta), &response)
-}
-
-/// Two texts under each other, without saying the same twice.
-pub(super) fn join(first: String, second: String) -> String {
-    if second.is_empty() || first.contains(&second) {
-        first
-    } else if first.is_empty() || second.contains(&first) {
-        second
-    } else {
-        format!("{first}\n{second}")
-    }
 }

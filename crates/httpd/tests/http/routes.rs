@@ -381,7 +381,7 @@ async fn validate() {
         (&unwanted["ValidationErrors"], &unwanted["Error"]),
         (&json!(["nobody wants it"]), &json!("1 error occurred:\n\t* nobody wants it\n\n"))
     );
-    assert_eq!((&good["Warnings"], &unwanted["Warnings"]), (&json!("1 warning occurred:\n\t* mind the gap"), &good["Warnings"]));
+    assert_eq!((&good["Warnings"], &unwanted["Warnings"]), (&json!("1 warning:\n\n* mind the gap"), &good["Warnings"]));
 }
 
 /// A job file becomes a job; broken ones say where.

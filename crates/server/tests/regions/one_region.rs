@@ -138,7 +138,7 @@ async fn refusals_name_what_exists() {
     let ReadValue::Findings(found) = found else { panic!("{found:?}") };
     assert_eq!((found.errors.len(), found.warnings.len()), (1, 2), "{found:?}");
     let text = found.warning_text();
-    for part in ["2 warnings occurred", "mars-1", "west-1", "docker", "raw_exec"] {
+    for part in ["2 warnings:", "mars-1", "west-1", "docker", "raw_exec"] {
         assert!(text.contains(part), "{part} is not in: {text}");
     }
     let unknown = read(&caller, "mars", Read::Leader).await.expect_err("refused").text;
@@ -208,7 +208,7 @@ async fn bounds_of_jobs() {
     // Rows: a count, a priority, a source, the priority of the evaluation; what is warned of, or why it is refused.
     let too_high = "1 error occurred:\n\t* Job priority must be between 1 and 200, not 201 (server.job_max_priority)";
     let too_urgent = "the priority of an evaluation must be between 1 and 200, not 201 (server.job_max_priority)";
-    let too_long = "the source of the job has 6 bytes and is not kept: server.job_max_source_size allows 5";
+    let too_long = "1 warning:\n\n* the source of the job has 6 bytes and is not kept: server.job_max_source_size allows 5";
     for (count, priority, source, eval_priority, expected) in [
         (1, 0, "short", 0, Ok("")),
         (2, 200, "longer", 150, Ok(too_long)),
