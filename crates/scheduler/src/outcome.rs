@@ -271,21 +271,17 @@ impl Assembly<'_> {
             let mut unknown = self.view.job_allocs(&self.key).filter(|alloc| alloc.client_status == ClientStatus::Unknown);
             unknown.any(|alloc| alloc.followup_eval_id == eval.id && !is_given_up(alloc.id))
         };
-        let canceled = |eval: &Arc<Evaluation>| Evaluation {
-            status: EvalStatus::Canceled,
-            status_description: OBSOLETE_DESCRIPTION.to_owned(),
-            ..(**eval).clone()
-        };
-        open.filter(|eval| !is_awaited(eval)).map(canceled).collect()
+        open.filter(|eval| !is_awaited(eval)).map(|eval| canceled(eval)).collect()
     }
 
     /// Waiting evaluations of the job for which there is no need any more.
     fn obsolete_blocked(&self, keep: EvalId) -> Vec<Evaluation> {
-        let obsolete = self.blocked_evals().into_iter().filter(|eval| eval.id != keep);
-        obsolete
-            .map(|eval| Evaluation { status: EvalStatus::Canceled, status_description: OBSOLETE_DESCRIPTION.to_owned(), ..eval.clone() })
-            .collect()
+        self.blocked_evals().into_iter().filter(|eval| eval.id != keep).map(canceled).collect()
     }
+}
+
+fn canceled(eval: &Evaluation) -> Evaluation {
+    Evaluation { status: EvalStatus::Canceled, status_description: OBSOLETE_DESCRIPTION.to_owned(), ..eval.clone() }
 }
 
 /// Its node is not heard of; the evaluation is the one that looks at it again.

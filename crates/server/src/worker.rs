@@ -1,6 +1,5 @@
 //! The scheduler of this server as operators see it: whether it works, at which types of jobs, and what it is doing. It works while the server
-//! leads its region; what it was told is forgotten with the
-//! process, which begins with what the agent is configured with.
+//! leads its region; what it was told is forgotten with the process, which begins with what the agent is configured with.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -82,6 +82,7 @@ impl<'r> Report<'r> {
     fn of(found: &'r mut Validation) -> Self {
         Self { found, path: String::new(), subject: String::new() }
     }
+
     pub fn error(&mut self, field: &str, text: impl AsRef<str>) {
         if self.found.errors.len() < KEPT_MAX {
             let problem = Problem { path: format!("{}{field}", self.path), text: format!("{}{}", self.subject, text.as_ref()) };
