@@ -7,7 +7,7 @@ use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::codec;
-use crate::json::{IsEmpty, nullable, omit_empty, since_2};
+use crate::json::{IsEmpty, nullable, omit_empty, since_2, since_3};
 use crate::{
     Absent, AllocId, AllocatedResources, ClientStatus, DeploymentId, DesiredStatus, EvalId, Job, JobId, Namespace, NodeId, Resources,
     TaskPhase, Text, Time,
@@ -53,6 +53,9 @@ pub struct Allocation {
     pub client_description: Text,
     #[serde(rename = "TaskStates", deserialize_with = "nullable::deserialize")]
     pub task_states: TaskStates,
+    /// Absences and returns of its node, see [`Allocation::set_client_status`].
+    #[serde(rename = "AllocStates", with = "since_3")]
+    pub alloc_states: Option<Arc<Vec<AllocState>>>,
     #[serde(rename = "PreviousAllocation")]
     pub previous_allocation: AllocId,
     #[serde(rename = "NextAllocation")]
@@ -104,6 +107,7 @@ omit_empty!(Allocation {
     client_status: "ClientStatus",
     client_description: "ClientDescription",
     task_states: "TaskStates",
+    alloc_states: "AllocStates",
     previous_allocation: "PreviousAllocation",
     next_allocation: "NextAllocation",
     deployment_id: "DeploymentID",
@@ -119,6 +123,38 @@ omit_empty!(Allocation {
     create_time: "CreateTime",
     modify_time: "ModifyTime"
 });
+
+/// A change of an allocation that is kept with its time.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct AllocState {
+    /// What changed: 0, the client status, is the only one.
+    #[serde(rename = "Field")]
+    pub field: u8,
+    /// What it became.
+    #[serde(rename = "Value")]
+    pub value: String,
+    #[serde(rename = "Time")]
+    pub time: Time,
+}
+
+/// Of a node that comes and goes.
+const STATES_KEPT: usize = 20;
+
+impl Allocation {
+    /// The client status becomes `status`. That an allocation becomes unknown because its node is silent, and what it is afterwards, is kept with
+    /// its `time` (unix nanoseconds), the newest 20 such changes.
+    pub fn set_client_status(&mut self, status: ClientStatus, time: i64) {
+        let before = std::mem::replace(&mut self.client_status, status);
+        if before == status || ![before, status].contains(&ClientStatus::Unknown) {
+            return;
+        }
+        let states = Arc::make_mut(self.alloc_states.get_or_insert_default());
+        states.push(AllocState { field: 0, value: status.to_string(), time: Time(time) });
+        let surplus = states.len().saturating_sub(STATES_KEPT);
+        states.drain(..surplus);
+    }
+}
 
 /// Health of an allocation within its deployment.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]

@@ -80,9 +80,9 @@ impl Event {
 
     /// Other keys under which it is found.
     pub fn filter_keys(&self) -> Vec<String> {
+        // The place of a deployment stays where there is none.
         let with_deployment = |job: String, deployment: crate::DeploymentId| {
-            let deployment = (!deployment.is_nil()).then(|| deployment.to_string());
-            std::iter::once(job).chain(deployment).collect()
+            vec![job, if deployment.is_nil() { String::new() } else { deployment.to_string() }]
         };
         match &self.subject {
             EventSubject::Job(_) | EventSubject::NodePool(_) => Vec::new(),

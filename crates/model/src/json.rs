@@ -62,19 +62,25 @@ pub mod nullable {
     }
 }
 
-/// As [`nullable`], for fields that the nouns' shapes have only since their version 2: bytes of version 1 do not have them.
-pub mod since_2 {
-    use super::*;
+/// As [`nullable`], for fields that the nouns' shapes have only since a version of theirs: bytes of earlier ones do not have them.
+macro_rules! since {
+    ($name:ident, $version:literal) => {
+        pub mod $name {
+            use super::*;
 
-    pub use super::nullable::serialize;
+            pub use super::nullable::serialize;
 
-    pub fn deserialize<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
-        if !deserializer.is_human_readable() && crate::codec::shapes_read() < 2 {
-            return Ok(T::default());
+            pub fn deserialize<'de, T: Deserialize<'de> + Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+                if !deserializer.is_human_readable() && crate::codec::shapes_read() < $version {
+                    return Ok(T::default());
+                }
+                nullable::deserialize(deserializer)
+            }
         }
-        nullable::deserialize(deserializer)
-    }
+    };
 }
+since!(since_2, 2);
+since!(since_3, 3);
 
 /// A nil UUID is the empty text in JSON; in bincode it is plain.
 pub mod blank_when_nil {

@@ -59,10 +59,10 @@ fn commands() {
     let commands: Vec<Command> = (0..).map_while(full::<Command>).collect();
     let wanted: Vec<(String, Vec<u8>)> =
         commands.iter().map(|command| (command.name().to_owned(), command.encode().expect("bytes"))).collect();
-    let lines = golden("command.v2.tsv", &wanted);
-    assert_eq!(state::COMMAND_VERSION, 2, "a new version has a file of its own, beside this one");
+    let lines = golden("command.v3.tsv", &wanted);
+    assert_eq!(state::COMMAND_VERSION, 3, "a new version has a file of its own, beside this one");
     for (position, (name, bytes)) in lines.iter().enumerate() {
-        let command = Command::decode(2, bytes).unwrap_or_else(|error| panic!("{name} is not read any more: {error}"));
+        let command = Command::decode(3, bytes).unwrap_or_else(|error| panic!("{name} is not read any more: {error}"));
         assert_eq!(command.name(), name, "commands keep their positions");
         assert_eq!(bytes.first(), Some(&(position as u8)), "{name} is command number {position}");
         assert_eq!(hex(&command.encode().expect("bytes")), hex(bytes), "{name} is written differently");
@@ -71,21 +71,32 @@ fn commands() {
     assert_eq!(lines.len(), commands.len());
 }
 
-/// Logs of the first version are read to their last byte, and what they say is said again in the present one.
+/// Logs of earlier versions are read to their last byte, and what they say is said again in the present one.
 #[test]
-fn commands_of_version_1() {
-    for (name, bytes) in golden("command.v1.tsv", &[]) {
-        let command = Command::decode(1, &bytes).unwrap_or_else(|error| panic!("{name} is not read any more: {error}"));
-        assert_eq!(command.name(), name);
-        let again = command.encode().expect("bytes");
-        assert_eq!(Command::decode(state::COMMAND_VERSION, &again).expect("a command"), command, "{name}");
+fn commands_of_earlier_versions() {
+    for version in 1..state::COMMAND_VERSION {
+        let lines = golden(&format!("command.v{version}.tsv"), &[]);
+        assert!(!lines.is_empty());
+        for (name, bytes) in lines {
+            let command =
+                Command::decode(version, &bytes).unwrap_or_else(|error| panic!("{name} of {version} is not read any more: {error}"));
+            assert_eq!(command.name(), name);
+            let again = command.encode().expect("bytes");
+            assert_eq!(Command::decode(state::COMMAND_VERSION, &again).expect("a command"), command, "{name} of {version}");
+        }
     }
 }
 
-/// Snapshots of the first version are read, too, and become ones of the present version.
+/// Snapshots of earlier versions are read, too, and become ones of the present version.
 #[test]
-fn snapshots_of_version_1() {
-    let lines = golden("snapshot.v1.tsv", &[]);
+fn snapshots_of_earlier_versions() {
+    for version in 1..state::snapshot::RECORD_VERSION {
+        becomes_the_present_version(&format!("snapshot.v{version}.tsv"));
+    }
+}
+
+fn becomes_the_present_version(file: &str) {
+    let lines = golden(file, &[]);
     assert!(!lines.is_empty());
     let restored = Store::restore(lines.iter().map(|(_, bytes)| bytes.as_slice())).expect("the snapshot is still read");
     let records: Vec<Vec<u8>> = restored.snapshot_records().map(|record| record.expect("bytes")).collect();
@@ -103,8 +114,8 @@ fn snapshots() {
     assert_eq!(kinds, (0..kinds.len() as u8).collect(), "there is a record of every kind");
     records[1..].sort_by_key(|record| record[codec::HEADER]);
     let wanted: Vec<(String, Vec<u8>)> = records.into_iter().enumerate().map(|(n, record)| (format!("record {n}"), record)).collect();
-    let lines = golden("snapshot.v2.tsv", if path("snapshot.v2.tsv").exists() { &[] } else { &wanted });
-    assert_eq!(state::snapshot::RECORD_VERSION, 2, "a new version has a file of its own, beside this one");
+    let lines = golden("snapshot.v3.tsv", if path("snapshot.v3.tsv").exists() { &[] } else { &wanted });
+    assert_eq!(state::snapshot::RECORD_VERSION, 3, "a new version has a file of its own, beside this one");
     let restored = Store::restore(lines.iter().map(|(_, bytes)| bytes.as_slice())).expect("the snapshot is still read");
     let sorted = |records: &mut dyn Iterator<Item = Vec<u8>>| -> BTreeSet<String> { records.map(|record| hex(&record)).collect() };
     let again = sorted(&mut restored.snapshot_records().map(|record| record.expect("bytes")));

@@ -177,6 +177,7 @@ fn words() {
     let unknown = region.world.allocs("web").into_iter().find(|alloc| alloc.node_name == "a").unwrap();
     assert_eq!((unknown.client_status, unknown.followup_eval_id), (ClientStatus::Unknown, follow_up.id));
     assert_eq!(unknown.desired_description, "alloc is unknown since its node is disconnected");
+    assert_eq!(unknown.alloc_states.as_ref().map(|states| (states.len(), states[0].value.as_str())), Some((1, "unknown")));
     assert_eq!(region.world.store.job_summary(&region.world.key("web")).unwrap().summary["app"].unknown, 1);
     let replacement = region.world.store.alloc(unknown.next_allocation).unwrap().clone();
     assert_eq!((replacement.name.clone(), replacement.previous_allocation), (unknown.name.clone(), unknown.id));

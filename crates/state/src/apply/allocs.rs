@@ -23,7 +23,7 @@ impl Change<'_> {
             let mut alloc = (*old).clone();
             // What the region itself decided ("lost") is not undone by a late report of a task that still ran.
             if old.client_status != ClientStatus::Lost || update.client_status.is_terminal() {
-                alloc.client_status = update.client_status;
+                alloc.set_client_status(update.client_status, time);
                 alloc.client_description.clone_from(&update.client_description);
             }
             if old.client_status == ClientStatus::Unknown && update.client_status != ClientStatus::Unknown && !old.server_terminal() {

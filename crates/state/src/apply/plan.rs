@@ -113,7 +113,7 @@ impl Change<'_> {
             }
         }
         if let Some(status) = stop.client_status {
-            alloc.client_status = status;
+            alloc.set_client_status(status, time);
         }
         alloc.modify_index = self.index;
         alloc.alloc_modify_index = self.index;
@@ -144,6 +144,7 @@ impl Change<'_> {
                 alloc.create_index = old.create_index;
                 alloc.create_time = old.create_time;
                 alloc.client_status = old.client_status;
+                alloc.alloc_states.clone_from(&old.alloc_states);
                 alloc.client_description.clone_from(&old.client_description);
                 alloc.task_states.clone_from(&old.task_states);
                 alloc.network_status.clone_from(&old.network_status);

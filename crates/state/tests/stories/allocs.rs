@@ -47,6 +47,36 @@ fn reports() {
     }
 }
 
+/// When its node was silent and when it was back is kept with the allocation, the newest 20 such changes; nothing else is.
+#[test]
+fn absences_are_kept() {
+    use ClientStatus::{Complete, Running, Unknown};
+    let mut world = world();
+    let one = alloc(&mut world, 0);
+    let ids = place(&mut world, &[one]);
+    let states = |world: &testkit::World| -> Vec<(u8, String, i64)> {
+        let alloc = world.store.alloc(ids[0]).expect("an allocation");
+        let states = alloc.alloc_states.as_deref().into_iter().flatten();
+        states.map(|state| (state.field, state.value.clone(), state.time.0)).collect()
+    };
+    world.report(&ids, Running);
+    assert_eq!(states(&world), []);
+    let mut expected = Vec::new();
+    for _ in 0..12 {
+        for status in [Unknown, Running] {
+            world.report(&ids, status);
+            expected.push((0, status.to_string(), world.store.alloc(ids[0]).expect("an allocation").modify_time));
+            world.report(&ids, status);
+        }
+    }
+    world.report(&ids, Complete);
+    assert_eq!(states(&world), expected[4..]);
+    // an update in place keeps them
+    let updated = (**world.store.alloc(ids[0]).expect("an allocation")).clone();
+    place(&mut world, &[model::Allocation { alloc_states: None, ..updated }]);
+    assert_eq!(states(&world), expected[4..]);
+}
+
 /// A node shows when it last reported, whatever the region does with its allocations or the node meanwhile.
 #[test]
 fn when_a_node_reported() {
