@@ -403,6 +403,7 @@ fn plugins(config: &Config) -> BTreeMap<String, Map<String, Value>> {
 
 fn agent_info(config: &Config, description: Value, server: Option<&Server>, client: Option<&Client>, told: &Told) -> AgentInfo {
     let schedulers = server.map(|server| schedulers::of(server.worker(), server.id().to_string()));
+    let server_stats = server.map(Server::stats);
     let server = server.is_some();
     let (for_servers, for_orders, for_stats) = (client.cloned(), client.cloned(), client.cloned());
     AgentInfo {
@@ -420,22 +421,29 @@ fn agent_info(config: &Config, description: Value, server: Option<&Server>, clie
                 client.set_servers(servers);
             }
         }),
-        stats: Arc::new(move || stats(server, for_stats.as_ref())),
+        stats: Arc::new(move || {
+            let of_server = server_stats.as_ref().map(|stats| stats()).unwrap_or_default();
+            stats(of_server, server, for_stats.as_ref())
+        }),
     }
 }
 
-fn stats(server: bool, client: Option<&Client>) -> BTreeMap<String, BTreeMap<String, String>> {
+type Sections = BTreeMap<String, BTreeMap<String, String>>;
+
+/// What `agent-info` shows: the sections of the server, completed.
+fn stats(mut sections: Sections, server: bool, client: Option<&Client>) -> Sections {
     let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let own = BTreeMap::from([("server".to_owned(), server.to_string()), ("client".to_owned(), client.is_some().to_string())]);
+    let own = [("server".to_owned(), server.to_string()), ("client".to_owned(), client.is_some().to_string())];
+    sections.entry("nomad".to_owned()).or_default().extend(own);
     let runtime = BTreeMap::from([
         ("arch".to_owned(), std::env::consts::ARCH.to_owned()),
         ("kernel.name".to_owned(), std::env::consts::OS.to_owned()),
         ("cpu_count".to_owned(), cpus.to_string()),
         ("version".to_owned(), VERSION.to_owned()),
     ]);
-    let mut stats = BTreeMap::from([("nomad".to_owned(), own), ("runtime".to_owned(), runtime)]);
-    stats.extend(client.map(|client| ("client".to_owned(), client.stats())));
-    stats
+    sections.insert("runtime".to_owned(), runtime);
+    sections.extend(client.map(|client| ("client".to_owned(), client.stats())));
+    sections
 }
 
 /// An address of this host at which a socket bound to `bound` is reached from here.

@@ -54,13 +54,11 @@ pub(crate) fn by_age(params: &Params) -> Order {
     }
 }
 
-/// Refuses a filter by a field that items of type `F` do not bring along in lists.
-pub(crate) fn refuse_filter<F: DeserializeOwned>(params: &Params, field: &str) -> Result<(), Refusal> {
+/// Whether the filter, if there is one, looks at this field of items of type `F`.
+pub(crate) fn filter_looks_at<F: DeserializeOwned>(params: &Params, field: &str) -> Result<bool, Refusal> {
     match params.text("filter") {
-        text if !text.is_empty() && Filter::parse::<F>(text).map_err(filter_refusal)?.looks_at(field) => {
-            Err(filter_refusal(format!("{field:?} is not part of the items of this list, so they cannot be filtered by it")))
-        }
-        _ => Ok(()),
+        "" => Ok(false),
+        text => Ok(Filter::parse::<F>(text).map_err(filter_refusal)?.looks_at(field)),
     }
 }
 

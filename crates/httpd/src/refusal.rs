@@ -35,6 +35,14 @@ impl Refusal {
         Self { meta: Some(meta), ..Self::not_found(text) }
     }
 
+    /// Where the interface knows no 404, because nothing is read: 500 with the text, as of every other "no" to a write.
+    pub fn of_write(self) -> Self {
+        match self.code {
+            StatusCode::NOT_FOUND => Self { code: StatusCode::INTERNAL_SERVER_ERROR, ..self },
+            _ => self,
+        }
+    }
+
     /// 405
     pub fn wrong_verb() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "Invalid method")

@@ -141,11 +141,12 @@ pub enum Read {
     JobLatestDeployment {
         key: JobKey,
     },
-    /// `prefix`: leading hex digits of the id. Without one by age, and then perhaps only a part.
+    /// `prefix`: leading hex digits of the id. Without one by age, and then perhaps only a part. Answered by `Allocs`, or by `AllocsAndJobs`.
     Allocs {
         namespace: Option<Namespace>,
         prefix: String,
         part: Option<Part>,
+        with_jobs: bool,
     },
     Alloc {
         id: AllocId,
@@ -337,6 +338,12 @@ pub enum ReadValue {
     Scheduler(SchedulerConfiguration),
     Found(Found),
     Findings(Findings),
+    /// `jobs`: the versions that the allocations are of, each once; `job_of`: the place of each allocation's.
+    AllocsAndJobs {
+        allocs: Vec<ListedAlloc>,
+        jobs: Vec<Arc<Job>>,
+        job_of: Vec<u32>,
+    },
 }
 
 /// What a region has against a job, and what it points out.
@@ -451,7 +458,7 @@ pub struct Part {
 /// An allocation of a list.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListedAlloc {
-    /// Its job stays where it is: nobody asks for it, and it would be sent with each.
+    /// Its job stays where it is: it would be sent with each.
     #[serde(serialize_with = "without_job")]
     pub alloc: Arc<Allocation>,
     pub job_type: model::JobType,

@@ -48,6 +48,7 @@ mod scheduler_config;
 mod search;
 mod snapshot;
 mod start;
+mod stats;
 mod succession;
 mod tags;
 mod tidy;

@@ -1,6 +1,6 @@
 //! Answers to reads, from one view.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use model::{Allocation, JobKey};
@@ -93,13 +93,17 @@ pub fn value(view: &Store, records: &Records, heard: impl Fn(&model::RegionRecor
             let since = view.job(key).map_or(0, |job| job.create_index);
             ReadValue::Deployment(view.latest_deployment(key).filter(|deployment| deployment.job_create_index >= since).cloned())
         }
-        Read::Allocs { namespace, prefix, part } => {
+        Read::Allocs { namespace, prefix, part, with_jobs } => {
             let allocs = view.allocs().filter(|alloc| in_namespace(namespace.as_ref(), &alloc.namespace) && has_prefix(&alloc.id, prefix));
-            ReadValue::Allocs(match part {
+            let allocs = match part {
                 _ if !prefix.is_empty() => allocs.map(listed).collect(),
                 None => by_creation(allocs),
                 Some(part) => part_of(allocs, part),
-            })
+            };
+            match with_jobs {
+                true => with_jobs_beside(allocs),
+                false => ReadValue::Allocs(allocs),
+            }
         }
         Read::Alloc { id } => ReadValue::Alloc(view.alloc(*id).cloned()),
         Read::Evals { namespace, prefix } => {
@@ -206,6 +210,19 @@ fn by_creation<'a>(allocs: impl Iterator<Item = &'a Arc<Allocation>>) -> Vec<Lis
     allocs
 }
 
+fn with_jobs_beside(allocs: Vec<ListedAlloc>) -> ReadValue {
+    let (mut jobs, mut places) = (Vec::new(), HashMap::new());
+    let job_of = |listed: &ListedAlloc| {
+        let Some(job) = &listed.alloc.job else { return u32::MAX };
+        *places.entry(Arc::as_ptr(job)).or_insert_with(|| {
+            jobs.push(Arc::clone(job));
+            jobs.len() as u32 - 1
+        })
+    };
+    let job_of = allocs.iter().map(job_of).collect();
+    ReadValue::AllocsAndJobs { allocs, jobs, job_of }
+}
+
 fn listed(alloc: &Arc<Allocation>) -> ListedAlloc {
     let job = alloc.job.as_deref();
     ListedAlloc {
@@ -246,6 +263,21 @@ pub fn rollout(view: &Store, records: &Records, heard: impl Fn(&model::RegionRec
 mod tests {
     use super::*;
     use model::{AllocId, Uuid};
+
+    /// Each version of a job goes beside the allocations once, and each allocation finds its own, whatever its name and number.
+    #[test]
+    fn jobs_beside_a_list() {
+        let of_version = |version| Arc::new(model::Job { version, ..Default::default() });
+        let jobs = [of_version(0), of_version(1), of_version(0)];
+        let alloc = |job: Option<usize>| Arc::new(Allocation { job: job.map(|n| Arc::clone(&jobs[n])), ..Default::default() });
+        let allocs = [Some(2), Some(0), None, Some(2), Some(1)].map(alloc);
+        let ReadValue::AllocsAndJobs { jobs: beside, job_of, .. } = with_jobs_beside(allocs.iter().map(listed).collect()) else {
+            panic!("another answer")
+        };
+        let found: Vec<_> = job_of.iter().map(|place| beside.get(*place as usize)).collect();
+        assert!(found.iter().zip(&allocs).all(|(found, alloc)| found.map(Arc::as_ptr) == alloc.job.as_ref().map(Arc::as_ptr)));
+        assert_eq!(beside.len(), jobs.len());
+    }
 
     /// Parts, one after the other, are the whole list in its order, in both directions and with any size.
     #[test]

@@ -1,5 +1,6 @@
 //! Assembly: from a configuration to a running server, and back.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock, PoisonError};
@@ -28,7 +29,7 @@ use crate::pool::{self, Sockets};
 use crate::transport::{Carrier, Front};
 use crate::watches::Watches;
 use crate::worker::{Choice as WorkerChoice, Worker};
-use crate::{agent_calls, founding, leader, probe, reports, succession, tidy};
+use crate::{agent_calls, founding, leader, probe, reports, stats, succession, tidy};
 
 /// Tasks that have not ended by then are left behind.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -324,6 +325,12 @@ impl Server {
     /// Who schedules here while this server leads.
     pub fn worker(&self) -> Arc<Worker> {
         Arc::clone(&self.core.worker)
+    }
+
+    /// What it says of itself in `agent-info`, whenever that is asked for.
+    pub fn stats(&self) -> impl Fn() -> BTreeMap<String, BTreeMap<String, String>> + Send + Sync + 'static {
+        let core = Arc::downgrade(&self.core);
+        move || core.upgrade().map(|core| stats::sections(&core)).unwrap_or_default()
     }
 
     pub fn rpc_address(&self) -> SocketAddr {

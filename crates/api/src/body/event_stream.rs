@@ -34,6 +34,7 @@ pub struct EventLine {
     /// Empty for what is in none.
     pub namespace: Namespace,
     /// Ids of what it belongs to.
+    #[serde(with = "model::json::nullable")]
     pub filter_keys: Vec<String>,
     pub index: u64,
     /// The thing, under the name of its topic; `Deleted` beside it when it is gone.

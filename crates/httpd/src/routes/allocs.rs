@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use api::{AllocStopResponse, shown_alloc};
-use model::{AllocId, Allocation};
+use model::{AllocId, Allocation, Job};
 use rpc::message::{ListedAlloc, Read, ReadValue, Write, WriteValue};
 
 use super::job_lists::stubs;
@@ -15,10 +16,19 @@ use crate::respond::Answer;
 
 pub(super) async fn list(cx: Cx) -> Answer {
     cx.only(Verb::Get)?;
-    list::refuse_filter::<Allocation>(&cx.params, "Job")?;
-    let read = Read::Allocs { namespace: cx.list_namespace(), prefix: list::id_prefix(&cx.params)?, part: list::part(&cx.params)? };
-    let (mut meta, ReadValue::Allocs(allocs)) = cx.read(read).await? else { return Err(Refusal::mismatch()) };
-    let allocs = list::select(&cx.params, &mut meta, allocs, list::by_age(&cx.params), without_job, key)?;
+    let with_jobs = list::filter_looks_at::<Allocation>(&cx.params, "Job")?;
+    let read =
+        Read::Allocs { namespace: cx.list_namespace(), prefix: list::id_prefix(&cx.params)?, part: list::part(&cx.params)?, with_jobs };
+    let order = list::by_age(&cx.params);
+    let (mut meta, value) = cx.read(read).await?;
+    let allocs = match value {
+        ReadValue::Allocs(allocs) => list::select(&cx.params, &mut meta, allocs, order, without_job, key)?,
+        ReadValue::AllocsAndJobs { allocs, jobs, job_of } => {
+            let allocs = allocs.into_iter().zip(job_of).map(|(listed, place)| with_job(listed, jobs.get(place as usize))).collect();
+            list::select(&cx.params, &mut meta, allocs, order, |listed: &ListedAlloc| Cow::Borrowed(&*listed.alloc), key)?
+        }
+        _ => return Err(Refusal::mismatch()),
+    };
     stubs(&cx, &meta, allocs)
 }
 
@@ -27,6 +37,13 @@ fn without_job(listed: &ListedAlloc) -> Cow<'_, Allocation> {
     match listed.alloc.job {
         Some(_) => Cow::Owned(Allocation { job: None, ..(*listed.alloc).clone() }),
         None => Cow::Borrowed(&listed.alloc),
+    }
+}
+
+fn with_job(listed: ListedAlloc, job: Option<&Arc<Job>>) -> ListedAlloc {
+    match listed.alloc.job {
+        Some(_) => listed,
+        None => ListedAlloc { alloc: Arc::new(Allocation { job: job.cloned(), ..(*listed.alloc).clone() }), ..listed },
     }
 }
 
@@ -39,18 +56,18 @@ pub(super) async fn allocation(cx: Cx) -> Answer {
     match rest.split_once('/') {
         None => {
             cx.only(Verb::Get)?;
-            let id = id(&rest)?;
+            let id = id_to_read(&rest, "alloc not found")?;
             read(cx, id).await
         }
         Some((id_text, "stop")) => {
             cx.only(Verb::Put)?;
-            let id = id(id_text)?;
+            let id = id_to_read(id_text, "allocation not found")?;
             stop(cx, id).await
         }
         Some((_, "services")) => Err(Refusal::not_built("listing the services of an allocation")),
         Some((id_text, "checks")) => {
             cx.only(Verb::Get)?;
-            let id = id(id_text)?;
+            let id = id_to_read(id_text, "alloc not found")?;
             checks(&cx, id).await
         }
         Some(_) => Err(Refusal::no_resource()),
@@ -82,6 +99,11 @@ async fn stop(cx: Cx, id: AllocId) -> Answer {
         _ => return Err(Refusal::mismatch()),
     };
     cx.json(Some(&meta), &AllocStopResponse { eval_id: eval_id.to_string(), index: meta.index })
+}
+
+/// A whole id of what is read: what is none is the id of nothing, 404 with `absent` and the reason.
+pub(super) fn id_to_read<I: std::str::FromStr<Err = model::InvalidId>>(segment: &str, absent: &str) -> Result<I, Refusal> {
+    id(segment).map_err(|problem| Refusal::not_found(format!("{absent}: {}", problem.text)))
 }
 
 /// A whole id. Prefixes are for lists.

@@ -11,7 +11,7 @@ use api::{
 use model::{AllocId, Deployment, DeploymentId};
 use rpc::message::{Read, ReadValue, Write, WriteValue};
 
-use super::allocs::id;
+use super::allocs::{id, id_to_read};
 use super::job_lists::stubs;
 use crate::list::{self, Key};
 use crate::refusal::Refusal;
@@ -34,7 +34,7 @@ pub(super) async fn deployment(mut cx: Cx) -> Answer {
     let rest = cx.rest("/v1/deployment/");
     let Some((verb, id_text)) = rest.split_once('/') else {
         cx.only(Verb::Get)?;
-        let id = id(&rest)?;
+        let id = id_to_read(&rest, "deployment not found")?;
         return read(cx, id).await;
     };
     if verb == "allocations" {
@@ -118,7 +118,9 @@ fn set_health(id: DeploymentId, request: &DeploymentAllocHealthRequest) -> Resul
 }
 
 async fn change(cx: Cx, write: Write) -> Answer {
-    let (meta, WriteValue::Deployment { eval_id, deployment_modify_index, reverted_job_version }) = cx.write(write).await? else {
+    let (meta, WriteValue::Deployment { eval_id, deployment_modify_index, reverted_job_version }) =
+        cx.write(write).await.map_err(Refusal::of_write)?
+    else {
         return Err(Refusal::mismatch());
     };
     let response = DeploymentUpdateResponse {

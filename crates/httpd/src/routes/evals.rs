@@ -10,7 +10,7 @@ use model::{EvalId, Evaluation};
 use rpc::message::{Read, ReadOptions, ReadValue, Write};
 use serde::Serialize;
 
-use super::allocs::id;
+use super::allocs::{id, id_to_read};
 use super::job_lists::stubs;
 use crate::filter::Filter;
 use crate::list::{self, Key};
@@ -65,7 +65,7 @@ pub(super) async fn evaluation(cx: Cx) -> Answer {
     let rest = cx.rest("/v1/evaluation/");
     match rest.split_once('/') {
         None => {
-            let id = id(&rest)?;
+            let id = id_to_read(&rest, "eval not found")?;
             read(cx, id).await
         }
         Some((id_text, "allocations")) => {
@@ -99,7 +99,7 @@ async fn delete(mut cx: Cx) -> Answer {
     let mut meta = Meta::written(1);
     // Also without any: whether it may be done at all is said in any case.
     for piece in if ids.is_empty() { vec![&ids[..]] } else { ids.chunks(MOST_DELETED).collect() } {
-        (meta, _) = cx.write(Write::DeleteEvals { ids: piece.to_vec() }).await?;
+        (meta, _) = cx.write(Write::DeleteEvals { ids: piece.to_vec() }).await.map_err(Refusal::of_write)?;
     }
     cx.json(Some(&meta), &EvalDeleteResponse { count: i64::try_from(ids.len()).unwrap_or(i64::MAX), index: meta.index })
 }

@@ -43,7 +43,7 @@ pub(super) async fn revert(mut cx: Cx, key: JobKey) -> Answer {
     let request: JobRevertRequest = cx.decode().await?;
     let key = checked(&cx, key, &request.job_id, &request.namespace)?;
     let write = Write::RevertJob { key, version: request.job_version, enforce_prior_version: request.enforce_prior_version };
-    let (meta, value) = cx.write(write).await?;
+    let (meta, value) = cx.write(write).await.map_err(Refusal::of_write)?;
     registered(&cx, meta, value, String::new())
 }
 

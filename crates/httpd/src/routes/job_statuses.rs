@@ -62,7 +62,7 @@ pub(super) async fn statuses(mut cx: Cx) -> Answer {
 fn beside() -> impl Iterator<Item = Read> {
     let none = || Some(Namespace::default());
     let first = Some(Part { from: None, n: 1, newest_first: true });
-    let allocs = Read::Allocs { namespace: none(), prefix: String::new(), part: first };
+    let allocs = Read::Allocs { namespace: none(), prefix: String::new(), part: first, with_jobs: false };
     [allocs, Read::Deployments { namespace: none(), prefix: String::new() }].into_iter()
 }
 

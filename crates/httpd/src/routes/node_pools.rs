@@ -54,7 +54,7 @@ pub(super) async fn pool(cx: Cx) -> Answer {
         ("", Verb::Put) => upsert(cx, Some(name)).await,
         ("", Verb::Delete) => {
             let change = PlacesChange::DeleteNodePool(name.as_str().into());
-            let (meta, _) = cx.write(Write::Places { change, passed_on_by: None }).await?;
+            let (meta, _) = cx.write(Write::Places { change, passed_on_by: None }).await.map_err(Refusal::of_write)?;
             respond::empty(Some(&meta))
         }
         ("nodes", Verb::Get) => nodes_of(cx, name).await,

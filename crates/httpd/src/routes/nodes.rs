@@ -12,7 +12,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use model::{Eligibility, Node, NodeId};
 use rpc::message::{Drain, Read, ReadValue, Write, WriteValue};
 
-use super::allocs::id;
+use super::allocs::{id, id_to_read};
 use crate::encode::each;
 use crate::list::{self, Key, Order};
 use crate::refusal::Refusal;
@@ -41,7 +41,7 @@ pub(super) async fn node(cx: Cx) -> Answer {
     match noun {
         "" | "allocations" => {
             cx.only(Verb::Get)?;
-            let id = id(id_text)?;
+            let id = id_to_read(id_text, "node not found")?;
             if noun.is_empty() { read(cx, id).await } else { allocations(cx, id).await }
         }
         "eligibility" => {
@@ -102,7 +102,9 @@ async fn set_eligibility(mut cx: Cx, id: NodeId) -> Answer {
         Refusal::bad_request(format!("Invalid scheduling eligibility {:?}: it is eligible or ineligible", request.eligibility))
     })?;
     let write = Write::SetNodeEligibility { id, eligible: eligibility == Eligibility::Eligible };
-    let (meta, WriteValue::Node { eval_ids, node_modify_index }) = cx.write(write).await? else { return Err(Refusal::mismatch()) };
+    let (meta, WriteValue::Node { eval_ids, node_modify_index }) = cx.write(write).await.map_err(Refusal::of_write)? else {
+        return Err(Refusal::mismatch());
+    };
     let response = NodeEligibilityUpdateResponse {
         node_modify_index,
         eval_create_index: if eval_ids.is_empty() { 0 } else { meta.index },

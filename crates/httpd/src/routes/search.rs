@@ -32,13 +32,16 @@ const PARTS_OF_JOBS: &[(&str, SearchContext)] = &[
     ("classes", SearchContext::Classes),
 ];
 
-/// Contexts of the interface that hold nothing yet.
-const LATER: &[&str] = &["quotas", "recommendations", "plugins", "vars", "volumes", "host_volumes", "services"];
+/// Contexts of the interface of which a region has nothing.
+const EMPTY: &[&str] = &["quotas", "recommendations", "plugins", "vars", "volumes", "host_volumes"];
 
 pub(super) async fn search(mut cx: Cx) -> Answer {
     cx.only(Verb::Put)?;
     let request: SearchRequest = cx.decode().await?;
     let contexts = contexts(&request.context)?;
+    if contexts.is_empty() {
+        return nothing(&cx, &request.context, [(request.context.clone(), Vec::new())].into()).await;
+    }
     let (meta, found) = find(&cx, &contexts, &request.prefix, false, namespace(&cx, &request.namespace)).await?;
     let (last_contact, known_leader) = meta.contact_in_body();
     let truncations = found.iter().map(|(context, found)| ((*context).to_owned(), found.truncated)).collect();
@@ -56,6 +59,9 @@ pub(super) async fn fuzzy(mut cx: Cx) -> Answer {
     cx.only(Verb::Put)?;
     let request: FuzzySearchRequest = cx.decode().await?;
     let mut contexts = contexts(&request.context)?;
+    if contexts.is_empty() {
+        return nothing(&cx, &request.context, BTreeMap::new()).await;
+    }
     if contexts.iter().any(|(_, context)| *context == SearchContext::Jobs) {
         contexts.extend(PARTS_OF_JOBS);
     }
@@ -66,6 +72,15 @@ pub(super) async fn fuzzy(mut cx: Cx) -> Answer {
     let matches = found.into_iter().filter(|(_, found)| !found.matches.is_empty());
     let matches = matches.map(|(context, found)| (context.to_owned(), matched(found))).collect();
     let response = FuzzySearchResponse { matches, truncations, index: meta.index, last_contact, known_leader, next_token: String::new() };
+    cx.json(Some(&meta), &response)
+}
+
+/// The answer where there is nothing to be found.
+async fn nothing(cx: &Cx, context: &str, matches: BTreeMap<String, Vec<String>>) -> Answer {
+    let (meta, _) = cx.read_with(cx.options_now()?, Read::Leader).await?;
+    let (last_contact, known_leader) = meta.contact_in_body();
+    let truncations = [(context.to_owned(), false)].into();
+    let response = SearchResponse { matches, truncations, index: meta.index, last_contact, known_leader, next_token: String::new() };
     cx.json(Some(&meta), &response)
 }
 
@@ -85,9 +100,9 @@ fn contexts(asked: &str) -> Result<Vec<(&'static str, SearchContext)>, Refusal> 
     }
     match CONTEXTS.iter().find(|(name, _)| *name == asked) {
         Some(context) => Ok(vec![*context]),
-        None if LATER.contains(&asked) => Err(Refusal::not_built(format_args!("searching in {asked}"))),
+        None if EMPTY.contains(&asked) => Ok(Vec::new()),
         None => {
-            let names: Vec<&str> = CONTEXTS.iter().map(|(name, _)| *name).collect();
+            let names: Vec<&str> = CONTEXTS.iter().map(|(name, _)| *name).chain(EMPTY.iter().copied()).collect();
             Err(Refusal::bad_request(format!("unknown context {asked:?}: it is one of all, {}", names.join(", "))))
         }
     }

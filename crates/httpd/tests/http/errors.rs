@@ -39,7 +39,12 @@ async fn texts() {
     get("/v1/nowhere", 404, "").await;
     get("/v2/jobs", 404, "").await;
     // Ids are whole.
-    get("/v1/allocation/1111", 400, "\"1111\" is not an id of 36 characters; ids that begin with a text are listed with ?prefix=").await;
+    get(
+        "/v1/allocation/1111",
+        404,
+        "alloc not found: \"1111\" is not an id of 36 characters; ids that begin with a text are listed with ?prefix=",
+    )
+    .await;
     get("/v1/allocations?prefix=zz", 500, "Invalid UUID: \"zz\" cannot begin an id: invalid character 'z'").await;
     // Parameters.
     get("/v1/jobs?index=x", 400, "Invalid index").await;
@@ -47,12 +52,6 @@ async fn texts() {
     get("/v1/jobs?stale=x", 400, "Expect `true` or `false` for `stale` query string parameter").await;
     get("/v1/jobs?per_page=x", 400, "Expect a number for `per_page` query string parameter").await;
     get("/v1/jobs?filter=ID", 400, "failed to read filter expression: expected ==, !=, in, not in, contains, not contains, matches, not matches, is empty or is not empty at the end").await;
-    get(
-        "/v1/allocations?filter=Job.Type+%3D%3D+batch",
-        400,
-        "failed to read filter expression: \"Job\" is not part of the items of this list, so they cannot be filtered by it",
-    )
-    .await;
     get("/v1/evaluations?job=web&filter=ID+is+empty", 400, "Filter expression cannot be used with other filter parameters").await;
     get("/v1/jobs?region=mars", 500, "No path to region \"mars\"; known regions: east, west").await;
     get("/v1/job/web/submission", 400, "Missing query parameter `version`: the version whose source is asked for").await;
@@ -110,7 +109,8 @@ async fn texts() {
         "/v1/search",
         "{\"Context\":\"moon\"}",
         400,
-        "unknown context \"moon\": it is one of all, allocs, deployment, evals, jobs, namespaces, node_pools, nodes, scaling_policy",
+        "unknown context \"moon\": it is one of all, allocs, deployment, evals, jobs, namespaces, node_pools, nodes, scaling_policy, quotas, \
+         recommendations, plugins, vars, volumes, host_volumes",
     )
     .await;
     check("PUT", &format!("/v1/node/{NODE}/drain"), "", 400, "Request body is empty").await;

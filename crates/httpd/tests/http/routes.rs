@@ -522,6 +522,9 @@ async fn lists() {
     assert_eq!(ids("/v1/allocations?reverse=true").await.0, format!("{ALLOC},{OLD_ALLOC}"));
     assert_eq!(ids("/v1/allocations?prefix=111").await.0, ALLOC);
     assert_eq!(ids("/v1/allocations?filter=NextAllocation+is+not+empty").await.0, OLD_ALLOC);
+    let both = format!("{OLD_ALLOC},{ALLOC}");
+    assert_eq!(ids("/v1/allocations?filter=Job.Type+%3D%3D+service+and+TaskGroup+is+not+empty").await.0, both);
+    assert_eq!(ids("/v1/allocations?filter=Job.Type+%3D%3D+batch").await.0, "");
     assert_eq!(ids("/v1/evaluations?status=blocked&job=web").await.0, NEXT_EVAL);
     assert_eq!(ids("/v1/evaluations?per_page=1").await.1, format!("21.{NEXT_EVAL}"));
     assert_eq!(server.get("/v1/evaluations/count?filter=Status+%3D%3D+blocked").await.json()["Count"], 1);
@@ -540,5 +543,8 @@ async fn search() {
     let jobs = search(json!({"Prefix": "we", "Context": "jobs"})).await;
     assert_eq!((&jobs["Matches"], &jobs["Truncations"], &jobs["Index"]), (&json!({"jobs": ["web"]}), &json!({"jobs": false}), &json!(30)));
     assert_eq!(search(json!({"Prefix": "ee"})).await["Matches"], json!({"nodes": [NODE]}));
+    // what a region cannot have is searched, too
+    let volumes = search(json!({"Prefix": "we", "Context": "volumes"})).await;
+    assert_eq!((&volumes["Matches"]["volumes"], &volumes["Truncations"]["volumes"]), (&json!([]), &json!(false)));
     assert_eq!(search(json!({"Prefix": "zz", "Context": "all"})).await["Matches"], Value::Null);
 }

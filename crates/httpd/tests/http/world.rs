@@ -236,7 +236,13 @@ impl World {
                 ReadValue::Deployments(self.deployments.iter().filter(|d| d.job_key() == key).cloned().collect())
             }
             Read::JobLatestDeployment { key } => ReadValue::Deployment(self.deployments.iter().find(|d| d.job_key() == key).cloned()),
-            Read::Allocs { prefix, .. } => self.listed(|alloc| starts(alloc.id.to_string(), &prefix)),
+            Read::Allocs { prefix, with_jobs, .. } => match self.listed(|alloc| starts(alloc.id.to_string(), &prefix)) {
+                ReadValue::Allocs(allocs) if with_jobs => {
+                    let job_of = vec![0; allocs.len()];
+                    ReadValue::AllocsAndJobs { allocs, jobs: vec![Arc::clone(&self.jobs[0])], job_of }
+                }
+                without => without,
+            },
             Read::Alloc { id } => ReadValue::Alloc(
                 self.allocs
                     .iter()

@@ -30,6 +30,33 @@ async fn a_job_runs() {
     region.stop().await;
 }
 
+/// What three servers say of themselves: one leads, all know each other, and what is written shows.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_servers_say_of_themselves() {
+    let region = Region::start("west", 3).await;
+    let leader = region.leader().await;
+    let stats = |at: usize| region.members[at].server.as_ref().expect("started").stats()();
+    until("three voters everywhere", async || (0..3).all(|at| stats(at)["raft"]["num_peers"] == "2").then_some(())).await;
+    register(&region.caller(), "west", &job("first", 1)).await.expect("registered");
+    let (address, index) = (stats(leader)["nomad"]["leader_addr"].clone(), stats(leader)["raft"]["applied_index"].clone());
+    assert_ne!(address, "");
+    for at in 0..3 {
+        let of_leader = at == leader;
+        until("it has applied the write", async || {
+            (stats(at)["raft"]["applied_index"].parse::<u64>().ok() >= index.parse().ok()).then_some(())
+        })
+        .await;
+        let stats = stats(at);
+        let shown = |section: &str, name: &str| stats[section][name].as_str();
+        assert_eq!((shown("nomad", "leader"), shown("nomad", "leader_addr")), (if of_leader { "true" } else { "false" }, address.as_str()));
+        assert_eq!((shown("raft", "state"), shown("serf", "members")), (if of_leader { "Leader" } else { "Follower" }, "3"));
+        assert_eq!((shown("serf", "failed"), shown("nomad", "known_regions")), ("0", "1"));
+        assert_eq!(shown("raft", "latest_configuration").matches("{Suffrage:Voter ID:").count(), 3, "{stats:?}");
+        assert_eq!(shown("raft", "last_contact") == "0", of_leader, "{stats:?}");
+    }
+    region.stop().await;
+}
+
 /// The leader stops: writes go on after an election. All stop and start again: everything is there.
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_survive_leaders_and_restarts() {
