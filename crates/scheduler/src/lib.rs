@@ -62,7 +62,7 @@ pub fn schedule(view: &Store, eval: &Evaluation, now: i64, seed: u64) -> Decisio
     let job = view.job(&key);
     let mut dice = Dice::new(seed, eval.id, view.index());
     let mut wishes = reconcile::reconcile(view, eval, now);
-    let mut fleet = Fleet::new(view, &key, Need::of(&wishes.slots), &mut dice);
+    let mut fleet = Fleet::new(view, &key, Need::of(&wishes), &mut dice);
     let all_at_once = job.is_some_and(|job| job.all_at_once);
     let filling = place::fill(view, &mut fleet, &mut wishes, all_at_once, &mut dice);
     Assembly { view, eval, key, now, dice }.decide(wishes, filling, &fleet)

@@ -50,6 +50,11 @@ pub(crate) fn fill<'a>(view: &Store, fleet: &mut Fleet<'a>, wishes: &mut Wishes<
         *fleet = fleet.untouched(dice);
         filling.fill(view, fleet, &wishes.freed, slots, dice);
     }
+    for (job, name) in &wishes.nowhere {
+        let Some(group) = job.group(name) else { continue };
+        let board = Board::new(fleet, job, group, Setting::of(view, job));
+        filling.explain(fleet, &board, name);
+    }
     filling
 }
 
@@ -154,7 +159,12 @@ impl<'a> Filling<'a> {
             metric.coalesced_failures += 1;
             return;
         }
-        self.failed.insert(slot.group.as_str().to_owned(), board.metric(fleet, &[]));
+        self.explain(fleet, board, slot.group.as_str());
+    }
+
+    /// Why no node does for the group, and which nodes would.
+    fn explain(&mut self, fleet: &Fleet, board: &Board, group: &str) {
+        self.failed.insert(group.to_owned(), board.metric(fleet, &[]));
         self.escaped_computed_class |= board.escapes_classes();
         for (class, is_eligible) in board.class_eligibility(fleet) {
             *self.class_eligibility.entry(class).or_default() |= is_eligible;

@@ -14,7 +14,7 @@ pub(crate) use ports::Ports;
 use crate::ask::Ask;
 use crate::device::{self, DeviceRoom};
 use crate::dice::Dice;
-use crate::reconcile::Slot;
+use crate::reconcile::{Slot, Wishes};
 
 /// What is left on a node.
 #[derive(Clone, Debug)]
@@ -115,13 +115,13 @@ pub(crate) enum Need {
 }
 
 impl Need {
-    pub(crate) fn of(slots: &[Slot]) -> Self {
+    pub(crate) fn of(wishes: &Wishes) -> Self {
         let asks = |slot: &Slot| {
             let tasks = slot.job.group(&slot.group).map(|group| group.tasks.as_slice()).unwrap_or_default();
             tasks.iter().any(|task| task.resources.as_ref().is_some_and(|resources| resources.cores > 0))
         };
-        match slots {
-            [] => Self::Nothing,
+        match wishes.slots.as_slice() {
+            [] if wishes.nowhere.is_empty() => Self::Nothing,
             slots if slots.iter().any(asks) => Self::Cores,
             _ => Self::Room,
         }

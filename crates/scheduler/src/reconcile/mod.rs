@@ -81,6 +81,8 @@ pub(crate) struct Wishes<'a> {
     /// `deployment` is new or differs from what is stored.
     pub deployment_changed: bool,
     pub deployment_updates: Vec<DeploymentUpdate>,
+    /// Groups for every node that no node may run.
+    pub nowhere: Vec<(Arc<Job>, String)>,
     pub notes: Vec<String>,
 }
 

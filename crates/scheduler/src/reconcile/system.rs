@@ -176,7 +176,7 @@ impl<'a> Reconciler<'a> {
             }
         }
         if n_candidates == 0 && items.is_empty() {
-            self.out.notes.push(format!("group {}: there is no node that may run it; the first that comes gets it", group.name));
+            self.out.nowhere.push((Arc::clone(self.job), group.name.clone()));
         }
         todo.missing.sort_by_key(|(node, _)| node.id);
         self.deploy_everywhere(group, &todo, allocs);

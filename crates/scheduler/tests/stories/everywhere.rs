@@ -27,6 +27,25 @@ fn where_it_runs() {
     ]);
 }
 
+/// A job that no node may run says why, in its evaluation and the one that waits for a node; both reasons are gone with a node that may.
+#[test]
+fn nowhere() {
+    let mut region = crate::region::Region::new(&["a", "b"]);
+    let job = || testkit::job("web").system().constraint("${meta.rack}", "=", "r1").build();
+    let decision = region.register(job());
+    let metric = &decision.failed_tg_allocs["app"];
+    assert_eq!((metric.nodes_evaluated, metric.nodes_filtered, metric.coalesced_failures), (2, 2, 0));
+    assert_eq!(metric.constraint_filtered, [("${meta.rack} = r1".to_owned(), 2)].into());
+    assert_eq!(decision.queued["app"], 0, "nobody knows how many nodes will come");
+    assert_eq!(region.world.store.job(&region.world.key("web")).unwrap().status, model::JobStatus::Pending);
+    assert_eq!(region.blocked("web").len(), 1);
+    let node = testkit::node("c").meta("rack", "r1").build();
+    region.world.add_node(node);
+    let decision = region.evaluate("web");
+    assert_eq!(decision.failed_tg_allocs, Default::default());
+    assert_eq!((region.live("web").len(), region.blocked("web").len()), (1, 0));
+}
+
 /// Nodes that go, return, change, and take no new work.
 #[test]
 fn nodes_come_and_go() {
