@@ -10,8 +10,8 @@ pub(super) fn holds(expression: &Expression, object: &Value) -> Result<bool, Str
         Expression::And(left, right) => Ok(holds(left, object)? && holds(right, object)?),
         Expression::Not(inner) => Ok(!holds(inner, object)?),
         Expression::Test(selector, test) => {
-            let found = selector.iter().try_fold(object, |value, part| part_of(value, part)).unwrap_or(&Value::Null);
             let name = || selector.join(".");
+            let found = find(object, selector)?;
             match test {
                 Test::Equals(text) => equals(found, text).map_err(|problem| format!("{} {problem}", name())),
                 Test::Contains(text) => contains(found, text).map_err(|problem| format!("{} {problem}", name())),
@@ -26,12 +26,27 @@ pub(super) fn holds(expression: &Expression, object: &Value) -> Result<bool, Str
     }
 }
 
-fn part_of<'a>(value: &'a Value, part: &str) -> Option<&'a Value> {
-    match value {
-        Value::Object(object) => object.get(part),
-        Value::Array(items) => items.get(part.parse::<usize>().ok()?),
-        _ => None,
+/// What the selector names; null where there is nothing.
+fn find<'a>(object: &'a Value, selector: &[String]) -> Result<&'a Value, String> {
+    let mut found = object;
+    for (position, part) in selector.iter().enumerate() {
+        let inner = match found {
+            Value::Object(object) => object.get(part),
+            Value::Array(items) => {
+                let number: usize = part.parse().map_err(|_| {
+                    let list = selector[..position].join(".");
+                    format!("{list} is a list: name one of its items by its number, as in {list}.0.{}", selector[position..].join("."))
+                })?;
+                items.get(number)
+            }
+            _ => None,
+        };
+        match inner {
+            Some(inner) => found = inner,
+            None => return Ok(&Value::Null),
+        }
     }
+    Ok(found)
 }
 
 fn equals(value: &Value, text: &str) -> Result<bool, String> {

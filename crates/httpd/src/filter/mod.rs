@@ -110,6 +110,8 @@ mod tests {
         check("Datacenters is empty", false);
         check("StatusDescription == \"\"", true);
         check("TaskGroups is not empty", true);
+        check("TaskGroups.0.Name == app", true);
+        check("TaskGroups.1.Name is empty", true);
     }
 
     /// What an object leaves out because it is empty compares as empty.
@@ -151,6 +153,8 @@ mod tests {
         check(&many, "the regular expressions are too large");
         assert!(Filter::parse::<Job>(&vec!["ID matches \"^web-[0-9]+$\""; 100].join(" or ")).is_ok());
         let fails = |text: &str| Filter::parse::<Job>(text).unwrap().matches(&job()).unwrap_err();
+        let hint = "TaskGroups is a list: name one of its items by its number, as in TaskGroups.0.Name";
+        assert_eq!(fails("TaskGroups.Name == app"), hint);
         assert_eq!(fails("Priority == high"), "Priority is a number, \"high\" is not");
         assert_eq!(fails("Stop == 3"), "Stop is true or false, \"3\" is not");
         assert_eq!(fails("Datacenters == dc1"), "Datacenters is a list: use in or contains");
