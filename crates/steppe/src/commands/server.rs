@@ -48,7 +48,7 @@ pub async fn members(args: MembersArgs) -> Outcome {
         return Ok(0);
     }
     say!("");
-    Err(Stop::error(format!("Error determining leaders: {}", jobspec::list_text(unknown))))
+    Err(Stop::error(format!("Error determining leaders: {}", model::lists::errors(unknown))))
 }
 
 /// The leader of every region that has members, by its rpc address, or why it is not known.

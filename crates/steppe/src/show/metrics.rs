@@ -12,7 +12,11 @@ pub fn failed_groups(failed: &BTreeMap<String, AllocMetric>, verbose: bool) -> V
     for (group, metric) in failed {
         let n = metric.coalesced_failures.saturating_add(1);
         lines.push(format!("Task Group {group:?} (failed to place {n} allocation{}):", if n == 1 { "" } else { "s" }));
-        lines.extend(reasons(metric).into_iter().map(|reason| format!("  {reason}")));
+        let mut reasons = reasons(metric);
+        if reasons.is_empty() {
+            reasons.push("* The job wants all of it at once (all_at_once), and there is no room for all of it".to_owned());
+        }
+        lines.extend(reasons.into_iter().map(|reason| format!("  {reason}")));
         let table = scores(metric, verbose).filter(|_| verbose);
         lines.extend(table.iter().flat_map(|table| table.lines()).map(|line| format!("  {line}")));
     }
@@ -113,6 +117,15 @@ mod tests {
                 "* Quota limit hit \"cpu\"",
             ],
         );
+    }
+
+    /// What would have fitted alone says so.
+    #[test]
+    fn held_back() {
+        let metric = AllocMetric { nodes_evaluated: 1, coalesced_failures: 1, ..AllocMetric::default() };
+        let lines = failed_groups(&BTreeMap::from([("db".to_owned(), metric)]), false);
+        assert_eq!(lines[0], "Task Group \"db\" (failed to place 2 allocations):");
+        assert_eq!(lines[1..], ["  * The job wants all of it at once (all_at_once), and there is no room for all of it"]);
     }
 
     /// Rows: a score; three significant digits of it.

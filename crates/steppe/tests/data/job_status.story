@@ -136,7 +136,7 @@ Error formatting the data using the template: "{{" is not closed by "}}"
 
 $ steppe job status -t '{{range .}}{{nosuch .ID}}{{end}}'
 --- stderr:
-Error formatting the data using the template: function "nosuch" is not supported; there are and, eq, ge, gt, index, le, len, lt, ne, not, or, print, printf, println, slice
+Error formatting the data using the template: function "nosuch" is not supported; there are and, eq, ge, gt, html, index, js, le, len, lt, ne, not, or, print, printf, println, slice, urlquery
 --- exit code: 1
 
 ### One job.

@@ -2,11 +2,17 @@
 
 use serde_json::Value;
 
-use super::parse::{Base, Command, Node, Operand, Pipeline};
+use super::fields;
+use super::parse::{Base, Command, Node, Operand, Pipeline, Template};
 
-pub fn run(nodes: &[Node], value: &Value) -> Result<String, String> {
-    let mut scope = Scope { variables: vec![(String::new(), value.clone())], out: String::new() };
-    scope.nodes(nodes, value)?;
+/// How deep templates may call each other.
+const DEPTH_MAX: usize = 100;
+/// Bytes that a template may print: what calls itself twice ends here.
+const OUTPUT_MAX: usize = 64 << 20;
+
+pub fn run(template: &Template, value: &Value) -> Result<String, String> {
+    let mut scope = Scope { template, depth: 0, variables: vec![(String::new(), value.clone())], out: String::new() };
+    scope.nodes(&template.nodes, value)?;
     Ok(scope.out)
 }
 
@@ -18,13 +24,15 @@ enum Flow {
     Continue,
 }
 
-struct Scope {
+struct Scope<'t> {
+    template: &'t Template,
+    depth: usize,
     /// The newest last; the empty name is `$`.
     variables: Vec<(String, Value)>,
     out: String,
 }
 
-impl Scope {
+impl Scope<'_> {
     /// Runs the nodes of a block, whose variables end with it.
     fn nodes(&mut self, nodes: &[Node], dot: &Value) -> Result<Flow, String> {
         let n_outside = self.variables.len();
@@ -74,10 +82,31 @@ impl Scope {
                     }
                 }
             }
+            Node::Template { name, value } => {
+                let value = value.as_ref().map(|value| self.pipeline(value, dot)).transpose()?;
+                self.call_template(name, value.unwrap_or_default())?;
+            }
             Node::Break => return Ok(Flow::Break),
             Node::Continue => return Ok(Flow::Continue),
         }
         Ok(Flow::On)
+    }
+
+    /// Nothing of the caller but the value is known there.
+    fn call_template(&mut self, name: &str, value: Value) -> Result<(), String> {
+        let nodes = self.template.defined.get(name).ok_or_else(|| format!("template {name:?} is not defined"))?;
+        if self.depth == DEPTH_MAX {
+            return Err(format!("template {name:?}: templates call each other more than {DEPTH_MAX} deep"));
+        }
+        if self.out.len() > OUTPUT_MAX {
+            return Err(format!("template {name:?}: more than {OUTPUT_MAX} bytes are printed"));
+        }
+        let of_caller = std::mem::replace(&mut self.variables, vec![(String::new(), value.clone())]);
+        self.depth += 1;
+        self.nodes(nodes, &value)?;
+        self.depth -= 1;
+        self.variables = of_caller;
+        Ok(())
     }
 
     /// Runs a block with variables of its own.
@@ -139,7 +168,10 @@ impl Scope {
             }
         };
         operand.fields.iter().try_fold(base, |value, name| match value {
-            Value::Object(mut fields) => Ok(fields.remove(name).unwrap_or(Value::Null)),
+            Value::Object(mut object) => match object.remove(name) {
+                Some(value) => Ok(value),
+                None => fields::left_out(&object, name),
+            },
             Value::Null => Ok(Value::Null),
             other => Err(format!("{name:?}: {} has no fields", noun(&other))),
         })
@@ -217,13 +249,52 @@ fn call(name: &str, arguments: &[Value]) -> Result<Value, String> {
         ("print", values) => Ok(print(values).into()),
         ("println", values) => Ok(format!("{}\n", values.iter().map(shown).collect::<Vec<_>>().join(" ")).into()),
         ("printf", [Value::String(pattern), values @ ..]) => printf(pattern, values).map(Value::from),
+        ("html", values) => Ok(print(values).chars().map(html).collect::<String>().into()),
+        ("js", values) => Ok(print(values).chars().map(js).collect::<String>().into()),
+        ("urlquery", values) => Ok(query(&print(values)).into()),
         ("not" | "and" | "or" | "len" | "index" | "slice" | "eq" | "ne" | "lt" | "le" | "gt" | "ge" | "printf", _) => {
             Err(format!("{name} does not take {} arguments of these kinds", arguments.len()))
         }
         _ => Err(format!(
-            "function {name:?} is not supported; there are and, eq, ge, gt, index, le, len, lt, ne, not, or, print, printf, println, slice"
+            "function {name:?} is not supported; there are and, eq, ge, gt, html, index, js, le, len, lt, ne, not, or, print, printf, println, slice, \
+             urlquery"
         )),
     }
+}
+
+/// A character as HTML text.
+fn html(c: char) -> String {
+    match c {
+        '"' => "&#34;".to_owned(),
+        '\'' => "&#39;".to_owned(),
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '\0' => "\u{fffd}".to_owned(),
+        c => c.to_string(),
+    }
+}
+
+/// A character within a text of JavaScript.
+fn js(c: char) -> String {
+    match c {
+        '\\' => "\\\\".to_owned(),
+        '\'' => "\\'".to_owned(),
+        '"' => "\\\"".to_owned(),
+        '<' | '>' | '&' | '=' => format!("\\u{:04X}", u32::from(c)),
+        c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
+        c => c.to_string(),
+    }
+}
+
+/// A text as a value in the query of an address.
+fn query(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
+        b' ' => "+".to_owned(),
+        byte => format!("%{byte:02X}"),
+    };
+    text.bytes().map(byte).collect()
 }
 
 fn length(value: &Value) -> Result<usize, String> {

@@ -1,10 +1,11 @@
 //! `-t`: Go templates over the JSON of an answer, as far as command lines use them.
 //!
-//! Fields, variables, `range` with `break` and `continue`, `if`, `with`, `else`, pipelines, parentheses, trimmed blanks (`{{-`, `-}}`) and the functions that compare,
-//! count, index and print. What is not among them is an error that names it. Empty fields of the interface may be left out in JSON, so a
-//! field that is not there is empty and no error.
+//! Fields, variables, `range` with `break` and `continue`, `if`, `with`, `else`, `define`, `template` and `block`, pipelines, parentheses,
+//! trimmed blanks (`{{-`, `-}}`) and the functions that compare, count, index, escape and print. What is not among them is an error that
+//! names it.
 
 mod evaluate;
+mod fields;
 mod parse;
 
 use serde_json::Value;
@@ -14,8 +15,7 @@ use serde_json::Value;
 /// # Errors
 /// What is wrong with the template, in words.
 pub fn render(source: &str, value: &Value) -> Result<String, String> {
-    let nodes = parse::template(source)?;
-    evaluate::run(&nodes, value)
+    evaluate::run(&parse::template(source)?, value)
 }
 
 #[cfg(test)]
@@ -62,6 +62,14 @@ mod tests {
             ("{{range .}}{{if and .Tags (eq (index .Tags 0) \"x\")}}{{.ID}}{{end}}{{end}}", "a1"),
             ("{{range .}}{{or (not .Tags) (index .Tags 1)}} {{end}}", "y true "),
             ("{{range .}}{{with .Meta}}{{.k}}{{else with .Name}}{{.}}{{end}} {{end}}", "v web[1] "),
+            ("{{define \"row\"}}{{.ID}}={{.N}};{{end}}{{range .}}{{template \"row\" .}}{{end}}", "a1=3;b2=0;"),
+            ("{{range .}}{{template \"tags\" .Tags}}{{end}}{{define \"tags\"}}<{{range .}}{{.}}{{end}}>{{end}}", "<xy><>"),
+            ("{{block \"n\" len .}}{{.}}{{$}}{{end}}{{template \"n\"}}", "22"),
+            (
+                "{{html \"<a & 'b'>\"}} {{js `it's \"<`}} {{urlquery \"a b&c/ä\"}}",
+                "&lt;a &amp; &#39;b&#39;&gt; it\\'s \\\"\\u003C a+b%26c%2F%C3%A4",
+            ),
+            ("{{(index . 0).Meta.Nobody}}{{(index . 0).NextAllocation}}", ""),
             (
                 "{{slice (index . 0).Name 0 3}} {{slice (index . 0).Tags 1}} {{(index . 1).Name | printf \"%.3s|%s\" \"web\"}}",
                 "web [y] web|web[1]",
@@ -85,7 +93,17 @@ mod tests {
             ("{{range .Tags}}{{end}}{{continue}}", "{{continue}} outside of {{range}}"),
             ("{{slice .ID 1 9}}", "slice from 1 to 9 is out of range: the length is 2"),
             ("{{slice .ID 1 2 3}}", "up to two whole numbers"),
-            ("{{template \"x\"}}", "{{template}} is not supported"),
+            ("{{template \"x\"}}", "template \"x\" is not defined"),
+            ("{{template .ID}}", "{{template}} takes the name of a template in quotes"),
+            ("{{define \"x\"}}", "{{define}} is not closed by {{end}}"),
+            ("{{if .ID}}{{define \"x\"}}{{end}}{{end}}", "{{define}} inside of another block"),
+            ("{{block \"x\"}}{{end}}", "{{block \"x\"}} takes a value"),
+            ("{{define \"x\"}}{{template \"x\" .}}{{template \"x\" .}}{{end}}{{template \"x\" .}}", "more than 100 deep"),
+            ("{{range .Tags}}{{define \"x\"}}{{end}}{{end}}", "inside of another block"),
+            ("{{define \"x\"}}{{break}}{{end}}", "{{break}} outside of {{range}}"),
+            ("{{define \"x\"}}{{$}}{{$y}}{{end}}{{$y := 1}}{{template \"x\" .ID}}", "variable $y is not declared"),
+            ("{{.Tgas}}", "there is no field \"Tgas\"; did you mean \"Tags\"?"),
+            ("{{.Nonsense}}", "there is no field \"Nonsense\"; there are ID, Tags"),
             ("{{.ID.Deeper}}", "\"Deeper\": a text has no fields"),
             ("{{range .ID}}{{end}}", "range over a text"),
             ("{{index .Tags 7}}", "index 7 is out of range"),

@@ -1,5 +1,7 @@
 //! Template text to nodes.
 
+use std::collections::BTreeMap;
+
 /// A part of a template.
 #[derive(Debug)]
 pub enum Node {
@@ -28,6 +30,11 @@ pub enum Node {
         over: Pipeline,
         body: Vec<Node>,
         otherwise: Vec<Node>,
+    },
+    /// `{{template "name" …}}`: what is printed comes from that template, with this value as its dot.
+    Template {
+        name: String,
+        value: Option<Pipeline>,
     },
     /// Ends the range around it.
     Break,
@@ -83,10 +90,17 @@ enum Piece {
     Action(Vec<Token>),
 }
 
-pub fn template(source: &str) -> Result<Vec<Node>, String> {
-    let mut parser = Parser { pieces: pieces(source)?.into_iter(), n_ranges: 0 };
+/// A text and the templates that it defines.
+#[derive(Debug)]
+pub struct Template {
+    pub nodes: Vec<Node>,
+    pub defined: BTreeMap<String, Vec<Node>>,
+}
+
+pub fn template(source: &str) -> Result<Template, String> {
+    let mut parser = Parser { pieces: pieces(source)?.into_iter(), n_ranges: 0, defined: BTreeMap::new() };
     match parser.nodes("")? {
-        (nodes, End::OfText) => Ok(nodes),
+        (nodes, End::OfText) => Ok(Template { nodes, defined: parser.defined }),
         (_, End::Else(_)) => Err("unexpected {{else}}".to_owned()),
         (_, End::Keyword) => Err("unexpected {{end}}".to_owned()),
     }
@@ -251,6 +265,7 @@ struct Parser {
     pieces: std::vec::IntoIter<Piece>,
     /// How many ranges are around what comes next.
     n_ranges: usize,
+    defined: BTreeMap<String, Vec<Node>>,
 }
 
 impl Parser {
@@ -276,7 +291,22 @@ impl Parser {
                     "break" | "continue" if self.n_ranges == 0 => return Err(format!("{{{{{word}}}}} outside of {{{{range}}}}")),
                     "break" => nodes.push(Node::Break),
                     "continue" => nodes.push(Node::Continue),
-                    "template" | "define" | "block" => return Err(format!("{{{{{word}}}}} is not supported")),
+                    "template" => {
+                        let (name, value) = named(word, rest)?;
+                        nodes.push(Node::Template { name, value });
+                    }
+                    "define" if !inside.is_empty() => return Err("{{define}} inside of another block".to_owned()),
+                    "define" => match named(word, rest)? {
+                        (name, None) => self.define(name, "define")?,
+                        (name, Some(_)) => return Err(format!("{{{{define {name:?}}}}} takes no value")),
+                    },
+                    "block" => match named(word, rest)? {
+                        (name, Some(value)) => {
+                            self.define(name.clone(), "block")?;
+                            nodes.push(Node::Template { name, value: Some(value) });
+                        }
+                        (name, None) => return Err(format!("{{{{block {name:?}}}}} takes a value")),
+                    },
                     _ => nodes.push(Node::Print(pipeline(&tokens)?)),
                 },
                 Some((Token::Variable(name), [Token::Declare, value @ ..])) => {
@@ -289,6 +319,21 @@ impl Parser {
             }
         }
         if inside.is_empty() { Ok((nodes, End::OfText)) } else { Err(format!("{{{{{inside}}}}} is not closed by {{{{end}}}}")) }
+    }
+
+    /// The nodes up to `{{end}}` are the template of this name; the last one that is not empty counts.
+    fn define(&mut self, name: String, keyword: &str) -> Result<(), String> {
+        let n_ranges = std::mem::take(&mut self.n_ranges);
+        let (nodes, end) = self.nodes(keyword)?;
+        self.n_ranges = n_ranges;
+        if let End::Else(_) = end {
+            return Err("unexpected {{else}}".to_owned());
+        }
+        let says_something = |node: &Node| !matches!(node, Node::Text(text) if text.trim().is_empty());
+        if nodes.iter().any(says_something) || !self.defined.contains_key(&name) {
+            self.defined.insert(name, nodes);
+        }
+        Ok(())
     }
 
     fn condition(&mut self, tokens: &[Token]) -> Result<Node, String> {
@@ -335,6 +380,15 @@ impl Parser {
             [Token::Word(word), rest @ ..] if word == "with" => Ok(vec![self.with(rest)?]),
             _ => Err("after {{else}} come if, with or nothing".to_owned()),
         }
+    }
+}
+
+/// `"name"`, and a value behind it if there is one.
+fn named(keyword: &str, tokens: &[Token]) -> Result<(String, Option<Pipeline>), String> {
+    match tokens {
+        [Token::Text(name)] => Ok((name.clone(), None)),
+        [Token::Text(name), value @ ..] => Ok((name.clone(), Some(pipeline(value)?))),
+        _ => Err(format!("{{{{{keyword}}}}} takes the name of a template in quotes")),
     }
 }
 
