@@ -60,7 +60,7 @@ pub(crate) fn refusal(diagnostics: &Diagnostics) -> Refusal {
     let texts: Vec<String> = diagnostics.iter().map(text).collect();
     let text = match texts.as_slice() {
         [one] => one.clone(),
-        _ => jobspec::list_text(texts),
+        _ => model::lists::errors(texts),
     };
     if diagnostics.is_malformed() { Refusal::bad_request(text) } else { Refusal::internal(text) }
 }

@@ -140,7 +140,7 @@ impl Diagnostics {
 
     /// `N error(s) occurred:` and a line for each, as the HTTP interface gives several errors at once.
     pub fn to_list_text(&self) -> String {
-        list_text(self.0.iter().map(ToString::to_string))
+        model::lists::errors(self.0.iter().map(ToString::to_string))
     }
 }
 
@@ -157,13 +157,6 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
-
-/// `1 error occurred:` or `2 errors occurred:`, then `\t* text` lines and an empty line.
-pub fn list_text(lines: impl IntoIterator<Item = String>) -> String {
-    let lines: Vec<String> = lines.into_iter().collect();
-    let heading = if lines.len() == 1 { "1 error occurred:".to_owned() } else { format!("{} errors occurred:", lines.len()) };
-    format!("{heading}{}\n\n", lines.iter().map(|line| format!("\n\t* {line}")).collect::<String>())
-}
 
 /// A text with a name, in which bytes are found again as line and column.
 #[derive(Clone, Debug)]

@@ -38,7 +38,7 @@ use crate::hcl::{Evaluator, Scope, UnknownNames, Value, World};
 use crate::tree::Node;
 use crate::variables::Given;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Kind, Severity, list_text};
+pub use diagnostic::{Diagnostic, Diagnostics, Kind, Severity};
 pub use hcl::Files;
 pub use validate::{Problem, Validation, validate, validate_request};
 pub use variables::{ENVIRONMENT_PREFIX, VariableFile};

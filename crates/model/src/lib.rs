@@ -20,6 +20,7 @@ mod ids;
 mod job;
 mod job_ext;
 pub mod json;
+pub mod lists;
 mod node;
 mod node_ext;
 mod places;

@@ -356,63 +356,12 @@ pub struct Findings {
 impl Findings {
     /// All errors in the form of the interface; empty when there are none.
     pub fn error_text(&self) -> String {
-        if self.errors.is_empty() {
-            return String::new();
-        }
-        let lines: Vec<String> = self.errors.iter().map(|text| format!("\t* {text}")).collect();
-        let n = lines.len();
-        format!("{n} error{} occurred:\n{}", if n == 1 { "" } else { "s" }, lines.join("\n"))
+        model::lists::errors(&self.errors)
     }
 
     /// All warnings in the form of the interface; empty when there are none.
     pub fn warning_text(&self) -> String {
-        list_warnings(&self.warnings.iter().map(String::as_str).collect::<Vec<_>>())
-    }
-}
-
-fn list_warnings(texts: &[&str]) -> String {
-    match texts {
-        [] => String::new(),
-        [one] => format!("1 warning:\n\n* {one}"),
-        _ => format!("{} warnings:\n\n* {}", texts.len(), texts.join("\n* ")),
-    }
-}
-
-/// Two lists of warnings as one, each warning once.
-pub fn join_warnings(first: &str, second: &str) -> String {
-    let items = |list: &str| list.split_once(":\n\n* ").map(|(_, items)| items.split("\n* ").map(str::to_owned).collect::<Vec<String>>());
-    match (items(first), items(second)) {
-        (Some(mut all), Some(more)) => {
-            let new: Vec<String> = more.into_iter().filter(|text| !all.contains(text)).collect();
-            all.extend(new);
-            list_warnings(&all.iter().map(String::as_str).collect::<Vec<_>>())
-        }
-        _ if first.is_empty() => second.to_owned(),
-        _ if second.is_empty() => first.to_owned(),
-        _ => format!("{first}\n{second}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Rows: two lists, and what is made of them.
-    #[test]
-    fn warnings() {
-        let list = |texts: &[&str]| {
-            Findings { warnings: texts.iter().map(|text| (*text).to_owned()).collect(), ..Default::default() }.warning_text()
-        };
-        for (first, second, all) in [
-            (&[][..], &[][..], &[][..]),
-            (&["a"], &[], &["a"]),
-            (&[], &["a", "b"], &["a", "b"]),
-            (&["a", "b"], &["b", "c: d"], &["a", "b", "c: d"]),
-        ] {
-            assert_eq!(join_warnings(&list(first), &list(second)), list(all));
-        }
-        assert_eq!(list(&["a"]), "1 warning:\n\n* a");
-        assert_eq!(list(&["a", "b"]), "2 warnings:\n\n* a\n* b");
+        model::lists::warnings(&self.warnings)
     }
 }
 

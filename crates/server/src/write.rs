@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use model::{
     AllocId, Deployment, DeploymentId, DeploymentStatus, DesiredTransition, EvalId, EvalTrigger, Evaluation, Job, JobKey, NodeId, Phase,
-    RegionName, Rollout, ScalingEvent,
+    RegionName, Rollout, ScalingEvent, lists,
 };
-use rpc::message::{Failure, Findings, RegisterJob, Write, WriteReply, WriteValue, join_warnings};
+use rpc::message::{Failure, Findings, RegisterJob, Write, WriteReply, WriteValue};
 use state::{Applied, Command, DeploymentChange, DeploymentUpdate, Outcome, PhaseChange, Reap, View};
 
 use crate::core::{self, Core, now};
@@ -130,7 +130,7 @@ async fn register_job(core: &Arc<Core>, mut register: RegisterJob) -> Result<Wri
     };
     if let (Some(dropped), WriteValue::Job { warnings, .. }) = (dropped, &mut answer.value) {
         let dropped = Findings { warnings: vec![dropped], ..Default::default() };
-        *warnings = join_warnings(warnings, &dropped.warning_text());
+        *warnings = lists::join_warnings(warnings, &dropped.warning_text());
     }
     Ok(answer)
 }

@@ -72,7 +72,7 @@ pub(super) async fn join(cx: Cx) -> Answer {
     let AgentReply::Joined { count, errors } = cx.agent(cx.region(), AgentRequest::Join { addresses }).await? else {
         return Err(Refusal::mismatch());
     };
-    let error = if errors.is_empty() { String::new() } else { jobspec::list_text(errors) };
+    let error = model::lists::errors(errors);
     cx.json(None, &JoinResult { num_joined: count, error, warning: String::new() })
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use api::{JobPlanRequest, JobPlanResponse, JobValidateRequest, JobValidateResponse, decode, diff};
-use model::{JobKey, PeriodicConfig, PlanAnnotations, Schedule, Time};
-use rpc::message::{Read, ReadValue, Write, WriteValue, join_warnings};
+use model::{JobKey, PeriodicConfig, PlanAnnotations, Schedule, Time, lists};
+use rpc::message::{Read, ReadValue, Write, WriteValue};
 
 use super::job_register::place;
 use crate::refusal::Refusal;
@@ -38,7 +38,7 @@ pub(super) async fn plan(mut cx: Cx, key: JobKey) -> Answer {
         job_modify_index: plan.job_modify_index,
         created_evals: plan.created_evals,
         diff,
-        warnings: join_warnings(&warnings, &plan.warnings),
+        warnings: lists::join_warnings(&warnings, &plan.warnings),
         index: meta.index,
     };
     cx.json(Some(&meta), &response)
@@ -68,16 +68,14 @@ pub(super) async fn validate(mut cx: Cx) -> Answer {
                 let (_, ReadValue::Findings(found)) = cx.read_in(region, cx.options_now()?, read).await? else {
                     return Err(Refusal::mismatch());
                 };
-                response.warnings = join_warnings(&response.warnings, &found.warning_text());
+                response.warnings = lists::join_warnings(&response.warnings, &found.warning_text());
                 response.validation_errors = found.errors;
             }
-            if !response.validation_errors.is_empty() {
-                response.error = jobspec::list_text(response.validation_errors.clone());
-            }
+            response.error = lists::errors(&response.validation_errors);
         }
         Err(diagnostics) if spec::is_about_the_job(&diagnostics) => {
             response.validation_errors = spec::texts(&diagnostics);
-            response.error = jobspec::list_text(response.validation_errors.clone());
+            response.error = lists::errors(&response.validation_errors);
         }
         Err(diagnostics) => return Err(spec::refusal(&diagnostics)),
     }

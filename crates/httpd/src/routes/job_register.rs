@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use api::{JobRegisterRequest, JobRegisterResponse, decode};
-use model::{Job, JobId, Namespace, RegionName};
-use rpc::message::{AgentReply, AgentRequest, RegisterJob, Write, WriteValue, join_warnings};
+use model::{Job, JobId, Namespace, RegionName, lists};
+use rpc::message::{AgentReply, AgentRequest, RegisterJob, Write, WriteValue};
 
 use crate::refusal::Refusal;
 use crate::request::Cx;
@@ -75,7 +75,7 @@ pub(super) fn registered(cx: &Cx, meta: Meta, value: WriteValue, warnings: Strin
         eval_id: eval_id.to_string(),
         eval_create_index: if eval_id.is_nil() { 0 } else { meta.index },
         job_modify_index,
-        warnings: join_warnings(&warnings, &more),
+        warnings: lists::join_warnings(&warnings, &more),
         index: meta.index,
         ..Default::default()
     };

@@ -39,16 +39,12 @@ impl Validation {
 
     /// `N error(s) occurred:` and a line for each, as the HTTP interface has it; empty when there is none.
     pub fn error_text(&self) -> String {
-        if self.errors.is_empty() { String::new() } else { crate::list_text(self.errors.iter().map(|problem| problem.text.clone())) }
+        model::lists::errors(self.errors.iter().map(|problem| &problem.text))
     }
 
     /// The same for warnings.
     pub fn warning_text(&self) -> String {
-        if self.warnings.is_empty() {
-            return String::new();
-        }
-        let heading = if self.warnings.len() == 1 { "1 warning:".to_owned() } else { format!("{} warnings:", self.warnings.len()) };
-        format!("{heading}\n{}", self.warnings.iter().map(|problem| format!("\n* {}", problem.text)).collect::<String>())
+        model::lists::warnings(self.warnings.iter().map(|problem| &problem.text))
     }
 }
 

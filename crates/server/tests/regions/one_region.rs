@@ -233,7 +233,7 @@ async fn bounds_of_jobs() {
         }
     };
     // Rows: a count, a priority, a source, the priority of the evaluation; what is warned of, or why it is refused.
-    let too_high = "1 error occurred:\n\t* Job priority must be between 1 and 200, not 201 (server.job_max_priority)";
+    let too_high = "1 error occurred:\n\t* Job priority must be between 1 and 200, not 201 (server.job_max_priority)\n\n";
     let too_urgent = "the priority of an evaluation must be between 1 and 200, not 201 (server.job_max_priority)";
     let too_long = "1 warning:\n\n* the source of the job has 6 bytes and is not kept: server.job_max_source_size allows 5";
     for (count, priority, source, eval_priority, expected) in [
