@@ -501,11 +501,11 @@ fn report(alloc: &Allocation, broken: &[String]) -> Option<AllocUpdate> {
     Some(AllocUpdate { id: alloc.id, client_status, deployment_id: alloc.deployment_id, deployment_status, ..Default::default() })
 }
 
-/// The region's nodes are known when there are `n` of them.
+/// Until this many nodes take work.
 pub async fn await_nodes(region: &Region, n: usize) {
     let caller = region.caller();
     until("nodes", async || match read(&caller, &region.name, Read::Nodes { prefix: String::new() }).await {
-        Ok(ReadValue::Nodes(nodes)) if nodes.len() == n => Some(()),
+        Ok(ReadValue::Nodes(nodes)) => (nodes.iter().filter(|node| node.is_schedulable()).count() == n).then_some(()),
         _ => None,
     })
     .await;

@@ -193,8 +193,8 @@ async fn a_new_node_becomes_ready() {
     every.kind = model::JobType::System;
     every.datacenters = vec!["*".to_owned()];
     register(&caller, "west", &every).await.expect("registered");
-    until("the evaluation to end", async || match read(&caller, "west", Read::JobEvals { key: every.key() }).await {
-        Ok(ReadValue::Evals(evals)) if evals.iter().all(|eval| eval.is_terminal()) => Some(()),
+    until("the evaluation, and one that waits", async || match read(&caller, "west", Read::JobEvals { key: every.key() }).await {
+        Ok(ReadValue::Evals(evals)) if evals.iter().any(|eval| eval.status == EvalStatus::Blocked) => Some(()),
         _ => None,
     })
     .await;
@@ -233,7 +233,7 @@ async fn bounds_of_jobs() {
         }
     };
     // Rows: a count, a priority, a source, the priority of the evaluation; what is warned of, or why it is refused.
-    let too_high = "1 error occurred:\n\t* Job priority must be between 1 and 200, not 201 (server.job_max_priority)\n\n";
+    let too_high = "1 error occurred:\n\t* Job priority must be between 1 and 200, not 201 (server.job_max_priority)";
     let too_urgent = "the priority of an evaluation must be between 1 and 200, not 201 (server.job_max_priority)";
     let too_long = "1 warning:\n\n* the source of the job has 6 bytes and is not kept: server.job_max_source_size allows 5";
     for (count, priority, source, eval_priority, expected) in [
