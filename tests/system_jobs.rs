@@ -57,6 +57,23 @@ fn a_system_job_is_on_every_node_also_on_those_that_come_later() {
     let all = cluster.running_of(SERVER, "agent", 3);
     assert!(all.iter().all(|alloc| alloc.job_version == 1), "{all:?}");
 
+    // a third of the nodes tries the next version, the others wait for a person
+    let on_trial = rolling.replace("max_parallel = 1", "max_parallel = 2\n  canary = 33");
+    let tried = JobFile::everywhere("agent", "system", "exec sleep 3600").job(&on_trial).task("env {\n  V = \"3\"\n}");
+    cluster.submit(SERVER, &tried, &[]).ok();
+    let waits = |found: &Option<model::Deployment>| {
+        let group = found.as_ref().filter(|found| found.job_version == 2).and_then(|found| found.task_groups.get("g"));
+        group.is_some_and(|group| (group.healthy_allocs, group.desired_canaries, group.desired_total) == (1, 1, 3))
+    };
+    let waiting = settled("a canary is healthy", || cluster.deployment(SERVER, "agent"), waits).expect("a deployment");
+    let mut versions: Vec<u64> = cluster.running_of(SERVER, "agent", 3).iter().map(|alloc| alloc.job_version).collect();
+    versions.sort();
+    assert_eq!(versions, [1, 1, 2]);
+    cluster.steppe(SERVER, &["deployment", "promote", "-detach", &waiting.id.to_string()]).ok();
+    cluster.deployed(SERVER, "agent", 2, model::DeploymentStatus::Successful);
+    let all = cluster.running_of(SERVER, "agent", 3);
+    assert!(all.iter().all(|alloc| alloc.job_version == 2), "{all:?}");
+
     cluster.pause(&["west-client-2"]);
     has_status(&cluster, "west-client-2", NodeStatus::Down);
     assert_eq!(nodes_of(&cluster.running_of(SERVER, "agent", 2)), ["west-client-1", "west-client-3"]);

@@ -63,10 +63,10 @@ fn check_policies(job: &Job, group: &TaskGroup, report: &mut Report<'_>) {
             let count = if job.kind == JobType::System { 0 } else { group.count };
             let mut report = report.part("Update", "update");
             policies::update(update, count, &mut report);
-            if job.kind == JobType::System && update.canary > 0 {
+            if job.kind == JobType::System && update.canary > 100 {
                 report.error(
                     "Canary",
-                    "a system job is tried without canaries: take canary away, and set max_parallel for how many nodes change at a time",
+                    format!("canary of a system job is a part of its nodes in percent: at most 100, not {}", update.canary),
                 );
             }
         }

@@ -247,6 +247,9 @@ fn policies() {
     check("", &update("max_parallel = 2"), "", &["~5,16: group \"app\": update: max_parallel (2) is more than count (1)"]);
     check("", &format!("count = 0\n{}", update("max_parallel = 2")), "", &[]);
     check("update {\n canary = 1\n auto_promote = true\n}", "", "", &[]);
+    check("type = \"system\"\nupdate {\n canary = 100\n}", "", "", &[]);
+    let too_many = "4,11: group \"app\": update: canary of a system job is a part of its nodes in percent: at most 100, not 101";
+    check("type = \"system\"\nupdate {\n canary = 101\n}", "", "", &[too_many]);
     let restart = |lines: &str| format!("restart {{\n{lines}\n}}");
     check("", &restart("attempts = 0"), "", &[]);
     check("", &restart("attempts = 0\nmode = \"delay\""), "", &["6,8: group \"app\": restart: mode \"delay\" needs attempts"]);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use model::{Allocation, ClientStatus, Job, JobType, Node, NodeId, TaskGroup, Text, alloc_name};
+use model::{Allocation, ClientStatus, DeploymentState, Job, JobType, Node, NodeId, TaskGroup, Text, alloc_name};
 
 use super::absence::{Presence, presence};
 use super::classify::{self, Circumstances, Item, Lot, description};
@@ -98,7 +98,12 @@ impl<'a> Reconciler<'a> {
 
     /// Another try would be of the same version.
     fn would_be_same(&self, alloc: &Allocation) -> bool {
-        alloc.is_of(self.job) || matches!(self.stage, Stage::Closed(_))
+        alloc.is_of(self.job) || matches!(self.stage, Stage::Closed(_)) || self.is_on_trial(&alloc.task_group)
+    }
+
+    /// Whether canaries wait for their promotion.
+    fn is_on_trial(&self, group: &str) -> bool {
+        self.group_state(group).is_some_and(DeploymentState::awaits_promotion)
     }
 
     /// Whether it failed with the rollout that is over or about to be: another try would fail as well.
@@ -167,7 +172,7 @@ impl<'a> Reconciler<'a> {
                 _ => todo.destructive.push(*item),
             }
         }
-        let mut n_candidates = 0;
+        let mut n_candidates = 0_usize;
         for node in self.view.nodes().filter(|node| node.is_schedulable() && self.fits(&checks, node)) {
             n_candidates += 1;
             let on_node = by_node.get(&node.id).unwrap_or(&nothing);
@@ -179,8 +184,75 @@ impl<'a> Reconciler<'a> {
             self.out.nowhere.push((Arc::clone(self.job), group.name.clone()));
         }
         todo.missing.sort_by_key(|(node, _)| node.id);
-        self.deploy_everywhere(group, &todo, allocs);
-        self.carry_out(group, todo);
+        let n_canaries = self.n_canary_nodes(group, &todo, n_candidates);
+        self.deploy_everywhere(group, &todo, allocs, n_canaries);
+        if n_canaries > 0 && !self.group_state(&group.name).is_some_and(|state| state.promoted) {
+            self.try_on_some(group, todo, n_canaries);
+        } else {
+            self.carry_out(group, todo, None);
+        }
+    }
+
+    /// On how many nodes the present version is tried before the others get it. `canary` is a part of the nodes that may run the group, in
+    /// percent, rounded up; what runs elsewhere already (a version was taken back) needs no trial.
+    fn n_canary_nodes(&self, group: &'a TaskGroup, todo: &Todo<'a>, n_candidates: usize) -> i64 {
+        let n_wanted = match self.group_state(&group.name) {
+            Some(state) if state.promoted => return state.desired_canaries,
+            // Decided when it began.
+            Some(state) if state.placed_allocs > 0 => state.desired_canaries,
+            _ if matches!(self.stage, Stage::Settled) || !todo.in_place.is_empty() => 0,
+            _ => {
+                let percent = self.rolling(group).map_or(0, |update| update.canary.clamp(0, 100));
+                (n_candidates as i64).saturating_mul(percent).saturating_add(99) / 100
+            }
+        };
+        // Nodes may have gone meanwhile.
+        n_wanted.min((self.canaries(todo) + todo.destructive.len()) as i64)
+    }
+
+    /// How many nodes have a canary, or had one and get it again.
+    fn canaries(&self, todo: &Todo<'a>) -> usize {
+        let holders = todo.kept.iter().chain(&todo.again).map(|item| item.alloc);
+        let missing = todo.missing.iter().filter_map(|(_, last)| *last);
+        holders.chain(missing).filter(|alloc| self.is_canary(alloc)).count()
+    }
+
+    /// A canary of the present deployment.
+    fn is_canary(&self, alloc: &Allocation) -> bool {
+        alloc.is_canary() && self.counts_in_deployment(alloc)
+    }
+
+    /// Until somebody promotes the canaries, the other nodes keep the version they have, and nodes that have none wait.
+    fn try_on_some(&mut self, group: &'a TaskGroup, mut todo: Todo<'a>, n_canaries: i64) {
+        let n_missing = usize::try_from(n_canaries).unwrap_or(0).saturating_sub(self.canaries(&todo));
+        let name = Text::from(&group.name);
+        let (again, others) = std::mem::take(&mut todo.again).into_iter().partition(|item| self.is_canary(item.alloc));
+        let (missing, vacated) =
+            std::mem::take(&mut todo.missing).into_iter().partition(|(_, last)| last.is_some_and(|last| self.is_canary(last)));
+        (todo.again, todo.missing) = (again, missing);
+        for item in others {
+            match self.own_job(item.alloc) {
+                Some(job) => {
+                    self.replace(&group.name, &item, job, false, self.counts_in_deployment(item.alloc));
+                    self.pin_last(&item);
+                }
+                None => todo.kept.push(item),
+            }
+        }
+        let mut n_waiting = 0;
+        for (node, last) in vacated {
+            let own = last.and_then(|last| self.own_job(last)).filter(|own| own.version < self.job.version);
+            match own.filter(|own| own.group(&group.name).is_some_and(|group| self.fits(&Checks::new(own, group), node))) {
+                Some(own) => self.place_on(own, &name, node, last, Part::Outside),
+                None => n_waiting += 1,
+            }
+        }
+        if n_waiting > 0 {
+            self.out
+                .notes
+                .push(format!("group {}: {n_waiting} nodes without an allocation wait for the promotion of canaries", group.name));
+        }
+        self.carry_out(group, todo, Some(n_missing));
     }
 
     /// Lost with its node; nobody replaces it elsewhere.
@@ -197,25 +269,32 @@ impl<'a> Reconciler<'a> {
     }
 
     /// The deployment waits for all nodes that have the present version, or get it.
-    fn deploy_everywhere(&mut self, group: &'a TaskGroup, todo: &Todo<'a>, allocs: &[&'a Arc<Allocation>]) {
+    fn deploy_everywhere(&mut self, group: &'a TaskGroup, todo: &Todo<'a>, allocs: &[&'a Arc<Allocation>], n_canaries: i64) {
         let Some(update) = self.rolling(group) else { return };
         let n_current = todo.kept.iter().filter(|item| item.alloc.is_of(self.job) && item.lot != Lot::Away).count();
         let n_changing = todo.missing.len() + todo.again.len() + todo.in_place.len() + todo.destructive.len();
         let is_first = !allocs.iter().any(|alloc| alloc.is_of(self.job));
         let needs_deployment = !todo.destructive.is_empty() || !todo.in_place.is_empty() || is_first && n_changing > 0;
         if matches!(self.stage, Stage::Rolling(_)) || matches!(self.stage, Stage::Open) && needs_deployment {
-            self.deploy(&group.name, update, (n_current + n_changing) as i64, 0);
+            self.deploy(&group.name, update, (n_current + n_changing) as i64, n_canaries);
         }
     }
 
-    fn carry_out(&mut self, group: &'a TaskGroup, mut todo: Todo<'a>) {
+    /// `trial`: what starts is a canary, and no more than so many others become one.
+    fn carry_out(&mut self, group: &'a TaskGroup, mut todo: Todo<'a>, trial: Option<usize>) {
         let in_deployment = self.is_deployed(&group.name);
+        let is_canary = trial.is_some();
+        let part = match in_deployment {
+            _ if is_canary => Part::Canary,
+            true => Part::Counted,
+            false => Part::Outside,
+        };
         let name = Text::from(&group.name);
         for (node, last) in &todo.missing {
-            self.place_on(Arc::clone(self.job), &name, node, *last, in_deployment);
+            self.place_on(Arc::clone(self.job), &name, node, *last, part);
         }
         for item in &todo.again {
-            self.replace(&group.name, item, Arc::clone(self.job), false, in_deployment);
+            self.replace(&group.name, item, Arc::clone(self.job), is_canary, in_deployment);
             self.pin_last(item);
         }
         for item in &todo.in_place {
@@ -225,22 +304,25 @@ impl<'a> Reconciler<'a> {
         for item in &todo.kept {
             self.keep(&group.name, item);
         }
-        let limit = self.node_limit(group, &todo);
+        let limit = self.node_limit(group, &todo).min(trial.unwrap_or(usize::MAX));
         // What does not run yet is updated first: nothing is lost by it.
         todo.destructive
             .sort_by_key(|item| (item.alloc.client_status == ClientStatus::Running, item.alloc.node_name.clone(), item.alloc.node_id));
         for (position, item) in todo.destructive.iter().enumerate() {
             if position < limit {
-                self.replace(&group.name, item, Arc::clone(self.job), false, in_deployment);
+                self.replace(&group.name, item, Arc::clone(self.job), is_canary, in_deployment);
                 self.pin_last(item);
+                if is_canary {
+                    let counts = self.out.counts(&group.name);
+                    (counts.destructive_update, counts.canary) = (counts.destructive_update - 1, counts.canary + 1);
+                }
             } else {
                 self.keep(&group.name, item);
             }
         }
         if let Some(n_waiting) = todo.destructive.len().checked_sub(limit).filter(|n| *n > 0) {
-            self.out
-                .notes
-                .push(format!("group {}: {n_waiting} nodes wait for their update until those before them are healthy", group.name));
+            let until = if is_canary { "canaries are promoted" } else { "those before them are healthy" };
+            self.out.notes.push(format!("group {}: {n_waiting} nodes wait for their update until {until}", group.name));
         }
     }
 
@@ -257,14 +339,14 @@ impl<'a> Reconciler<'a> {
         usize::try_from(update.max_parallel).unwrap_or(0).saturating_sub(n_unhealthy + n_starting)
     }
 
-    fn place_on(&mut self, job: Arc<Job>, group: &Text, node: &Node, last: Option<&'a Arc<Allocation>>, in_deployment: bool) {
+    fn place_on(&mut self, job: Arc<Job>, group: &Text, node: &Node, last: Option<&'a Arc<Allocation>>, part: Part) {
         self.out.slots.push(Slot {
             urgency: Urgency::Missing,
             name: alloc_name(&job.id, group, 0).into(),
             job,
             group: group.clone(),
-            is_canary: false,
-            in_deployment,
+            is_canary: part == Part::Canary,
+            in_deployment: part != Part::Outside,
             previous: last,
             stops_previous: None,
             tracker: None,
@@ -299,7 +381,7 @@ impl<'a> Reconciler<'a> {
                     match self.own_job(item.alloc).filter(|_| may_stay) {
                         Some(job) => {
                             let in_deployment = self.counts_in_deployment(item.alloc);
-                            self.replace(name, item, job, false, in_deployment);
+                            self.replace(name, item, job, self.is_canary(item.alloc), in_deployment);
                             self.pin_last(item);
                         }
                         None => {
@@ -328,11 +410,23 @@ impl<'a> Reconciler<'a> {
             let Some(group) = job.group(name).filter(|group| group.count > 0) else { continue };
             let checks = checks.entry(job.version).or_insert_with(|| Checks::new(&job, group));
             if self.fits(checks, node) {
-                let in_deployment = lost.is_some_and(|lost| self.counts_in_deployment(lost));
-                self.place_on(Arc::clone(&job), &text, node, lost, in_deployment);
+                let part = match lost {
+                    Some(lost) if self.is_canary(lost) => Part::Canary,
+                    Some(lost) if self.counts_in_deployment(lost) => Part::Counted,
+                    _ => Part::Outside,
+                };
+                self.place_on(Arc::clone(&job), &text, node, lost, part);
             }
         }
     }
+}
+
+/// What a placement is in the deployment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Outside,
+    Counted,
+    Canary,
 }
 
 /// By node, what is to be done.

@@ -161,6 +161,65 @@ fn rolling() {
     ]);
 }
 
+/// With canaries a part of the nodes, in percent, gets a new version first; the others keep theirs until the promotion.
+#[test]
+fn canaries() {
+    const OLD: &str = "nodes a b c; job system roll=1 canary=34; run; finish";
+    const ONE: &str = "nodes a b c; job system roll=1 canary=1; run; finish; job system roll=1 canary=1 env=2";
+    let rows: [(&str, &str, &str); 24] = [
+        ("nodes a b c; job system roll=1 canary=34", "", "a b c; running 0/3"),
+        (OLD, "", "a b c"),
+        (OLD, "job system roll=3 canary=34 env=2", "a/1 b/1 c; running 0/3"),
+        (OLD, "job system roll=1 canary=34 env=2", "a/1 b c; running 0/3"),
+        (OLD, "job system roll=1 canary=34 env=2; run; run; run", "a/1 b/1 c; running 2/3"),
+        (OLD, "job system roll=1 canary=34 env=2; run; run; promote", "a/1 b/1 c/1; running 2/3"),
+        (OLD, "job system roll=9 canary=100 env=2", "a/1 b/1 c/1; running 0/3"),
+        (OLD, "job system roll=1 canary=34 priority=60", "a/1 b/1 c/1; running 0/3"),
+        (ONE, "", "a/1 b c; running 0/3"),
+        (ONE, "run", "a/1 b c; running 1/3"),
+        (ONE, "run; promote; run; run; finish", "a/1 b/1 c/1"),
+        (ONE, "nodes d", "a/1 b c; running 0/4"),
+        (ONE, "nodes d; run; promote", "a/1 b c d/1; running 1/4"),
+        (ONE, "down a", "b/1 c; 2 lost; running 0/2"),
+        (ONE, "down a; ready a", "a/1 b/1 c; 2 lost; running 0/3"),
+        (ONE, "down c; ready c", "a/1 b c; 1 lost; running 0/3"),
+        (ONE, "move c", "a/1 b c; running 0/3"),
+        (ONE, "fail c", "a/1 b c; running 0/3"),
+        (ONE, "fail c; run; promote", "a/1 b/1 c; running 1/3"),
+        (ONE, "pause; down a; ready a; resume", "a/1 b c; 2 lost; running 0/3"),
+        (ONE, "ineligible b c; down a", "b c; 2 lost; running 0/0"),
+        (ONE, "job system roll=1 canary=1 env=3", "a/2 b c; running 0/3"),
+        // what was taken back needs no trial: it runs
+        (ONE, "run; failed; job system roll=1 canary=1; run; run", "a/2 b/2 c/2; running 3/3"),
+        (ONE, "stop", ""),
+    ];
+    let rows: Vec<(String, &str)> = rows.iter().map(|(first, then, shown)| (format!("{first}; {then}"), *shown)).collect();
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(steps, shown)| (steps.trim_end_matches("; "), *shown)).collect();
+    check(&rows);
+}
+
+/// What is said of canaries on nodes: they are marked, counted, and waited for.
+#[test]
+fn canaries_are_told() {
+    let mut region = crate::region::Region::new(&["a", "b", "c", "d"]);
+    let job = |env: &str| testkit::job("web").system().max_parallel(4).canary(50).env("V", env).build();
+    region.roll_out(job("1"));
+    let decision = region.register(job("2"));
+    let updates = crate::region::updates(&decision, "app");
+    assert_eq!((updates.canary, updates.destructive_update, updates.ignore), (2, 0, 2));
+    let deployment = region.deployment("web");
+    let state = &deployment.task_groups["app"];
+    assert_eq!((state.desired_canaries, state.placed_canaries.len(), state.desired_total), (2, 2, 4));
+    assert_eq!(deployment.status_description, "Deployment is running but requires manual promotion");
+    let is_marked = |id: &model::AllocId| region.world.store.alloc(*id).is_some_and(|alloc| alloc.is_canary());
+    assert!(state.placed_canaries.iter().all(is_marked));
+    assert!(
+        decision.notes.iter().any(|note| note == "group app: 2 nodes wait for their update until canaries are promoted"),
+        "{:?}",
+        decision.notes
+    );
+}
+
 /// Nodes without room: what they lack is told, and they get one when there is room.
 #[test]
 fn no_room() {

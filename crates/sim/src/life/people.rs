@@ -93,10 +93,10 @@ impl Region {
         if !rolls {
             return;
         }
-        let (max_parallel, canary) = (
-            self.dice.between(0, 4),
-            if self.dice.percent(30) && job.kind == model::JobType::Service { self.dice.between(1, 3) } else { 0 },
-        );
+        // Of a system job they are a part of the nodes in percent.
+        let most_canaries = if job.kind == model::JobType::Service { 3 } else { 60 };
+        let max_parallel = self.dice.between(0, 4);
+        let canary = if self.dice.percent(30) { self.dice.between(1, most_canaries) } else { 0 };
         let (auto_revert, auto_promote) = (self.dice.percent(60), self.dice.percent(70));
         for group in &mut job.task_groups {
             group.update = Some(UpdateStrategy {
