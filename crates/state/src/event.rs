@@ -23,9 +23,9 @@ impl Store {
                 let job = self.job(key).filter(|job| job.job_modify_index == index)?;
                 (if job.stop { EventType::JobDeregistered } else { EventType::JobRegistered }, EventSubject::Job(job.clone()))
             }
-            Watch::Alloc(id) => (kind, EventSubject::Allocation(self.alloc(*id)?.clone())),
+            Watch::Alloc(id) => (on_allocation(kind), EventSubject::Allocation(self.alloc(*id)?.clone())),
             Watch::Eval(id) => (kind, EventSubject::Evaluation(self.eval(*id)?.clone())),
-            Watch::Deployment(id) => (kind, EventSubject::Deployment(self.deployment(*id)?.clone())),
+            Watch::Deployment(id) => (on_deployment(kind), EventSubject::Deployment(self.deployment(*id)?.clone())),
             Watch::Node(id) => (kind, EventSubject::Node(self.node(*id)?.clone())),
             Watch::NodePool(name) => (EventType::NodePoolUpserted, EventSubject::NodePool(Arc::clone(self.node_pools.get(name)?))),
             Watch::Table(_)
@@ -66,7 +66,32 @@ fn noted_event(kind: EventType, subject: EventSubject) -> Event {
     Event { kind, subject, deleted }
 }
 
-/// The events of a request all have its kind; `None`: nothing that anybody follows.
+/// Of the kinds that the interface lists for allocations; those of rollouts are our own.
+fn on_allocation(kind: EventType) -> EventType {
+    match kind {
+        EventType::JobRegistered
+        | EventType::JobDeregistered
+        | EventType::JobBatchDeregistered
+        | EventType::DeploymentStatusUpdate
+        | EventType::DeploymentPromotion
+        | EventType::DeploymentAllocHealth
+        | EventType::NodeRegistration
+        | EventType::NodeStreamEvent => EventType::AllocationUpdated,
+        kind => kind,
+    }
+}
+
+/// The same for deployments.
+fn on_deployment(kind: EventType) -> EventType {
+    match kind {
+        // Nodes report health with everything else.
+        EventType::AllocationUpdated => EventType::DeploymentAllocHealth,
+        EventType::JobRegistered | EventType::JobDeregistered | EventType::JobBatchDeregistered => EventType::DeploymentStatusUpdate,
+        kind => kind,
+    }
+}
+
+/// The events of a request all have its kind, as far as there is one of it for what changed; `None`: nothing that anybody follows.
 fn kind_of(command: &Command) -> Option<EventType> {
     Some(match command {
         Command::RegisterJob(_) | Command::ScaleJob(_) => EventType::JobRegistered,

@@ -33,6 +33,45 @@ fn a_request_tells_of_all_that_it_changed() {
 }
 
 #[test]
+fn kinds_are_those_that_the_interface_has_for_the_topic() {
+    // health that a node reports, and a promotion, change allocation and deployment
+    let mut world = world();
+    let alloc = alloc(&mut world, 0);
+    let state = model::DeploymentState { desired_canaries: 1, desired_total: 1, ..Default::default() };
+    let mut deployment = model::Deployment {
+        id: model::DeploymentId(world.new_id()),
+        namespace: alloc.namespace.clone(),
+        job_id: alloc.job_id.clone(),
+        status: model::DeploymentStatus::Running,
+        ..Default::default()
+    };
+    deployment.task_groups.insert(alloc.task_group.as_str().to_owned(), state);
+    let status = model::AllocDeploymentStatus { canary: true, ..Default::default() };
+    let alloc = model::Allocation { deployment_id: deployment.id, deployment_status: Some(status), ..alloc };
+    let placement = state::Placement { job_version: 0, alloc: alloc.clone() };
+    let id = deployment.id;
+    let placing = state::Plan { placements: vec![placement], deployment: Some(deployment), ..plan(&world) };
+    let mut events = told(&mut world, &Command::ApplyPlan(Box::new(placing)));
+    events.sort();
+    assert_eq!(events, ["Allocation PlanResult ", "Deployment PlanResult "]);
+    let health = model::AllocDeploymentStatus { healthy: Some(true), timestamp: model::Time(1), ..Default::default() };
+    let update = model::AllocUpdate {
+        id: alloc.id,
+        client_status: model::ClientStatus::Running,
+        deployment_id: id,
+        deployment_status: Some(health),
+        ..Default::default()
+    };
+    let mut events = told(&mut world, &Command::UpdateAllocs { updates: vec![update], evals: Vec::new(), time: 2 });
+    events.sort();
+    assert_eq!(events, ["Allocation AllocationUpdated ", "Deployment DeploymentAllocHealth "]);
+    let promotion = Command::PromoteDeployment { id, groups: Vec::new(), eval: None, time: 3 };
+    let mut events = told(&mut world, &promotion);
+    events.sort();
+    assert_eq!(events, ["Allocation AllocationUpdated ", "Deployment DeploymentPromotion "]);
+}
+
+#[test]
 fn what_is_gone_is_told_as_it_was() {
     // purged by a person, collected as garbage, a node that was taken out; what never was is not told of
     let mut world = world();
