@@ -28,7 +28,7 @@ impl<'a> Reconciler<'a> {
         let is_promoted = self.group_state(&group.name).is_some_and(|state| state.promoted);
         if n_canaries > 0 && !is_promoted {
             // Canaries of an earlier version that were promoted, but have not taken over yet.
-            let items = self.stop_duplicates(group, items);
+            let items = self.stop_duplicates(&group.name, items);
             self.try_canaries(group, n_canaries, &canaries, &items, &updates);
             self.repair(&group.name, &items, vacated);
             return;
@@ -126,7 +126,7 @@ impl<'a> Reconciler<'a> {
         n_canaries: i64,
     ) {
         let count = wanted(group.count);
-        let items = self.stop_duplicates(group, items);
+        let items = self.stop_duplicates(&group.name, items);
         let items = self.stop_surplus(group, items, count);
 
         let mut replaced = Vec::new();
@@ -190,9 +190,14 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Of several allocations with one name one stays. Promoted canaries take over so.
-    fn stop_duplicates(&mut self, group: &TaskGroup, items: Vec<Item<'a>>) -> Vec<Item<'a>> {
+    pub(super) fn stop_duplicates(&mut self, group: &str, items: Vec<Item<'a>>) -> Vec<Item<'a>> {
         let preference = |item: &Item| -> Preference {
-            (item.lot.has_failed(), !item.alloc.is_of(self.job), Reverse(item.alloc.create_index), item.alloc.id)
+            (
+                item.lot.has_failed() || self.never_ran_well(item),
+                !item.alloc.is_of(self.job),
+                Reverse(item.alloc.create_index),
+                item.alloc.id,
+            )
         };
         let mut best: BTreeMap<u64, Preference> = BTreeMap::new();
         for item in items.iter().filter(|item| item.lot != Lot::Done) {
@@ -202,7 +207,7 @@ impl<'a> Reconciler<'a> {
         let (stay, go): (Vec<_>, Vec<_>) =
             items.into_iter().partition(|item| item.lot == Lot::Done || best.get(&item.index) == Some(&preference(item)));
         for item in &go {
-            self.stop_item(&group.name, item);
+            self.stop_item(group, item);
         }
         stay
     }

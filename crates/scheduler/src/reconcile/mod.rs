@@ -290,8 +290,11 @@ impl<'a> Reconciler<'a> {
         let away = self.stop_needless_away(name, group, away);
         self.out.leaving.extend(classified.leaving);
         self.out.counts(name).ignore += away;
-        if let Stage::Closed(_) = self.stage {
+        if let Stage::Closed(deployment) = self.stage {
             self.repair_canaries(name, &canaries);
+            // Who returns to a name that a promoted canary has taken over would stay beside it for ever; in a rollout that goes on later, the
+            // next step decides.
+            let items = if deployment.is_active() { items } else { self.stop_duplicates(name, items) };
             self.repair(name, &items, &vacated);
             return;
         }

@@ -74,7 +74,7 @@ impl<'a> Reconciler<'a> {
     }
 
     /// Part of the very deployment that failed, and never healthy: nothing that ran well is lost by leaving it.
-    fn never_ran_well(&self, item: &Item) -> bool {
+    pub(super) fn never_ran_well(&self, item: &Item) -> bool {
         let Stage::Closed(deployment) = self.stage else { return false };
         !deployment.is_active() && item.alloc.deployment_id == deployment.id && !item.alloc.is_healthy()
     }

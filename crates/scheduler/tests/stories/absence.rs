@@ -128,6 +128,21 @@ fn canaries() {
     check(&rows.iter().map(|(steps, expected)| (steps.as_str(), *expected)).collect::<Vec<_>>());
 }
 
+/// What returns to a name that a promoted canary has taken over meanwhile is not wanted any more, also when the rollout has failed since.
+#[test]
+fn names_taken_over() {
+    const TAKEN: &str = "nodes a; job service roll=1 canary=1 lost_after=600; run; finish; nodes b; ineligible a; \
+                         job service roll=1 canary=1 env=2 lost_after=600; run; disconnect a; run; promote";
+    let rows = [
+        ("", "0@a? 0@b/1; 1 waiting; running 1/1"),
+        ("ready a; up a", "0@b/1; running 1/1"),
+        ("failed; ready a; up a", "0@b/1"),
+        ("failed; down b; eligible a; ready a; up a", "0@a/1; 2 lost"),
+    ];
+    let rows: Vec<(String, &str)> = rows.iter().map(|(then, expected)| (format!("{TAKEN}; {then}"), *expected)).collect();
+    check(&rows.iter().map(|(steps, expected)| (steps.trim_end_matches("; "), *expected)).collect::<Vec<_>>());
+}
+
 /// Changes of the job while a node is away.
 #[test]
 fn changes_meanwhile() {
