@@ -80,7 +80,7 @@ impl Client {
     }
 
     async fn assemble(config: Config, opened: Opened, link: Arc<dyn ServerLink>, pool: Option<Pool>) -> Result<Self, Error> {
-        let Opened { store, secret, remembered, dynamic, .. } = opened;
+        let Opened { store, secret, remembered, dynamic, heard, .. } = opened;
         let mut drivers = drivers::build(&config.plugins(), config.executor.clone())?;
         drivers.retain(|name, _| config.allows_driver(name));
         let listen_error = |source| Error::Listen { address: config.rpc_bind.to_string(), source };
@@ -119,7 +119,7 @@ impl Client {
         let identity = Identity::new(node_id.0, shared.config.region.clone(), FEATURE_LEVEL);
         shared.spawn(serve_with(listener, identity, shared.config.rpc.clone(), ForServers::handler(&shared), shared.stop.clone()));
         shared.spawn(presence::run(shared.clone()));
-        shared.spawn(absence::run(shared.clone()));
+        shared.spawn(absence::run(shared.clone(), heard));
         shared.spawn(pull::run(shared.clone()));
         shared.spawn(updates::run(shared.clone()));
         shared.spawn(collect::run(shared.clone()));
@@ -224,6 +224,8 @@ struct Opened {
     servers: Vec<String>,
     remembered: Vec<Remembered>,
     dynamic: meta::Dynamic,
+    /// When a server last answered an earlier agent.
+    heard: i64,
 }
 
 async fn open(config: &Config) -> Result<Opened, Error> {
@@ -232,7 +234,8 @@ async fn open(config: &Config) -> Result<Opened, Error> {
         make(&alloc_dir)?;
         let store = Store::open(&state_dir, region.as_str())?;
         let (secret, servers, remembered, dynamic) = (store.secret()?, store.servers()?, store.remembered()?, store.meta()?);
-        Ok(Opened { store, secret, servers, remembered, dynamic })
+        let heard = store.heard()?;
+        Ok(Opened { store, secret, servers, remembered, dynamic, heard })
     };
     match tokio::task::spawn_blocking(work).await {
         Ok(opened) => opened,

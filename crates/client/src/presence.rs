@@ -42,6 +42,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 {
                     warn!(error = chain(&error), "list of servers could not be remembered");
                 }
+                remember(&shared).await;
                 heard(&shared, known, registered, ttl)
             }
             Ok(other) => {
@@ -66,6 +67,13 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 shared.registered.send_replace(false);
             }
         }
+    }
+}
+
+/// For the next agent.
+async fn remember(shared: &Shared) {
+    if let Err(error) = shared.store.remember_heard(time::now()).await {
+        warn!(error = chain(&error), "the time of the last heartbeat could not be remembered");
     }
 }
 

@@ -21,6 +21,7 @@ const LIVES: &str = "lives";
 const SECRET: &[u8] = b"secret";
 const SERVERS: &[u8] = b"servers";
 const META: &[u8] = b"meta";
+const HEARD: &[u8] = b"heard";
 
 /// The store of one node.
 pub(crate) struct Store {
@@ -81,6 +82,16 @@ impl Store {
         Ok(self.shared.write(NODE, vec![change], false).await?)
     }
 
+    /// When a server last answered an earlier agent, in unix nanoseconds; 0 if none ever did. Blocks.
+    pub fn heard(&self) -> Result<i64, Error> {
+        self.local.get(NODE, HEARD)?.map_or(Ok(0), |bytes| decode(&bytes))
+    }
+
+    /// On disk with the next durable write at the latest: a time that is older than it was stops tasks too soon at the worst.
+    pub async fn remember_heard(&self, at: i64) -> Result<(), Error> {
+        Ok(self.shared.write(NODE, vec![KeyChange::put(HEARD, encode(&at)?)], false).await?)
+    }
+
     /// What was said about the node's metadata while an agent ran. Blocks.
     pub fn meta(&self) -> Result<Dynamic, Error> {
         self.local.get(NODE, META)?.map_or(Ok(Dynamic::new()), |bytes| decode(&bytes))
@@ -135,4 +146,23 @@ fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, Error> {
 
 fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     Ok(codec::decode_shapes(Kind::NodeState, bytes)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An agent that begins knows when an earlier one was last answered.
+    #[tokio::test]
+    async fn the_last_answer_is_remembered() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = || Store::open(folder.path(), "west").expect("opened");
+        let store = open();
+        assert_eq!(store.heard().expect("read"), 0);
+        store.remember_heard(7).await.expect("written");
+        store.remember_heard(9).await.expect("written");
+        store.close().expect("closed");
+        drop(store);
+        assert_eq!(open().heard().expect("read"), 9);
+    }
 }
