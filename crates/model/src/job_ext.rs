@@ -77,6 +77,12 @@ impl TaskGroup {
         self.tasks.iter().find(|task| task.name == name)
     }
 
+    /// Its own networks, then those that its tasks ask for.
+    pub fn all_networks(&self) -> impl Iterator<Item = &NetworkResource> {
+        let of_tasks = self.tasks.iter().filter_map(|task| task.resources.as_ref()).flat_map(|resources| &resources.networks);
+        self.networks.iter().chain(of_tasks)
+    }
+
     /// The update strategy, if changes of this group roll.
     pub fn rolling_update(&self) -> Option<&UpdateStrategy> {
         self.update.as_ref().filter(|update| update.max_parallel > 0)

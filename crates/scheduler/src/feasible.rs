@@ -140,8 +140,7 @@ impl Checks {
     }
 
     fn add_networks(&mut self, group: &TaskGroup) {
-        let of_tasks = group.tasks.iter().filter_map(|task| task.resources.as_ref()).flat_map(|resources| &resources.networks);
-        for network in group.networks.iter().chain(of_tasks) {
+        for network in group.all_networks() {
             self.checks.push(Check::NetworkMode(network.mode.clone()));
             for port in network.reserved_ports.iter().chain(&network.dynamic_ports) {
                 let label = if port.host_network.is_empty() {

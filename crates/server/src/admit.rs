@@ -47,8 +47,7 @@ fn namespace(view: &Store, job: &Job, findings: &mut Findings) {
         !enabled.is_empty() && !is_in(enabled) || is_in(disabled)
     };
     for group in &job.task_groups {
-        let of_tasks = group.tasks.iter().filter_map(|task| task.resources.as_ref()).flat_map(|resources| &resources.networks);
-        for network in group.networks.iter().chain(of_tasks) {
+        for network in group.all_networks() {
             let mode = if network.mode.is_empty() { DEFAULT_NETWORK_MODE } else { &network.mode };
             if refuses(&capabilities.enabled_network_modes, &capabilities.disabled_network_modes, mode) {
                 findings.errors.push(format!("group {:?}: jobs of namespace {name:?} may not use network mode {mode:?}", group.name));

@@ -16,7 +16,8 @@ pub(super) fn left_out(object: &Map<String, Value>, name: &str) -> Result<Value,
     if is_map || is_known(name) {
         return Ok(Value::Null);
     }
-    let closest = object.keys().map(|key| (strsim::jaro_winkler(key, name), key)).max_by(|a, b| a.0.total_cmp(&b.0));
+    let similarity = |key: &String| strsim::jaro_winkler(&key.to_lowercase(), &name.to_lowercase());
+    let closest = object.keys().map(|key| (similarity(key), key)).max_by(|a, b| a.0.total_cmp(&b.0));
     Err(match closest {
         Some((similarity, key)) if similarity > 0.85 => format!("there is no field {name:?}; did you mean {key:?}?"),
         _ => format!("there is no field {name:?}; there are {}", object.keys().map(String::as_str).collect::<Vec<_>>().join(", ")),

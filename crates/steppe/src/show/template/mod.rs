@@ -103,6 +103,7 @@ mod tests {
             ("{{define \"x\"}}{{break}}{{end}}", "{{break}} outside of {{range}}"),
             ("{{define \"x\"}}{{$}}{{$y}}{{end}}{{$y := 1}}{{template \"x\" .ID}}", "variable $y is not declared"),
             ("{{.Tgas}}", "there is no field \"Tgas\"; did you mean \"Tags\"?"),
+            ("{{.id}}", "there is no field \"id\"; did you mean \"ID\"?"),
             ("{{.Nonsense}}", "there is no field \"Nonsense\"; there are ID, Tags"),
             ("{{.ID.Deeper}}", "\"Deeper\": a text has no fields"),
             ("{{range .ID}}{{end}}", "range over a text"),
