@@ -100,7 +100,9 @@ fn batch_work_is_left_until_the_deadline() {
     assert!(shown.contains("Drain           = true; no deadline\n"), "{shown}");
     let refused = cluster.steppe(SERVER, &["node", "eligibility", "-enable", &first]).fails_with(1);
     assert!(refused.contains("is draining and takes no work: end the drain first"), "{refused}");
-    let monitor = cluster.follow(SERVER, &["node", "drain", "-monitor", &first]);
+    let mut monitor = cluster.follow(SERVER, &["node", "drain", "-monitor", &first]);
+    // before that line it asks whether there is a drain
+    monitor.line_with("Ctrl-C to stop monitoring");
     cluster.steppe(SERVER, &["node", "drain", "-disable", "-m", "not today", &first]).ok();
     let (lines, code) = monitor.end();
     assert!(code == 0 && lines.last().is_some_and(|line| line.ends_with(&format!("Drain canceled for node {first}"))), "{lines:#?}");

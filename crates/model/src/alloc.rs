@@ -138,10 +138,18 @@ pub struct AllocState {
     pub time: Time,
 }
 
+/// How the description of an allocation begins that the node stopped because its group's `max_run_duration` was over.
+pub const RAN_ITS_TIME: &str = "Allocation ran for its max_run_duration of ";
+
 /// Of a node that comes and goes.
 const STATES_KEPT: usize = 20;
 
 impl Allocation {
+    /// Whether it was stopped because it had run as long as it may.
+    pub fn ran_its_time(&self) -> bool {
+        self.client_status.is_terminal() && self.client_description.starts_with(RAN_ITS_TIME)
+    }
+
     /// The client status becomes `status`. That an allocation becomes unknown because its node is silent, and what it is afterwards, is kept with
     /// its `time` (unix nanoseconds), the newest 20 such changes.
     pub fn set_client_status(&mut self, status: ClientStatus, time: i64) {

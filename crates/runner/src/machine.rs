@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use model::{
-    AllocDeploymentStatus, AllocUpdate, Allocation, ClientStatus, Job, JobType, RestartPolicy, TaskGroup, TaskPhase, Time, format_duration,
+    AllocDeploymentStatus, AllocUpdate, Allocation, ClientStatus, Job, JobType, RAN_ITS_TIME, RestartPolicy, TaskGroup, TaskPhase, Time,
+    format_duration,
 };
 
 use crate::health::{Criteria, Finding, Judgement, examine};
@@ -480,7 +481,7 @@ impl Machine {
     /// Looks at everything and decides what to do now.
     fn reconcile(&mut self, now: i64) {
         if let Some(limit) = self.max_run_duration().filter(|_| self.run_ends_at().is_some_and(|end| end <= now)) {
-            self.cut(now, format!("Allocation ran for its max_run_duration of {}", format_duration(limit)));
+            self.cut(now, format!("{RAN_ITS_TIME}{}", format_duration(limit)));
         }
         if self.dirs == Dirs::Missing && !self.is_unwanted() && !self.is_finished() {
             self.dirs = Dirs::Building;

@@ -37,7 +37,8 @@ pub struct EventLine {
     #[serde(with = "model::json::nullable")]
     pub filter_keys: Vec<String>,
     pub index: u64,
-    /// The thing, under the name of its topic; `Deleted` beside it when it is gone.
+    /// The thing, under the name of its topic; beside it `Deleted` when it is gone, `Timeout` and `TimeoutReason` when an allocation had run as
+    /// long as its group may.
     pub payload: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -116,6 +117,12 @@ fn event_line(event: &Event, index: u64) -> Result<EventLine, serde_json::Error>
     };
     let topic = event.topic();
     let deleted = event.deleted.then(|| ("Deleted".to_owned(), true.into()));
+    let timeout = match &event.subject {
+        EventSubject::Allocation(alloc) if alloc.ran_its_time() => {
+            vec![("Timeout".to_owned(), true.into()), ("TimeoutReason".to_owned(), alloc.client_description.as_str().into())]
+        }
+        _ => Vec::new(),
+    };
     Ok(EventLine {
         topic,
         kind: event.kind,
@@ -123,6 +130,30 @@ fn event_line(event: &Event, index: u64) -> Result<EventLine, serde_json::Error>
         namespace: event.namespace().cloned().unwrap_or_default(),
         filter_keys: event.filter_keys(),
         index,
-        payload: std::iter::once((topic.to_string(), thing)).chain(deleted).collect(),
+        payload: std::iter::once((topic.to_string(), thing)).chain(deleted).chain(timeout).collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Allocation, ClientStatus};
+    use std::sync::Arc;
+
+    /// Rows: status and description of an allocation, and what stands beside it.
+    #[test]
+    fn what_ran_its_time() {
+        let ran = format!("{}30s", model::RAN_ITS_TIME);
+        for (status, description, expected) in [
+            (ClientStatus::Complete, ran.as_str(), Some(ran.as_str())),
+            (ClientStatus::Running, ran.as_str(), None),
+            (ClientStatus::Complete, "All tasks have completed", None),
+        ] {
+            let alloc = Allocation { client_status: status, client_description: description.into(), ..Default::default() };
+            let subject = EventSubject::Allocation(Arc::new(alloc));
+            let line = event_line(&Event { kind: EventType::AllocationUpdated, subject, deleted: false }, 1).expect("a line");
+            assert_eq!(line.payload.get("TimeoutReason").and_then(|reason| reason.as_str()), expected, "{status} {description}");
+            assert_eq!(line.payload.get("Timeout"), expected.map(|_| &serde_json::Value::Bool(true)), "{status} {description}");
+        }
+    }
 }
