@@ -156,11 +156,7 @@ impl<'a> Reconciler<'a> {
                     }
                 }
                 Lot::Away => todo.kept.push(*item),
-                _ if !fits => {
-                    let is_of_now = update == Update::Nothing;
-                    self.out.stop(item.alloc, if is_of_now { description::TAINTED } else { description::NOT_NEEDED }, None);
-                    self.out.counts(&group.name).stop += 1;
-                }
+                _ if !fits => todo.misplaced.push(*item),
                 Lot::Migrating | Lot::Now { .. } if node.is_schedulable() => todo.again.push(*item),
                 Lot::Migrating => {
                     self.out.stop(item.alloc, description::MIGRATING, None);
@@ -239,6 +235,10 @@ impl<'a> Reconciler<'a> {
                 None => todo.kept.push(item),
             }
         }
+        let is_older = |item: &Item| item.lot == Lot::Alive && !item.alloc.is_of(self.job);
+        let (waiting, misplaced) = std::mem::take(&mut todo.misplaced).into_iter().partition(is_older);
+        todo.misplaced = misplaced;
+        todo.kept.extend::<Vec<_>>(waiting);
         let mut n_waiting = 0;
         for (node, last) in vacated {
             let own = last.and_then(|last| self.own_job(last)).filter(|own| own.version < self.job.version);
@@ -303,6 +303,11 @@ impl<'a> Reconciler<'a> {
         }
         for item in &todo.kept {
             self.keep(&group.name, item);
+        }
+        for item in &todo.misplaced {
+            let words = if item.alloc.is_of(self.job) { description::TAINTED } else { description::NOT_NEEDED };
+            self.out.stop(item.alloc, words, None);
+            self.out.counts(&group.name).stop += 1;
         }
         let limit = self.node_limit(group, &todo).min(trial.unwrap_or(usize::MAX));
         // What does not run yet is updated first: nothing is lost by it.
@@ -435,6 +440,8 @@ struct Todo<'a> {
     kept: Vec<Item<'a>>,
     in_place: Vec<Item<'a>>,
     destructive: Vec<Item<'a>>,
+    /// On nodes that may not run the present version.
+    misplaced: Vec<Item<'a>>,
     /// To be started anew where they are.
     again: Vec<Item<'a>>,
     /// Nodes without one, and what was there last.

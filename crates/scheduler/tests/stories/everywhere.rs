@@ -166,7 +166,9 @@ fn rolling() {
 fn canaries() {
     const OLD: &str = "nodes a b c; job system roll=1 canary=34; run; finish";
     const ONE: &str = "nodes a b c; job system roll=1 canary=1; run; finish; job system roll=1 canary=1 env=2";
-    let rows: [(&str, &str, &str); 24] = [
+    const RACKS: &str = "node a rack=r1; node b rack=r1; node c rack=r2; job system roll=2 canary=60; run; finish; \
+                         job system roll=2 canary=60 env=2 is=rack:r1";
+    let rows: [(&str, &str, &str); 26] = [
         ("nodes a b c; job system roll=1 canary=34", "", "a b c; running 0/3"),
         (OLD, "", "a b c"),
         (OLD, "job system roll=3 canary=34 env=2", "a/1 b/1 c; running 0/3"),
@@ -192,6 +194,9 @@ fn canaries() {
         // what was taken back needs no trial: it runs
         (ONE, "run; failed; job system roll=1 canary=1; run; run", "a/2 b/2 c/2; running 3/3"),
         (ONE, "stop", ""),
+        // nodes that may not run the new version keep the old one until it is promoted
+        (RACKS, "", "a/1 b/1 c; running 0/2"),
+        (RACKS, "run; promote", "a/1 b/1; running 2/2"),
     ];
     let rows: Vec<(String, &str)> = rows.iter().map(|(first, then, shown)| (format!("{first}; {then}"), *shown)).collect();
     let rows: Vec<(&str, &str)> = rows.iter().map(|(steps, shown)| (steps.trim_end_matches("; "), *shown)).collect();

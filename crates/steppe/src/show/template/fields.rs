@@ -12,8 +12,8 @@ fn is_known(name: &str) -> bool {
 /// The value of a field that is not there. The interface leaves out what is empty, and people choose the keys of maps: those are empty. A name
 /// that no type has, asked of an object whose own names are all of types, is a mistake.
 pub(super) fn left_out(object: &Map<String, Value>, name: &str) -> Result<Value, String> {
-    let is_map = object.is_empty() || !object.keys().all(|key| is_known(key));
-    if is_map || is_known(name) {
+    let is_map = || object.is_empty() || !object.keys().all(|key| is_known(key));
+    if is_known(name) || is_map() {
         return Ok(Value::Null);
     }
     let similarity = |key: &String| strsim::jaro_winkler(&key.to_lowercase(), &name.to_lowercase());
