@@ -42,7 +42,10 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 {
                     warn!(error = chain(&error), "list of servers could not be remembered");
                 }
-                remember(&shared).await;
+                if known {
+                    // Not waited for: a disk that stands still is no reason to miss heartbeats.
+                    shared.spawn(remember(Arc::clone(&shared)));
+                }
                 heard(&shared, known, registered, ttl)
             }
             Ok(other) => {
@@ -71,7 +74,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 /// For the next agent.
-async fn remember(shared: &Shared) {
+async fn remember(shared: Arc<Shared>) {
     if let Err(error) = shared.store.remember_heard(time::now()).await {
         warn!(error = chain(&error), "the time of the last heartbeat could not be remembered");
     }

@@ -63,7 +63,8 @@ fn jobs_for_every_node<'a>(view: &'a Store, node: &Node) -> impl Iterator<Item =
 }
 
 /// One evaluation for every job whose allocations say something that concerns it: one that is wanted has failed (jobs that run on every node
-/// are not told: their failures are for the restarts of the node), or one is heard of again after its node was away.
+/// are not told: their failures are for the restarts of the node), one was stopped by its node because no server answered, or one is heard of
+/// again after its node was away.
 pub fn report_evals(view: &Store, updates: &[AllocUpdate], ids: &mut IdSource) -> Vec<Evaluation> {
     let mut jobs: BTreeMap<JobKey, Evaluation> = BTreeMap::new();
     for update in updates {
@@ -72,9 +73,14 @@ pub fn report_evals(view: &Store, updates: &[AllocUpdate], ids: &mut IdSource) -
         let has_failed = alloc.client_status != ClientStatus::Failed && update.client_status == ClientStatus::Failed;
         let Some(job) = view.job(&alloc.job_key()).filter(|job| !job.stop) else { continue };
         let is_retried = matches!(job.kind, JobType::Service | JobType::Batch);
+        let has_ended = !alloc.client_status.is_terminal() && update.client_status == ClientStatus::Complete;
+        let disconnect = alloc.group().and_then(|group| group.disconnect.as_ref());
+        let was_cut = has_ended && disconnect.is_some_and(|disconnect| disconnect.stop_on_client_after.is_some());
         let trigger = match (has_returned, has_failed && is_retried) {
             (true, _) => EvalTrigger::Reconnect,
             (false, true) => EvalTrigger::AllocFailure,
+            // Servers may have been away for less time than it takes to miss the node: nobody else would ask for a successor.
+            (false, false) if was_cut && matches!(job.kind, JobType::Service | JobType::System) => EvalTrigger::AllocStop,
             (false, false) => continue,
         };
         let eval = jobs.entry(alloc.job_key()).or_insert_with(|| job_eval(job, trigger, ids));

@@ -76,6 +76,26 @@ fn failures() {
     assert_eq!(named, [("web", EvalTrigger::AllocFailure)]);
 }
 
+/// What its node stopped because no server answered has a successor, also when the servers never missed the node; other ends are no news.
+#[test]
+fn stopped_by_the_node() {
+    let mut world = World::with_nodes(&["n1"]);
+    let cut = |job: testkit::JobBuilder| job.edit_disconnect(|disconnect| disconnect.stop_on_client_after = Some(5)).build();
+    world.register(cut(testkit::job("cut")));
+    world.register(cut(testkit::job("work").batch()));
+    world.register(testkit::job("plain").build());
+    let ids: Vec<AllocId> = ["cut", "work", "plain"].map(|job| place(&mut world, job, "n1")).to_vec();
+    let update = |id: &AllocId| AllocUpdate { id: *id, client_status: ClientStatus::Complete, ..AllocUpdate::default() };
+    let updates: Vec<AllocUpdate> = ids.iter().map(update).collect();
+    let asked = |world: &World| -> Vec<(String, EvalTrigger)> {
+        let evals = control::report_evals(&world.store, &updates, &mut IdSource::new(1));
+        evals.iter().map(|eval| (eval.job_id.to_string(), eval.triggered_by)).collect()
+    };
+    assert_eq!(asked(&world), [("cut".to_owned(), EvalTrigger::AllocStop)]);
+    world.report(&ids, ClientStatus::Complete);
+    assert_eq!(asked(&world), [], "that is known");
+}
+
 /// Every change of a node concerns the jobs that run on each one, if it is in their datacenter and pool: also a node that is not known yet.
 #[test]
 fn jobs_for_every_node() {

@@ -146,6 +146,7 @@ pub enum Read {
         namespace: Option<Namespace>,
         prefix: String,
         part: Option<Part>,
+        #[serde(with = "model::json::since_3")]
         with_jobs: bool,
     },
     Alloc {

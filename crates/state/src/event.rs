@@ -77,6 +77,7 @@ fn on_allocation(kind: EventType) -> EventType {
         | EventType::DeploymentAllocHealth
         | EventType::NodeRegistration
         | EventType::NodeStreamEvent => EventType::AllocationUpdated,
+        EventType::NodeDrain | EventType::NodeEligibility => EventType::AllocationUpdateDesiredStatus,
         kind => kind,
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn search(mut cx: Cx) -> Answer {
     let request: SearchRequest = cx.decode().await?;
     let contexts = contexts(&request.context)?;
     if contexts.is_empty() {
-        return nothing(&cx, &request.context, [(request.context.clone(), Vec::new())].into()).await;
+        return nothing(&cx, &request.context, &request.prefix, false).await;
     }
     let (meta, found) = find(&cx, &contexts, &request.prefix, false, namespace(&cx, &request.namespace)).await?;
     let (last_contact, known_leader) = meta.contact_in_body();
@@ -60,7 +60,7 @@ pub(super) async fn fuzzy(mut cx: Cx) -> Answer {
     let request: FuzzySearchRequest = cx.decode().await?;
     let mut contexts = contexts(&request.context)?;
     if contexts.is_empty() {
-        return nothing(&cx, &request.context, BTreeMap::new()).await;
+        return nothing(&cx, &request.context, &request.text, true).await;
     }
     if contexts.iter().any(|(_, context)| *context == SearchContext::Jobs) {
         contexts.extend(PARTS_OF_JOBS);
@@ -75,11 +75,13 @@ pub(super) async fn fuzzy(mut cx: Cx) -> Answer {
     cx.json(Some(&meta), &response)
 }
 
-/// The answer where there is nothing to be found.
-async fn nothing(cx: &Cx, context: &str, matches: BTreeMap<String, Vec<String>>) -> Answer {
-    let (meta, _) = cx.read_with(cx.options_now()?, Read::Leader).await?;
+/// The answer where there is nothing to be found: asked of the region as any other.
+async fn nothing(cx: &Cx, context: &str, text: &str, fuzzy: bool) -> Answer {
+    let elsewhere = [("namespaces", SearchContext::Namespaces)];
+    let (meta, _) = find(cx, &elsewhere, text, fuzzy, None).await?;
     let (last_contact, known_leader) = meta.contact_in_body();
     let truncations = [(context.to_owned(), false)].into();
+    let matches = if fuzzy { BTreeMap::new() } else { [(context.to_owned(), Vec::new())].into() };
     let response = SearchResponse { matches, truncations, index: meta.index, last_contact, known_leader, next_token: String::new() };
     cx.json(Some(&meta), &response)
 }

@@ -12,7 +12,7 @@ use super::absence::{Presence, presence};
 use super::classify::{self, Circumstances, Item, Lot, description};
 use super::group::version_key;
 use super::{InPlace, Reconciler, Slot, Stage, Urgency, mark_silent};
-use crate::change::Update;
+use crate::change::{self, Update};
 use crate::feasible::Checks;
 
 /// What a node has of the group.
@@ -183,27 +183,32 @@ impl<'a> Reconciler<'a> {
         let n_canaries = self.n_canary_nodes(group, &todo, n_candidates);
         self.deploy_everywhere(group, &todo, allocs, n_canaries);
         if n_canaries > 0 && !self.group_state(&group.name).is_some_and(|state| state.promoted) {
-            self.try_on_some(group, todo, n_canaries);
+            self.try_on_some(group, todo, by_node, n_canaries);
         } else {
             self.carry_out(group, todo, None);
         }
     }
 
     /// On how many nodes the present version is tried before the others get it. `canary` is a part of the nodes that may run the group, in
-    /// percent, rounded up; what runs elsewhere already (a version was taken back) needs no trial.
+    /// percent, rounded up. There is no trial where nothing older runs, nor for what was stable before.
     fn n_canary_nodes(&self, group: &'a TaskGroup, todo: &Todo<'a>, n_candidates: usize) -> i64 {
-        let n_wanted = match self.group_state(&group.name) {
-            Some(state) if state.promoted => return state.desired_canaries,
-            // Decided when it began.
-            Some(state) if state.placed_allocs > 0 => state.desired_canaries,
-            _ if matches!(self.stage, Stage::Settled) || !todo.in_place.is_empty() => 0,
-            _ => {
-                let percent = self.rolling(group).map_or(0, |update| update.canary.clamp(0, 100));
-                (n_candidates as i64).saturating_mul(percent).saturating_add(99) / 100
-            }
+        let state = self.group_state(&group.name);
+        if let Some(state) = state.filter(|state| state.promoted) {
+            return state.desired_canaries;
+        }
+        // Decided when it began.
+        let is_on_trial = state.filter(|state| state.placed_allocs > 0).map(|state| state.desired_canaries > 0);
+        let Some(update) = self.rolling(group).filter(|_| !matches!(self.stage, Stage::Settled) && is_on_trial != Some(false)) else {
+            return 0;
         };
-        // Nodes may have gone meanwhile.
-        n_wanted.min((self.canaries(todo) + todo.destructive.len()) as i64)
+        // Nodes may come and go meanwhile, but nothing is promoted that was nowhere tried.
+        let n_places = (self.canaries(todo) + todo.destructive.len() + self.n_empty_for_trial(todo)) as i64;
+        let n_wanted = (n_candidates as i64).saturating_mul(update.canary.clamp(0, 100)).saturating_add(99) / 100;
+        match is_on_trial {
+            Some(_) => n_wanted.min(n_places).max(1),
+            None if n_wanted.min(n_places) > 0 && self.was_stable_before(group) => 0,
+            None => n_wanted.min(n_places),
+        }
     }
 
     /// How many nodes have a canary, or had one and get it again.
@@ -213,19 +218,45 @@ impl<'a> Reconciler<'a> {
         holders.chain(missing).filter(|alloc| self.is_canary(alloc)).count()
     }
 
+    /// Empty nodes, where the version that is tried cannot run on those that have the older one.
+    fn n_empty_for_trial(&self, todo: &Todo<'a>) -> usize {
+        let is_older = |item: &Item| item.lot == Lot::Alive && !item.alloc.is_of(self.job);
+        let is_new = |last: &Option<&Arc<Allocation>>| last.is_none();
+        let moves = todo.destructive.is_empty() && todo.misplaced.iter().any(is_older);
+        if moves { todo.missing.iter().filter(|(_, last)| is_new(last)).count() } else { 0 }
+    }
+
+    /// Whether an earlier version of the job that has proved itself runs the group in the same way: this one takes another back.
+    fn was_stable_before(&self, group: &TaskGroup) -> bool {
+        let versions = self.view.job_versions(&self.key);
+        let mut earlier = versions.iter().filter(|known| known.stable && known.version < self.job.version);
+        earlier.any(|known| known.group(&group.name).is_some() && change::compare(known, self.job, &group.name) != Update::Destructive)
+    }
+
     /// A canary of the present deployment.
     fn is_canary(&self, alloc: &Allocation) -> bool {
         alloc.is_canary() && self.counts_in_deployment(alloc)
     }
 
-    /// Until somebody promotes the canaries, the other nodes keep the version they have, and nodes that have none wait.
-    fn try_on_some(&mut self, group: &'a TaskGroup, mut todo: Todo<'a>, n_canaries: i64) {
+    /// Until somebody promotes the canaries, the other nodes keep the version they have, and nodes that never had one wait.
+    fn try_on_some(&mut self, group: &'a TaskGroup, mut todo: Todo<'a>, by_node: &ByNode<'a>, n_canaries: i64) {
         let n_missing = usize::try_from(n_canaries).unwrap_or(0).saturating_sub(self.canaries(&todo));
+        let n_empty = self.n_empty_for_trial(&todo);
         let name = Text::from(&group.name);
-        let (again, others) = std::mem::take(&mut todo.again).into_iter().partition(|item| self.is_canary(item.alloc));
-        let (missing, vacated) =
+        let (again, mut others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut todo.again).into_iter().partition(|item| self.is_canary(item.alloc));
+        let (missing, vacated): (Vec<_>, Vec<_>) =
             std::mem::take(&mut todo.missing).into_iter().partition(|(_, last)| last.is_some_and(|last| self.is_canary(last)));
         (todo.again, todo.missing) = (again, missing);
+        for item in std::mem::take(&mut todo.misplaced) {
+            let takes_work = self.view.node(item.alloc.node_id).is_some_and(|node| node.is_schedulable());
+            match item.lot {
+                _ if item.alloc.is_of(self.job) => todo.misplaced.push(item),
+                Lot::Migrating | Lot::Now { .. } if takes_work => others.push(item),
+                Lot::Alive => todo.kept.push(item),
+                _ => todo.misplaced.push(item),
+            }
+        }
         for item in others {
             match self.own_job(item.alloc) {
                 Some(job) => {
@@ -235,22 +266,23 @@ impl<'a> Reconciler<'a> {
                 None => todo.kept.push(item),
             }
         }
-        let is_older = |item: &Item| item.lot == Lot::Alive && !item.alloc.is_of(self.job);
-        let (waiting, misplaced) = std::mem::take(&mut todo.misplaced).into_iter().partition(is_older);
-        todo.misplaced = misplaced;
-        todo.kept.extend::<Vec<_>>(waiting);
-        let mut n_waiting = 0;
-        for (node, last) in vacated {
-            let own = last.and_then(|last| self.own_job(last)).filter(|own| own.version < self.job.version);
-            match own.filter(|own| own.group(&group.name).is_some_and(|group| self.fits(&Checks::new(own, group), node))) {
-                Some(own) => self.place_on(own, &name, node, last, Part::Outside),
-                None => n_waiting += 1,
+        // What was there before comes back, whether or not the node may run the version on trial.
+        for node in self.view.nodes().filter(|node| node.is_schedulable()) {
+            let Some(on_node) = by_node.get(&node.id).filter(|on_node| on_node.holders.iter().all(|item| item.lot == Lot::Lost)) else {
+                continue;
+            };
+            let lost = on_node.holders.first().map(|item| item.alloc).or(on_node.last).filter(|lost| !self.is_canary(lost));
+            let own = lost.and_then(|lost| self.own_job(lost)).filter(|own| own.version < self.job.version);
+            if let Some(own) = own.filter(|own| own.group(&group.name).is_some_and(|group| self.fits(&Checks::new(own, group), node))) {
+                self.place_on(own, &name, node, lost, Part::Outside);
             }
         }
-        if n_waiting > 0 {
-            self.out
-                .notes
-                .push(format!("group {}: {n_waiting} nodes without an allocation wait for the promotion of canaries", group.name));
+        let mut empty: Vec<_> = vacated.into_iter().filter(|(_, last)| last.is_none()).collect();
+        let waiting = empty.split_off(n_missing.min(n_empty).min(empty.len()));
+        todo.missing.extend(empty);
+        if !waiting.is_empty() {
+            let n = waiting.len();
+            self.out.notes.push(format!("group {}: {n} nodes without an allocation wait for the promotion of canaries", group.name));
         }
         self.carry_out(group, todo, Some(n_missing));
     }

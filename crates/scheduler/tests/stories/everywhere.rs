@@ -168,7 +168,10 @@ fn canaries() {
     const ONE: &str = "nodes a b c; job system roll=1 canary=1; run; finish; job system roll=1 canary=1 env=2";
     const RACKS: &str = "node a rack=r1; node b rack=r1; node c rack=r2; job system roll=2 canary=60; run; finish; \
                          job system roll=2 canary=60 env=2 is=rack:r1";
-    let rows: [(&str, &str, &str); 26] = [
+    const MOVED: &str = "node a rack=r1; node b rack=r1; job system roll=2 canary=34 is=rack:r1; run; finish; node c rack=r2; \
+                         node d rack=r2; job system roll=2 canary=34 env=2 is=rack:r2";
+    const ALL: &str = "nodes a b c; job system roll=9 canary=100; run; finish; job system roll=9 canary=100 env=2";
+    let rows: [(&str, &str, &str); 35] = [
         ("nodes a b c; job system roll=1 canary=34", "", "a b c; running 0/3"),
         (OLD, "", "a b c"),
         (OLD, "job system roll=3 canary=34 env=2", "a/1 b/1 c; running 0/3"),
@@ -189,7 +192,13 @@ fn canaries() {
         (ONE, "fail c", "a/1 b c; running 0/3"),
         (ONE, "fail c; run; promote", "a/1 b/1 c; running 1/3"),
         (ONE, "pause; down a; ready a; resume", "a/1 b c; 2 lost; running 0/3"),
+        // nothing is promoted, and nothing is stable, that ran nowhere
         (ONE, "ineligible b c; down a", "b c; 2 lost; running 0/0"),
+        (ONE, "ineligible b c; down a; eligible b c", "b/1 c; 2 lost; running 0/2"),
+        (ONE, "ineligible b c; down a; ready a; run", "a/1 b c; 2 lost; running 1/1"),
+        // a change in place does not end the trial
+        (ONE, "run; job system roll=1 canary=1 env=2 priority=60; run", "a/2 b/2 c; running 1/3"),
+        (ONE, "run; failed; job system roll=1 canary=1 env=2 priority=60; run; run", "a/2 b/2 c; running 2/3"),
         (ONE, "job system roll=1 canary=1 env=3", "a/2 b c; running 0/3"),
         // what was taken back needs no trial: it runs
         (ONE, "run; failed; job system roll=1 canary=1; run; run", "a/2 b/2 c/2; running 3/3"),
@@ -197,6 +206,11 @@ fn canaries() {
         // nodes that may not run the new version keep the old one until it is promoted
         (RACKS, "", "a/1 b/1 c; running 0/2"),
         (RACKS, "run; promote", "a/1 b/1; running 2/2"),
+        (RACKS, "down c; ready c", "a/1 b/1 c; 1 lost; running 0/2"),
+        (RACKS, "move c", "a/1 b/1 c; running 0/2"),
+        (MOVED, "", "a b c/1; running 0/2"),
+        (MOVED, "run; promote", "c/1 d/1; running 1/2"),
+        (ALL, "run; failed; job system roll=9 canary=100", "a/2 b/2 c/2; running 0/3"),
     ];
     let rows: Vec<(String, &str)> = rows.iter().map(|(first, then, shown)| (format!("{first}; {then}"), *shown)).collect();
     let rows: Vec<(&str, &str)> = rows.iter().map(|(steps, shown)| (steps.trim_end_matches("; "), *shown)).collect();
@@ -218,11 +232,19 @@ fn canaries_are_told() {
     assert_eq!(deployment.status_description, "Deployment is running but requires manual promotion");
     let is_marked = |id: &model::AllocId| region.world.store.alloc(*id).is_some_and(|alloc| alloc.is_canary());
     assert!(state.placed_canaries.iter().all(is_marked));
+    let tried = state.placed_canaries.clone();
     assert!(
         decision.notes.iter().any(|note| note == "group app: 2 nodes wait for their update until canaries are promoted"),
         "{:?}",
         decision.notes
     );
+    // in another deployment they are what it makes of them
+    region.start_all("web");
+    region.register(testkit::job("web").system().max_parallel(4).canary(50).env("V", "2").priority(70).build());
+    let of_new = region.deployment("web").task_groups["app"].placed_canaries.clone();
+    let is_marked = |id: &&model::AllocId| region.world.store.alloc(**id).is_some_and(|alloc| alloc.is_canary());
+    assert_eq!((tried.iter().filter(is_marked).count(), of_new.len()), (0, 2));
+    assert!(of_new.iter().all(|id| !tried.contains(id)));
 }
 
 /// Nodes without room: what they lack is told, and they get one when there is room.

@@ -164,6 +164,10 @@ impl Change<'_> {
             self.count_placement(&alloc, canary, time);
         } else if let Some(old) = &old {
             alloc.deployment_status.clone_from(&old.deployment_status);
+            if counts_anew && let Some(status) = &mut alloc.deployment_status {
+                // It is in no deployment any more.
+                status.canary = false;
+            }
         }
         if let Some(previous) = self.store.allocs.get(&alloc.previous_allocation)
             && previous.next_allocation != alloc.id

@@ -7,11 +7,11 @@ use super::parse::{Base, Command, Node, Operand, Pipeline, Template};
 
 /// How deep templates may call each other.
 const DEPTH_MAX: usize = 100;
-/// Bytes that a template may print: what calls itself twice ends here.
-const OUTPUT_MAX: usize = 64 << 20;
+/// How often they may: what calls itself twice ends here.
+const CALLS_MAX: usize = 1_000_000;
 
 pub fn run(template: &Template, value: &Value) -> Result<String, String> {
-    let mut scope = Scope { template, depth: 0, variables: vec![(String::new(), value.clone())], out: String::new() };
+    let mut scope = Scope { template, depth: 0, n_calls: 0, variables: vec![(String::new(), value.clone())], out: String::new() };
     scope.nodes(&template.nodes, value)?;
     Ok(scope.out)
 }
@@ -27,6 +27,7 @@ enum Flow {
 struct Scope<'t> {
     template: &'t Template,
     depth: usize,
+    n_calls: usize,
     /// The newest last; the empty name is `$`.
     variables: Vec<(String, Value)>,
     out: String,
@@ -98,8 +99,9 @@ impl Scope<'_> {
         if self.depth == DEPTH_MAX {
             return Err(format!("template {name:?}: templates call each other more than {DEPTH_MAX} deep"));
         }
-        if self.out.len() > OUTPUT_MAX {
-            return Err(format!("template {name:?}: more than {OUTPUT_MAX} bytes are printed"));
+        self.n_calls += 1;
+        if self.n_calls > CALLS_MAX {
+            return Err(format!("template {name:?}: templates call each other more than {CALLS_MAX} times"));
         }
         let of_caller = std::mem::replace(&mut self.variables, vec![(String::new(), value.clone())]);
         self.depth += 1;
@@ -167,11 +169,15 @@ impl Scope<'_> {
                 known.map(|(_, value)| value.clone()).ok_or_else(|| undeclared(name))?
             }
         };
+        let mut of = None;
         operand.fields.iter().try_fold(base, |value, name| match value {
-            Value::Object(mut object) => match object.remove(name) {
-                Some(value) => Ok(value),
-                None => fields::left_out(&object, name),
-            },
+            Value::Object(mut object) => {
+                let of = of.replace(name.as_str());
+                match object.remove(name) {
+                    Some(value) => Ok(value),
+                    None => fields::left_out(&object, of, name),
+                }
+            }
             Value::Null => Ok(Value::Null),
             other => Err(format!("{name:?}: {} has no fields", noun(&other))),
         })

@@ -69,6 +69,7 @@ mod tests {
                 "{{html \"<a & 'b'>\"}} {{js `it's \"<`}} {{urlquery \"a b&c/ä\"}}",
                 "&lt;a &amp; &#39;b&#39;&gt; it\\'s \\\"\\u003C a+b%26c%2F%C3%A4",
             ),
+            ("{{range .}}{{.Meta.Team}}{{end}}", ""),
             ("{{(index . 0).Meta.Nobody}}{{(index . 0).NextAllocation}}", ""),
             (
                 "{{slice (index . 0).Name 0 3}} {{slice (index . 0).Tags 1}} {{(index . 1).Name | printf \"%.3s|%s\" \"web\"}}",
