@@ -153,7 +153,7 @@ impl Assembly<'_> {
     }
 
     fn update_in_place(&self, in_place: &InPlace, deployment_id: DeploymentId) -> Placement {
-        let mut alloc = Allocation {
+        let alloc = Allocation {
             eval_id: self.eval.id,
             job: None,
             deployment_id: if in_place.in_deployment { deployment_id } else { DeploymentId::NIL },
@@ -161,12 +161,6 @@ impl Assembly<'_> {
             followup_eval_id: EvalId::NIL,
             ..(**in_place.alloc).clone()
         };
-        if alloc.deployment_id != in_place.alloc.deployment_id
-            && let Some(status) = &mut alloc.deployment_status
-        {
-            // It was one of another deployment.
-            status.canary = false;
-        }
         let job_version = self.view.job(&self.key).map_or(0, |job| job.version);
         Placement { alloc, job_version }
     }

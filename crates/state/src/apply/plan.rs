@@ -159,7 +159,8 @@ impl Change<'_> {
         alloc.alloc_modify_index = self.index;
         alloc.modify_time = time;
         if counts_anew && !alloc.deployment_id.is_nil() {
-            let canary = alloc.is_canary();
+            // Only what is placed for it: an update in place brings no canary of another deployment along.
+            let canary = old.is_none() && alloc.is_canary();
             alloc.deployment_status = canary.then(|| AllocDeploymentStatus { canary, modify_index: self.index, ..Default::default() });
             self.count_placement(&alloc, canary, time);
         } else if let Some(old) = &old {
