@@ -60,7 +60,7 @@ pub(crate) async fn run(shared: Arc<Shared>, before: i64) {
 
 /// Nanoseconds.
 fn stop_after(alloc: &Allocation) -> Option<i64> {
-    alloc.group()?.disconnect.as_ref()?.stop_on_client_after
+    alloc.disconnect()?.stop_on_client_after
 }
 
 #[cfg(test)]

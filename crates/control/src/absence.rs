@@ -24,5 +24,5 @@ fn is_awaited(view: &Store, alloc: &Allocation) -> bool {
 }
 
 fn lost_after(alloc: &Allocation) -> i64 {
-    alloc.group().and_then(|group| group.disconnect.as_ref()).map_or(0, |disconnect| disconnect.lost_after)
+    alloc.disconnect().map_or(0, |disconnect| disconnect.lost_after)
 }

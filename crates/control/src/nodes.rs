@@ -74,8 +74,7 @@ pub fn report_evals(view: &Store, updates: &[AllocUpdate], ids: &mut IdSource) -
         let Some(job) = view.job(&alloc.job_key()).filter(|job| !job.stop) else { continue };
         let is_retried = matches!(job.kind, JobType::Service | JobType::Batch);
         let has_ended = !alloc.client_status.is_terminal() && update.client_status == ClientStatus::Complete;
-        let disconnect = alloc.group().and_then(|group| group.disconnect.as_ref());
-        let was_cut = has_ended && disconnect.is_some_and(|disconnect| disconnect.stop_on_client_after.is_some());
+        let was_cut = has_ended && alloc.disconnect().is_some_and(|disconnect| disconnect.stop_on_client_after.is_some());
         let trigger = match (has_returned, has_failed && is_retried) {
             (true, _) => EvalTrigger::Reconnect,
             (false, true) => EvalTrigger::AllocFailure,

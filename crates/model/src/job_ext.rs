@@ -106,6 +106,11 @@ impl Allocation {
         self.job.as_ref()?.group(&self.task_group)
     }
 
+    /// What its group says of absences of its node, in the version that it runs.
+    pub fn disconnect(&self) -> Option<&DisconnectStrategy> {
+        self.group()?.disconnect.as_ref()
+    }
+
     /// It runs this version of this very job, not of one that had its name before.
     pub fn is_of(&self, job: &Job) -> bool {
         self.job.as_ref().is_some_and(|own| own.version == job.version && own.create_index == job.create_index)

@@ -2,21 +2,19 @@
 
 /// `1 error occurred:` or `2 errors occurred:`, then `\t* text` lines and an empty line; empty when there are none.
 pub fn errors(texts: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    let lines: Vec<String> = texts.into_iter().map(|text| format!("\n\t* {}", text.as_ref())).collect();
-    match lines.len() {
-        0 => String::new(),
-        1 => format!("1 error occurred:{}\n\n", lines[0]),
-        n => format!("{n} errors occurred:{}\n\n", lines.concat()),
-    }
+    list(texts, "error", " occurred:", "\n\t* ", "\n\n")
 }
 
 /// `1 warning:` or `2 warnings:`, an empty line, then `* text` lines; empty when there are none.
 pub fn warnings(texts: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    let lines: Vec<String> = texts.into_iter().map(|text| format!("\n* {}", text.as_ref())).collect();
+    list(texts, "warning", ":\n", "\n* ", "")
+}
+
+fn list(texts: impl IntoIterator<Item = impl AsRef<str>>, noun: &str, after_noun: &str, before_each: &str, end: &str) -> String {
+    let lines: Vec<String> = texts.into_iter().map(|text| format!("{before_each}{}", text.as_ref())).collect();
     match lines.len() {
         0 => String::new(),
-        1 => format!("1 warning:\n{}", lines[0]),
-        n => format!("{n} warnings:\n{}", lines.concat()),
+        n => format!("{n} {noun}{}{after_noun}{}{end}", if n == 1 { "" } else { "s" }, lines.concat()),
     }
 }
 

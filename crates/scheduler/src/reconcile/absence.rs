@@ -37,7 +37,7 @@ impl Presence {
 pub(crate) fn presence(view: &Store, alloc: &Allocation, eval: EvalId, now: i64) -> Presence {
     let Some(node) = view.node(alloc.node_id) else { return Presence::Lost };
     let is_unknown = alloc.client_status == ClientStatus::Unknown;
-    let patience = strategy(alloc).and_then(|disconnect| patience(disconnect, node.status));
+    let patience = alloc.disconnect().and_then(|disconnect| patience(disconnect, node.status));
     match node.status {
         // It is back, and has still to say what became of the tasks.
         NodeStatus::Ready | NodeStatus::Initializing if is_unknown => match patience {
@@ -84,12 +84,7 @@ fn is_awaited(view: &Store, alloc: &Allocation, eval: EvalId, now: i64) -> bool 
 
 /// Whether another allocation takes the place of one that is unknown.
 pub(crate) fn is_replaced_when_away(alloc: &Allocation) -> bool {
-    strategy(alloc).is_some_and(|disconnect| disconnect.lost_after > 0 && disconnect.replace != Some(false))
-}
-
-/// What its group says, of the version that the allocation runs.
-pub(crate) fn strategy(alloc: &Allocation) -> Option<&DisconnectStrategy> {
-    alloc.group()?.disconnect.as_ref()
+    alloc.disconnect().is_some_and(|disconnect| disconnect.lost_after > 0 && disconnect.replace != Some(false))
 }
 
 /// Who took its place, who took theirs, and so on, as far as they are known.

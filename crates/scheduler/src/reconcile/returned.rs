@@ -6,7 +6,7 @@ use std::sync::Arc;
 use model::{AllocId, Allocation, ClientStatus, ReconnectChoice};
 
 use super::Reconciler;
-use super::absence::{has_successor, strategy, successors};
+use super::absence::{has_successor, successors};
 use super::classify::{Item, Lot, description};
 
 impl<'a> Reconciler<'a> {
@@ -50,7 +50,7 @@ impl<'a> Reconciler<'a> {
 
     fn has_returned(&self, item: &Item) -> bool {
         let holds = matches!(item.lot, Lot::Alive | Lot::Done | Lot::Migrating);
-        holds && strategy(item.alloc).is_some_and(|disconnect| disconnect.lost_after > 0) && has_successor(self.view, item.alloc)
+        holds && item.alloc.disconnect().is_some_and(|disconnect| disconnect.lost_after > 0) && has_successor(self.view, item.alloc)
     }
 
     /// Whether the earlier one goes on.
@@ -65,7 +65,7 @@ impl<'a> Reconciler<'a> {
         if let Some(answer) = plain {
             return answer;
         }
-        match strategy(original.alloc).map(|disconnect| disconnect.reconcile).unwrap_or_default() {
+        match original.alloc.disconnect().map(|disconnect| disconnect.reconcile).unwrap_or_default() {
             ReconnectChoice::KeepOriginal => true,
             ReconnectChoice::KeepReplacement => false,
             ReconnectChoice::LongestRunning => started_at(original.alloc) <= started_at(other.alloc),
