@@ -7,7 +7,7 @@ use model::DeploymentStatus::Successful;
 use model::{ClientStatus, DesiredStatus, DrainStatus, Eligibility, EvalTrigger, Node};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use process_tests::{Cluster, JobFile, ask, is_running, settled, until, until_within};
+use process_tests::{Cluster, JobFile, ask, is_running, send, settled, until, until_within};
 
 const SERVER: &str = "west-server-1";
 /// A node that is killed is missed, and a leader that is killed as well.
@@ -83,6 +83,43 @@ fn a_service_moves_one_by_one_and_the_monitor_tells_of_it() {
     cluster.steppe(SERVER, &["node", "eligibility", "-enable", &first]).ok();
     let shown = cluster.steppe(SERVER, &["node", "status", &first]).ok();
     assert!(shown.contains("Node drain complete") && shown.contains("Eligibility     = eligible"), "{shown}");
+}
+
+#[test]
+fn a_disk_goes_along() {
+    // what a task wrote is read by the next one, on the same node after an update and on another one after a drain
+    let cluster = Cluster::plan(&["west"], 1, 2).up();
+    let counts = "cd $NOMAD_ALLOC_DIR/data; echo $NOMAD_META_note >> notes; cat notes; echo whole; exec sleep 3600";
+    let job = |note: &str| {
+        let disk = "ephemeral_disk {\n  sticky  = true\n  migrate = true\n}";
+        JobFile::service("notes").script(counts).group(disk).task(&format!("meta {{\n  note = {note:?}\n}}"))
+    };
+    let told = |alloc: &api::AllocListStub| {
+        let stdout =
+            until("it has told all", || Some(cluster.stdout(SERVER, alloc, &Query::new())).filter(|text| text.ends_with("whole\n")));
+        stdout.lines().map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    let first = cluster.run(SERVER, &job("one"), 1).remove(0);
+    assert_eq!(told(&first), "one whole");
+    cluster.deployed(SERVER, "notes", 0, Successful);
+    cluster.submit(SERVER, &job("two"), &[]).ok();
+    cluster.deployed(SERVER, "notes", 1, Successful);
+    let second = cluster.running_of(SERVER, "notes", 1).remove(0);
+    assert_eq!((told(&second).as_str(), second.node_id), ("one two whole", first.node_id));
+    let (address, path) = (cluster.api(SERVER).address().to_owned(), format!("/v1/client/allocation/{}/snapshot", second.id));
+    let (code, archive) = send("GET", address.trim_start_matches("http://"), &path, &[]).expect("an answer");
+    assert!(code == 200 && archive.as_str().is_some_and(|text| text.contains("alloc/data/notes\0")), "{code} {archive}");
+    cluster.steppe(SERVER, &["node", "drain", "-enable", "-yes", "-detach", &second.node_id.to_string()]).ok();
+    let moved = until("it runs elsewhere", || {
+        cluster
+            .allocs(SERVER, "notes")
+            .into_iter()
+            .find(|alloc| alloc.client_status == ClientStatus::Running && alloc.node_id != second.node_id)
+    });
+    assert_eq!(told(&moved), "one two two whole");
+    let shown = cluster.steppe(SERVER, &["alloc", "status", &moved.id.to_string()]).ok();
+    let copied = format!("The data of allocation {} was copied from node {}", second.id, second.node_id);
+    assert!(shown.contains(&copied), "{shown}");
 }
 
 #[test]

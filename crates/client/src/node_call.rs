@@ -65,6 +65,7 @@ pub(crate) async fn answer(
             known_task(&alloc, &task)?;
             return streaming(files::logs(alloc, &task, stderr, offset, from_end, follow).await?);
         }
+        NodeCall::Snapshot => return streaming(files::snapshot(&with_dir(needs_alloc()?)?)),
         NodeCall::ReadMeta => NodeCallReply::Meta(meta::read(shared)),
         NodeCall::ApplyMeta { meta } => NodeCallReply::Meta(meta::apply(shared, meta).await?),
         NodeCall::Monitor(options) => {

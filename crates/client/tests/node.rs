@@ -32,6 +32,8 @@ struct Books {
     allocs: BTreeMap<AllocId, Arc<Allocation>>,
     updates: BTreeMap<AllocId, AllocUpdate>,
     cut_off: bool,
+    /// Another node of the region, and its books.
+    other: Option<(Region, Client)>,
 }
 
 #[derive(Clone)]
@@ -142,12 +144,23 @@ impl ServerLink for Region {
         Ok(answer?)
     }
 
-    async fn forward(&self, _call: Call) -> Result<Reply, Failure> {
-        Err(Failure::internal("forwarded"))
+    async fn forward(&self, call: Call) -> Result<Reply, Failure> {
+        let forwarded = || Failure::internal("forwarded");
+        let Request::Read(options, Read::Alloc { id }) = call.request else { return Err(forwarded()) };
+        let (other, _) = self.with(|books| books.other.clone()).ok_or_else(forwarded)?;
+        let status = || other.status(id).unwrap_or_default();
+        if options.min_index == 1 + status() as u64 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let status = status();
+        let alloc = other.with(|books| books.allocs.get(&id).map(|alloc| Allocation { client_status: status, ..(**alloc).clone() }));
+        let value = ReadValue::Alloc(alloc.map(Arc::new));
+        Ok(Reply::Read(ReadReply { index: 1 + status as u64, last_contact: 0, known_leader: true, value }))
     }
 
-    async fn forward_stream(&self, _call: Call) -> Result<ChunkStream, Failure> {
-        Err(Failure::internal("forwarded"))
+    async fn forward_stream(&self, call: Call) -> Result<ChunkStream, Failure> {
+        let (_, other) = self.with(|books| books.other.clone()).ok_or_else(|| Failure::internal("forwarded"))?;
+        other.stream(call).await
     }
 
     fn learn(&self, _servers: Vec<String>) -> bool {
@@ -319,6 +332,86 @@ async fn life_of_an_allocation() {
     until("collected", || (!place.alloc_dir(id).exists()).then_some(())).await;
     let node = place.region.with(|books| books.node.clone()).unwrap();
     assert_eq!((node.datacenter.as_str(), node.name.as_str(), node.id), ("west-1", "c1", client.node_id()));
+    client.stop(Tasks::Keep).await;
+}
+
+/// An allocation with such a disk that comes after another one.
+fn after(previous: AllocId, sticky: bool, migrate: bool, script: &str) -> Allocation {
+    let mut alloc = batch(shell(script));
+    alloc.previous_allocation = previous;
+    let job = Arc::make_mut(alloc.job.as_mut().unwrap());
+    job.task_groups[0].ephemeral_disk = Some(EphemeralDisk { sticky, migrate, size_mb: 300 });
+    alloc
+}
+
+/// What the events of a task say, without those that every start has.
+fn said(update: &AllocUpdate) -> String {
+    let events = &update.task_states.all()["web"].events;
+    let setup = events.iter().filter(|event| event.kind == "Task Setup").map(|event| event.message.as_str());
+    setup.filter(|text| *text != "Building Task Directory").collect::<Vec<_>>().join("; ")
+}
+
+const LEAVES: &str = "cd $NOMAD_ALLOC_DIR/data; echo shared > a; mkdir -p deep/er; echo own > $NOMAD_TASK_DIR/b; chmod 600 $NOMAD_TASK_DIR/b; \
+                      ln -s a link; mkfifo pipe; mkdir closed; touch closed/c; chmod 500 closed; echo x > $NOMAD_SECRETS_DIR/s; \
+                      trap 'exit 0' TERM; echo ready; while :; do sleep 0.02; done";
+const FINDS: &str = "cd $NOMAD_ALLOC_DIR/data; cat a link $NOMAD_TASK_DIR/b; stat -c %a deep/er closed $NOMAD_TASK_DIR/b; ls closed; \
+                     ls $NOMAD_SECRETS_DIR; [ ! -e ../.incoming ] && echo done";
+
+/// A sticky disk goes over to the next allocation of the node, when the one before has ended; any other begins empty.
+#[tokio::test]
+async fn sticky_disks() {
+    let place = Place::new();
+    let client = place.start().await;
+    let first = place.region.put(service(Task { kill_signal: "SIGTERM".to_owned(), ..shell(LEAVES) }));
+    place.line(first, "alloc/logs/web.stdout.0").await;
+    let empty = place.region.put(after(first, false, false, "ls $NOMAD_ALLOC_DIR/data $NOMAD_TASK_DIR | wc -w"));
+    let second = place.region.put(after(first, true, false, FINDS));
+    place.region.change(first, stop);
+    for id in [empty, second] {
+        place.region.until_status(id, ClientStatus::Complete).await;
+    }
+    assert_eq!(place.read(empty, "alloc/logs/web.stdout.0").trim(), "2", "only the names of the two directories");
+    assert_eq!(place.read(second, "alloc/logs/web.stdout.0"), "shared\nshared\nown\n755\n500\n600\nc\ndone\n");
+    assert!(!place.alloc_dir(first).join("web/local").exists(), "it has gone over");
+    assert_eq!(said(&place.region.update(second).unwrap()), format!("The data of allocation {first} was moved here"));
+    client.stop(Tasks::Keep).await;
+}
+
+/// A disk that is to migrate is copied from another node when the allocation there has ended. If it cannot be, the tasks say why and begin.
+#[tokio::test]
+async fn migrating_disks() {
+    let (there, here) = (Place::new(), Place::new());
+    let other = there.start().await;
+    let client = here.start().await;
+    here.region.with(|books| books.other = Some((there.region.clone(), other.clone())));
+    let first = there.region.put(service(Task { kill_signal: "SIGTERM".to_owned(), ..shell(LEAVES) }));
+    there.line(first, "alloc/logs/web.stdout.0").await;
+
+    let stays = here.region.put(after(first, true, false, FINDS));
+    let update = here.region.until_status(stays, ClientStatus::Complete).await;
+    let why = format!("The data of allocation {first} stays behind: it was on another node, and migrate of ephemeral_disk is false");
+    assert_eq!(said(&update), why);
+
+    let second = here.region.put(after(first, true, true, FINDS));
+    let unwanted = here.region.put(after(first, true, true, FINDS));
+    until("both are known", || (client.stats()["num_allocations"] == "3").then_some(())).await;
+    here.region.change(unwanted, stop);
+    here.region.until_status(unwanted, ClientStatus::Complete).await;
+    assert!(events(&here.region.update(unwanted).unwrap()).iter().all(|event| event != "Started"));
+    assert!(here.region.status(second).is_none_or(|status| status == ClientStatus::Pending));
+    there.region.change(first, stop);
+    here.region.until_status(second, ClientStatus::Complete).await;
+    assert_eq!(here.read(second, "alloc/logs/web.stdout.0"), "shared\nshared\nown\n755\n500\n600\nc\ndone\n");
+    assert!(there.alloc_dir(first).join("web/local/b").exists(), "a copy");
+    let copied = format!("The data of allocation {first} was copied from node {}", NodeId::default());
+    assert_eq!(said(&here.region.update(second).unwrap()), copied);
+
+    let absent = AllocId(Uuid::from_u128(5));
+    let third = here.region.put(after(absent, false, true, "echo empty"));
+    let update = here.region.until_status(third, ClientStatus::Complete).await;
+    assert_eq!(said(&update), format!("The data of allocation {absent} stays behind: the region does not know it any more"));
+    here.region.with(|books| books.other = None);
+    other.stop(Tasks::Keep).await;
     client.stop(Tasks::Keep).await;
 }
 

@@ -433,11 +433,14 @@ fn places(body: &Body) -> BTreeMap<&str, Range<usize>> {
 
 /// What is wrong with a word, if anything. `cni/*` in the lists stands for all words that begin so.
 pub(crate) fn check_word(word: &str, known: &[&str], later: &[&str]) -> Option<Diagnostic> {
-    if known.contains(&word) {
+    let is_among = |words: &[&str]| {
+        let begins = |start: &str| word.strip_prefix(start).is_some_and(|rest| !rest.is_empty());
+        words.iter().any(|one| *one == word || one.strip_suffix('*').is_some_and(begins))
+    };
+    if is_among(known) {
         return None;
     }
-    let is_later = later.iter().any(|later| *later == word || later.strip_suffix('*').is_some_and(|start| word.starts_with(start)));
-    if is_later {
+    if is_among(later) {
         return Some(Diagnostic::error(Kind::Unsupported, format!("{word:?} is not supported yet")));
     }
     let listed: Vec<String> = known.iter().filter(|word| !word.is_empty()).map(|word| format!("{word:?}")).collect();

@@ -817,12 +817,14 @@ pub enum NodeCall {
     ApplyMeta {
         meta: BTreeMap<String, Option<String>>,
     },
+    /// Streams [`Chunk`]s: a tar archive of what the allocation leaves to the next one, `alloc/data` and the `local` of its tasks.
+    Snapshot,
 }
 
 impl NodeCall {
     /// Whether the answer is a stream of [`Chunk`]s.
     pub fn streams(&self) -> bool {
-        matches!(self, Self::Cat { .. } | Self::ReadAt { .. } | Self::Stream { .. } | Self::Logs { .. } | Self::Monitor(_))
+        matches!(self, Self::Cat { .. } | Self::ReadAt { .. } | Self::Stream { .. } | Self::Logs { .. } | Self::Monitor(_) | Self::Snapshot)
     }
 }
 

@@ -20,8 +20,7 @@ pub(crate) fn received(now: i64) -> TaskEvent {
     event("Received", now, "Task received by client")
 }
 
-pub(crate) fn setup(now: i64) -> TaskEvent {
-    let text = "Building Task Directory";
+pub(crate) fn setup(now: i64, text: &str) -> TaskEvent {
     TaskEvent { message: text.to_owned(), ..detail(event("Task Setup", now, text), "message", text) }
 }
 

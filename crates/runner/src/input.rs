@@ -47,8 +47,8 @@ pub enum Input {
     Tick,
     /// The region changed the allocation.
     Updated(Arc<Allocation>),
-    /// Answers [`Output::BuildDirs`].
-    DirsBuilt(Result<(), String>),
+    /// Answers [`Output::BuildDirs`], with what there is to say about the data of the allocation before.
+    DirsBuilt(Result<Option<String>, String>),
     /// Answers [`Output::Start`].
     Started { task: String, attempt: u64, result: Result<(), StartFailure> },
     /// Answers [`Output::Recover`].

@@ -256,12 +256,17 @@ impl Machine {
         }
     }
 
-    fn dirs_built(&mut self, now: i64, result: Result<(), String>) {
+    fn dirs_built(&mut self, now: i64, result: Result<Option<String>, String>) {
         if self.dirs != Dirs::Building {
             return;
         }
         match result {
-            Ok(()) => self.dirs = Dirs::Built,
+            Ok(said) => {
+                self.dirs = Dirs::Built;
+                for (actor, text) in self.actors.iter_mut().flat_map(|actor| said.as_deref().map(|text| (actor, text))) {
+                    actor.push(events::setup(now, text));
+                }
+            }
             Err(error) => {
                 for actor in &mut self.actors {
                     actor.push(events::setup_failure(now, &error));
@@ -486,7 +491,7 @@ impl Machine {
         if self.dirs == Dirs::Missing && !self.is_unwanted() && !self.is_finished() {
             self.dirs = Dirs::Building;
             for actor in &mut self.actors {
-                actor.push(events::setup(now));
+                actor.push(events::setup(now, "Building Task Directory"));
             }
             self.effects.push_back(Output::BuildDirs);
         }

@@ -115,7 +115,7 @@ impl World {
                 self.now = BIRTH + parse_duration(&format!("{seconds}s")).unwrap();
                 Input::Tick
             }
-            ["dirs", "ok"] => Input::DirsBuilt(Ok(())),
+            ["dirs", "ok"] => Input::DirsBuilt(Ok(None)),
             ["dirs", "fail"] => Input::DirsBuilt(Err("disk full".to_owned())),
             ["started", name] => {
                 let (task, attempt) = start(name);

@@ -72,7 +72,7 @@ impl Node {
             match output {
                 Output::Save { durable } => saved_before_start |= durable,
                 Output::BuildDirs => {
-                    let result = if dice.below(20) == 0 { Err("disk".to_owned()) } else { Ok(()) };
+                    let result = if dice.below(20) == 0 { Err("disk".to_owned()) } else { Ok(None) };
                     self.answers.push(Input::DirsBuilt(result));
                 }
                 Output::Start { task, attempt } => {

@@ -200,7 +200,7 @@ fn has_driver(node: &Node, driver: &str) -> bool {
 }
 
 fn has_network_mode(node: &Node, mode: &str) -> bool {
-    if matches!(mode, "" | "host" | "none") {
+    if matches!(mode, "" | "host") {
         return true;
     }
     node.node_resources.as_ref().is_some_and(|resources| resources.node_networks.iter().any(|network| network.mode == mode))

@@ -91,7 +91,7 @@ pub fn nowhere(view: &Store, job: &Job) -> Vec<String> {
     if view.n_nodes() == 0 {
         return Vec::new();
     }
-    datacenters(view, job).into_iter().chain(drivers(view, job)).collect()
+    datacenters(view, job).into_iter().chain(drivers(view, job)).chain(network_modes(view, job)).collect()
 }
 
 fn datacenters(view: &Store, job: &Job) -> Option<String> {
@@ -110,6 +110,23 @@ fn drivers(view: &Store, job: &Job) -> Vec<String> {
         .map(|(group, task)| {
             format!("task {:?} of group {:?}: no node has the driver {:?}; known: {}", task.name, group.name, task.driver, names(&known))
         })
+        .collect()
+}
+
+fn network_modes(view: &Store, job: &Job) -> Vec<String> {
+    let wanted = |group: &model::TaskGroup| -> BTreeSet<String> {
+        group.all_networks().map(|network| network.mode.clone()).filter(|mode| !matches!(mode.as_str(), "" | "host")).collect()
+    };
+    let wanted: Vec<_> = job.task_groups.iter().map(|group| (group, wanted(group))).filter(|(_, modes)| !modes.is_empty()).collect();
+    if wanted.is_empty() {
+        return Vec::new();
+    }
+    let offered = view.nodes().filter_map(|node| node.node_resources.as_ref()).flat_map(|resources| &resources.node_networks);
+    let known: BTreeSet<&str> = ["host"].into_iter().chain(offered.map(|network| network.mode.as_str())).collect();
+    let missing = wanted.iter().flat_map(|(group, modes)| modes.iter().map(move |mode| (group, mode)));
+    missing
+        .filter(|(_, mode)| !known.contains(mode.as_str()))
+        .map(|(group, mode)| format!("group {:?}: no node offers the network mode {mode:?}; known: {}", group.name, names(&known)))
         .collect()
 }
 
@@ -183,6 +200,19 @@ mod tests {
             super::namespace(&world.store, &job, &mut findings);
             let got = findings.errors.join("; ");
             assert!(got.contains(expected) && got.is_empty() == expected.is_empty(), "{namespace} {pool} {driver} {mode}: {got}");
+        }
+    }
+
+    /// What no node offers is said when the job is registered: it waits then for a node that does.
+    #[test]
+    fn missing_network_modes() {
+        let world = World::with_nodes(&["one"]);
+        let mut job = testkit::job("web").build();
+        for (mode, expected) in
+            [("", ""), ("host", ""), ("bridge", "group \"app\": no node offers the network mode \"bridge\"; known: host")]
+        {
+            job.task_groups[0].networks = vec![NetworkResource { mode: mode.into(), ..Default::default() }];
+            assert_eq!(nowhere(&world.store, &job).join("; "), expected, "{mode}");
         }
     }
 

@@ -289,6 +289,7 @@ request_timers! {
     on_node_stat "file_system.stat": Request::OnNode(_, NodeCall::Stat { .. }),
     on_node_logs "file_system.logs": Request::OnNode(_, NodeCall::Logs { .. }),
     on_node_stream "file_system.stream": Request::OnNode(_, NodeCall::Stream { .. } | NodeCall::Cat { .. } | NodeCall::ReadAt { .. }),
+    on_node_snapshot "file_system.snapshot": Request::OnNode(_, NodeCall::Snapshot),
     on_node_monitor "client.monitor": Request::OnNode(_, NodeCall::Monitor(_)),
     rollout "rollout.request": Request::Rollout(_),
     agent "agent.request": Request::Agent(_),

@@ -1,4 +1,3 @@
-# refused: none
 job "no-network" {
   group "main" {
     network {

@@ -1,4 +1,4 @@
-# refused: bridge, cidr, cni, device, dns, hostname, ip
+# refused: cidr, cni, device, dns, hostname, ip
 job "own-network" {
   group "main" {
     network {

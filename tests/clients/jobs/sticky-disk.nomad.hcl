@@ -1,4 +1,3 @@
-# refused: migrate, sticky
 job "sticky-disk" {
   group "main" {
     ephemeral_disk {

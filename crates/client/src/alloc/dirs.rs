@@ -96,7 +96,8 @@ impl TaskDir {
     }
 }
 
-fn is_plain(name: &str) -> bool {
+/// Whether a task of this name has a directory of its own.
+pub(super) fn is_plain(name: &str) -> bool {
     !name.is_empty() && ![".", "..", SHARED].contains(&name) && !name.contains(['/', '\0'])
 }
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
 
 use super::ahead::ahead_of;
-use super::{AllocHandle, Command, Running, lock, payload, spec};
+use super::{AllocHandle, Command, Running, lock, migrate, payload, spec};
 use crate::error::chain;
 use crate::shared::Shared;
 use crate::{measured, store, time};
@@ -176,16 +176,23 @@ impl Life {
     fn build_dirs(&self) {
         let (dir, alloc, handle) = (self.handle.dir.clone(), self.machine.alloc().clone(), self.handle.clone());
         let ahead = ahead_of(&self.shared, &alloc);
+        let shared = self.shared.clone();
         self.shared.spawn(async move {
             for other in ahead {
                 info!(alloc = %handle.id, other = %other.id, "waiting for the end of another allocation");
                 other.finished().await;
             }
+            let said = migrate::inherit(&shared, &handle, &alloc).await;
+            if let Some(said) = &said {
+                info!(alloc = %handle.id, "{said}");
+            }
             let build = move || {
-                let Some(job) = &alloc.job else { return dir.build(&[]) };
-                let tasks = job.group(&alloc.task_group).map(|group| group.tasks.as_slice()).unwrap_or_default();
+                let tasks = alloc.group().map(|group| group.tasks.as_slice()).unwrap_or_default();
                 dir.build(tasks)?;
-                payload::write(&dir, job, tasks)
+                if let Some(job) = &alloc.job {
+                    payload::write(&dir, job, tasks)?;
+                }
+                Ok(said)
             };
             let result = tokio::task::spawn_blocking(build).await.unwrap_or_else(|error| Err(error.to_string()));
             handle.send(Command::Happened(Input::DirsBuilt(result)));

@@ -5,6 +5,7 @@ mod dirs;
 mod env;
 mod interpolate;
 mod life;
+mod migrate;
 mod payload;
 mod spec;
 
@@ -20,6 +21,7 @@ use tracing::warn;
 
 pub(crate) use dirs::{AllocDir, HIDDEN, SHARED};
 pub(crate) use env::{host_env, parent_cgroup};
+pub(crate) use migrate::inheritance;
 
 use crate::shared::Shared;
 use crate::store::Life;

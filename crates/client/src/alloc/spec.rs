@@ -26,6 +26,10 @@ pub(crate) fn spec(shared: &Shared, dir: &AllocDir, alloc: &Allocation, name: &s
     let job = alloc.job.as_deref().ok_or("the allocation came without its job")?;
     let group = job.group(&alloc.task_group).ok_or("the job has no such group")?;
     let task = group.task(name).ok_or("the group has no such task")?;
+    // The servers send such work only to nodes that offer the mode, and this one offers none but the host's.
+    if let Some(network) = group.all_networks().find(|network| !matches!(network.mode.as_str(), "" | "host")) {
+        return Err(format!("network mode {:?} is not available on this node; available: host", network.mode));
+    }
     let (region, node, host_env) = (shared.config.region.as_str(), shared.node(), &shared.host_env);
     let (env, interpolator) = build(&Place { alloc, job, group, task, node: &node, region, dir, host_env });
     let config = match interpolator.json(&Value::Object((*task.config.0).clone())) {

@@ -23,6 +23,7 @@ const QUEUE: usize = 4;
 pub(crate) type Chunks = ReceiverStream<Result<Chunk, Failure>>;
 
 /// Where pieces go; an error means that nobody reads any more.
+#[derive(Clone)]
 pub(super) struct Outlet {
     sender: mpsc::Sender<Result<Chunk, Failure>>,
 }
@@ -38,6 +39,17 @@ pub(super) fn outlet() -> (Outlet, Chunks) {
 impl Outlet {
     pub async fn send(&self, chunk: Chunk) -> Result<(), Closed> {
         self.sender.send(Ok(chunk)).await.map_err(|_| Closed)
+    }
+
+    /// From a thread that may wait.
+    pub fn send_now(&self, chunk: Chunk) -> Result<(), Closed> {
+        self.sender.blocking_send(Ok(chunk)).map_err(|_| Closed)
+    }
+
+    /// The same.
+    pub fn fail_now(&self, failure: Failure) {
+        // The reader may have gone for the same reason.
+        let _ = self.sender.blocking_send(Err(failure));
     }
 
     pub async fn fail(&self, failure: Failure) {

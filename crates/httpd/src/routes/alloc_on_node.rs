@@ -6,6 +6,7 @@ use model::AllocId;
 use rpc::message::{NodeCall, NodeCallReply, NodeTarget};
 
 use super::allocs;
+use crate::frames::{self, Form};
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb, decode_segment};
 use crate::respond::{self, Answer};
@@ -17,13 +18,12 @@ pub(super) async fn allocation(mut cx: Cx) -> Answer {
     let rest = cx.rest("/v1/client/allocation/");
     let (id_text, noun) = rest.split_once('/').unwrap_or((&rest, ""));
     match noun {
-        "stats" | "checks" => cx.only(Verb::Get)?,
+        "stats" | "checks" | "snapshot" => cx.only(Verb::Get)?,
         "restart" | "signal" => cx.only(Verb::Put)?,
         "gc" if matches!(cx.verb(), Verb::Get | Verb::Put) => {}
         "gc" => return Err(Refusal::wrong_verb()),
         "exec" => return Err(Refusal::not_built("running commands in a task")),
         "pause" => return Err(Refusal::not_built("pausing tasks")),
-        "snapshot" => return Err(Refusal::not_built("moving the disk of an allocation")),
         _ => return Err(Refusal::no_resource()),
     }
     let target = target(id_text)?;
@@ -35,6 +35,10 @@ pub(super) async fn allocation(mut cx: Cx) -> Answer {
             let call = NodeCall::AllocStats { task: cx.params.text("task").to_owned() };
             let NodeCallReply::Json(text) = cx.on_node(target, call).await? else { return Err(Refusal::mismatch()) };
             json_text(&cx, text)
+        }
+        "snapshot" => {
+            let chunks = cx.on_node_stream(target, NodeCall::Snapshot).await?;
+            frames::respond(chunks, Form::Bytes, cx.app.shutdown.clone()).await
         }
         "restart" => {
             let request: AllocationRestartRequest = cx.decode_optional().await?;

@@ -383,7 +383,7 @@ pub(crate) static EPHEMERAL_DISK: Block = Block {
     name: "ephemeral_disk",
     label: None,
     finish: Finish::Nothing,
-    fields: &[later("sticky", "Sticky", &[]), later("migrate", "Migrate", &[]), integer("size", "SizeMB")],
+    fields: &[boolean("sticky", "Sticky"), boolean("migrate", "Migrate"), integer("size", "SizeMB")],
 };
 
 pub(crate) static UPDATE: Block = Block {
@@ -420,7 +420,7 @@ pub(crate) static NETWORK: Block = Block {
     label: None,
     finish: Finish::Network,
     fields: &[
-        plain(field("mode", "Mode", Shape::Word(&["", "host"], &["none", "bridge", "cni/*"]))),
+        plain(field("mode", "Mode", Shape::Word(&["", "none", "host", "bridge", "cni/*"], &[]))),
         later("device", "Device", &[]),
         later("cidr", "CIDR", &[]),
         later("ip", "IP", &[]),

@@ -141,9 +141,6 @@ fn check_disk(group: &TaskGroup, report: &mut Report<'_>) {
         report.error("EphemeralDisk", "an ephemeral disk is missing");
         return;
     };
-    if disk.sticky || disk.migrate {
-        report.error("EphemeralDisk", "sticky and migrate of ephemeral_disk are not supported yet");
-    }
     if disk.size_mb < EPHEMERAL_DISK_MIN {
         report.error("EphemeralDisk.SizeMB", format!("ephemeral_disk must have at least {EPHEMERAL_DISK_MIN} MB, not {}", disk.size_mb));
     }
@@ -203,9 +200,6 @@ fn check_network<'g>(
     taken: &mut BTreeMap<i64, &'g str>,
     report: &mut Report<'_>,
 ) {
-    if !matches!(network.mode.as_str(), "" | "host") {
-        report.error(&format!("{path}.Mode"), format!("network mode {:?} is not supported yet", network.mode));
-    }
     if network.mbits != 0 {
         report.warning(&format!("{path}.MBits"), "network: mbits is deprecated and without effect");
     }

@@ -38,13 +38,13 @@ fn unknown_names() {
 #[test]
 fn not_supported() {
     check(
-        "job \"web\" {\n  vault {\n  }\n  group \"a\" {\n    service {\n      name = \"x\"\n    }\n    ephemeral_disk {\n      sticky = true\n    }\n    network {\n      mode = \"cni/mine\"\n    }\n    x = 1\n  }\n}\n",
+        "job \"web\" {\n  vault {\n  }\n  group \"a\" {\n    service {\n      name = \"x\"\n    }\n    ephemeral_disk {\n      stick = true\n    }\n    network {\n      mode = \"cni/mine\"\n      ip = \"::1\"\n    }\n    x = 1\n  }\n}\n",
         &[
             "web.nomad.hcl:2,3: block \"vault\" in \"job\" is not supported yet",
             "web.nomad.hcl:5,5: block \"service\" in \"group\" is not supported yet",
-            "web.nomad.hcl:9,7: argument \"sticky\" in \"ephemeral_disk\" is not supported yet",
-            "web.nomad.hcl:12,14: mode: \"cni/mine\" is not supported yet",
-            "web.nomad.hcl:14,5: unsupported argument \"x\"",
+            "web.nomad.hcl:9,7: unsupported argument \"stick\": did you mean \"sticky\"?",
+            "web.nomad.hcl:13,7: argument \"ip\" in \"network\" is not supported yet",
+            "web.nomad.hcl:15,5: unsupported argument \"x\"",
         ],
     );
 }

@@ -1,0 +1,96 @@
+//! What an allocation leaves to the one after it, as a tar archive: `alloc/data` and the `local` of its tasks.
+
+use std::fs::{self, Metadata};
+use std::io::{self, BufWriter, Read, Write};
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+
+use super::follow::{Chunks, Outlet, PIECE, outlet};
+use super::open::{failure, open};
+use crate::alloc::{AllocDir, AllocHandle, inheritance};
+use rpc::message::{Chunk, Failure};
+
+/// The archive, written while it is read. Links are kept as links; sockets, pipes and devices are left out.
+pub(crate) fn snapshot(alloc: &AllocHandle) -> Chunks {
+    let (outlet, chunks) = outlet();
+    let (dir, paths) = (alloc.dir.clone(), inheritance(&alloc.tasks()));
+    tokio::task::spawn_blocking(move || write(&dir, paths, outlet));
+    chunks
+}
+
+fn write(dir: &AllocDir, paths: Vec<PathBuf>, outlet: Outlet) {
+    let mut tar = tar::Builder::new(BufWriter::with_capacity(PIECE, Pieces { to: outlet.clone(), offset: 0 }));
+    // One after the other instead of one within the other: a tree may be deeper than the stack.
+    let mut left: Vec<PathBuf> = paths.into_iter().rev().collect();
+    while let Some(path) = left.pop() {
+        match append(&mut tar, dir, &path) {
+            Ok(inside) => left.extend(inside.into_iter().rev()),
+            Err(failure) => return outlet.fail_now(failure),
+        }
+    }
+    if let Err(error) = tar.into_inner().and_then(|mut rest| rest.flush()) {
+        outlet.fail_now(failure("the archive", &error));
+    }
+}
+
+/// One file, link or directory, and what is in it. What has gone meanwhile is not there.
+fn append(tar: &mut tar::Builder<impl Write>, dir: &AllocDir, path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let name = path.display().to_string();
+    let opened = match open(dir, &name) {
+        Ok(opened) => opened,
+        Err(failure) if failure.code == 404 => return Ok(Vec::new()),
+        Err(failure) => return Err(failure),
+    };
+    let told = |error: io::Error| failure(&name, &error);
+    let metadata = opened.file.metadata().map_err(told)?;
+    if metadata.is_file() {
+        let size = metadata.len();
+        // As much as was announced, also when a task writes to it.
+        let content = (&opened.file).take(size).chain(io::repeat(0)).take(size);
+        tar.append_data(&mut header(&metadata), path, content).map_err(told)?;
+    }
+    if !metadata.is_dir() {
+        return Ok(Vec::new());
+    }
+    tar.append_data(&mut header(&metadata), path, io::empty()).map_err(told)?;
+    let mut inside = Vec::new();
+    // Through the descriptor, so that it is the directory that was checked.
+    let entries = fs::read_dir(format!("/proc/self/fd/{}", opened.file.as_raw_fd())).map_err(told)?;
+    for entry in entries.flatten() {
+        let Ok(metadata) = fs::symlink_metadata(entry.path()) else { continue };
+        let below = path.join(entry.file_name());
+        if metadata.is_symlink() {
+            let Ok(target) = fs::read_link(entry.path()) else { continue };
+            tar.append_link(&mut header(&metadata), &below, target).map_err(told)?;
+        } else if metadata.is_file() || metadata.is_dir() {
+            inside.push(below);
+        }
+    }
+    Ok(inside)
+}
+
+fn header(metadata: &Metadata) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_metadata(metadata);
+    header
+}
+
+/// Writing that sends pieces to who reads.
+struct Pieces {
+    to: Outlet,
+    offset: i64,
+}
+
+impl Write for Pieces {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let length = data.len().min(PIECE);
+        self.offset = self.offset.saturating_add(length as i64);
+        let chunk = Chunk { offset: self.offset, data: data[..length].to_vec(), ..Default::default() };
+        self.to.send_now(chunk).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
