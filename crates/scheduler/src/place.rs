@@ -41,14 +41,14 @@ pub(crate) struct Filling<'a> {
 pub(crate) fn fill<'a>(view: &Store, fleet: &mut Fleet<'a>, wishes: &mut Wishes<'a>, all_at_once: bool, dice: &mut Dice) -> Filling<'a> {
     let mut filling = Filling::default();
     let slots = std::mem::take(&mut wishes.slots);
-    filling.fill(view, fleet, &wishes.freed, slots, dice);
+    filling.fill(view, fleet, &wishes.freed, slots, std::mem::take(&mut wishes.standbys), dice);
     if all_at_once && !filling.failed.is_empty() {
         filling.give_up_partial();
         wishes.give_up_changes();
         // What is kept alive must do without the room of what stays after all.
         let slots = std::mem::take(&mut filling.filled).into_iter().map(|filled| filled.slot).collect();
         *fleet = fleet.untouched(dice);
-        filling.fill(view, fleet, &wishes.freed, slots, dice);
+        filling.fill(view, fleet, &wishes.freed, slots, BTreeMap::new(), dice);
     }
     for (job, name) in &wishes.nowhere {
         let Some(group) = job.group(name) else { continue };
@@ -132,7 +132,16 @@ fn push_aside<'a>(
 }
 
 impl<'a> Filling<'a> {
-    fn fill(&mut self, view: &Store, fleet: &mut Fleet<'a>, freed: &[&'a Arc<Allocation>], slots: Vec<Slot<'a>>, dice: &mut Dice) {
+    fn fill(
+        &mut self,
+        view: &Store,
+        fleet: &mut Fleet<'a>,
+        freed: &[&'a Arc<Allocation>],
+        slots: Vec<Slot<'a>>,
+        mut standbys: BTreeMap<Text, Vec<Slot<'a>>>,
+        dice: &mut Dice,
+    ) {
+        standbys.values_mut().for_each(|standbys| standbys.reverse());
         for alloc in freed {
             fleet.free(alloc);
         }
@@ -144,7 +153,16 @@ impl<'a> Filling<'a> {
             let (board, memory) = boards
                 .entry((job.version, slot.group.clone()))
                 .or_insert_with(|| (Board::new(fleet, &job, group, Setting::of(view, &job)), Memory::default()));
-            match find_place(fleet, board, memory, &mut evicted, group, &slot, dice) {
+            let (is_turn, mut slot) = (slot.is_turn, slot);
+            let mut place = find_place(fleet, board, memory, &mut evicted, group, &slot, dice);
+            while place.is_none()
+                && is_turn
+                && let Some(other) = standbys.get_mut(&slot.group).and_then(Vec::pop)
+            {
+                place = find_place(fleet, board, memory, &mut evicted, group, &other, dice);
+                slot = other;
+            }
+            match place {
                 Some(Place { node, resources, metric, preempted }) => {
                     self.filled.push(Filled { slot, node, resources, metric, preempted });
                 }

@@ -112,6 +112,7 @@ impl<'a> Reconciler<'a> {
             tracker: previous.and_then(|previous| previous.reschedule_tracker.clone()),
             penalised: Vec::new(),
             pinned: None,
+            is_turn: false,
         });
     }
 

@@ -54,6 +54,8 @@ pub(crate) struct Slot<'a> {
     pub penalised: Vec<NodeId>,
     /// There and nowhere else.
     pub pinned: Option<NodeId>,
+    /// One of the few nodes whose turn it is: if it has no room, one of `Wishes::standbys` has its turn.
+    pub is_turn: bool,
 }
 
 /// An allocation that becomes one of the present version while its tasks go on.
@@ -71,6 +73,8 @@ pub(crate) struct Wishes<'a> {
     pub freed: Vec<&'a Arc<Allocation>>,
     pub in_place: Vec<InPlace<'a>>,
     pub slots: Vec<Slot<'a>>,
+    /// By group: for nodes whose turn is still to come, in order. They count as kept.
+    pub standbys: BTreeMap<Text, Vec<Slot<'a>>>,
     /// Failed allocations and when they are due (unix nanoseconds).
     pub later: Vec<(&'a Arc<Allocation>, i64)>,
     /// Allocations that become unknown, and when they are given up (unix nanoseconds), if ever.
@@ -360,6 +364,7 @@ impl<'a> Reconciler<'a> {
             tracker: alloc.reschedule_tracker.clone(),
             penalised: Vec::new(),
             pinned: None,
+            is_turn: false,
         };
         match item.lot {
             Lot::Lost => {

@@ -68,6 +68,7 @@ impl<'a> Reconciler<'a> {
                 tracker: alloc.reschedule_tracker.clone(),
                 penalised: Vec::new(),
                 pinned: None,
+                is_turn: false,
             });
             self.out.counts(group).place += 1;
         }

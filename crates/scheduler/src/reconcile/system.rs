@@ -277,12 +277,19 @@ impl<'a> Reconciler<'a> {
                 self.place_on(own, &name, node, lost, Part::Outside);
             }
         }
-        let mut empty: Vec<_> = vacated.into_iter().filter(|(_, last)| last.is_none()).collect();
+        let mut empty: Vec<_> = vacated.into_iter().filter_map(|(node, last)| last.is_none().then_some(node)).collect();
         let waiting = empty.split_off(n_missing.min(n_empty).min(empty.len()));
-        todo.missing.extend(empty);
         if !waiting.is_empty() {
             let n = waiting.len();
             self.out.notes.push(format!("group {}: {n} nodes without an allocation wait for the promotion of canaries", group.name));
+        }
+        if !empty.is_empty() {
+            for node in &empty {
+                self.place_on(Arc::clone(self.job), &name, node, None, Part::Canary);
+                self.turn_of_last();
+            }
+            let standbys = waiting.iter().map(|node| slot_on(Arc::clone(self.job), &name, node.id, None, Part::Canary)).collect::<Vec<_>>();
+            self.out.standbys.entry(name).or_default().extend(standbys);
         }
         self.carry_out(group, todo, Some(n_missing));
     }
@@ -349,12 +356,22 @@ impl<'a> Reconciler<'a> {
             if position < limit {
                 self.replace(&group.name, item, Arc::clone(self.job), is_canary, in_deployment);
                 self.pin_last(item);
+                self.turn_of_last();
                 if is_canary {
                     let counts = self.out.counts(&group.name);
                     (counts.destructive_update, counts.canary) = (counts.destructive_update - 1, counts.canary + 1);
                 }
             } else {
                 self.keep(&group.name, item);
+                if limit > 0 {
+                    let standby = Slot {
+                        urgency: Urgency::Update,
+                        name: item.alloc.name.clone(),
+                        stops_previous: Some(description::UPDATING),
+                        ..slot_on(Arc::clone(self.job), &name, item.alloc.node_id, Some(item.alloc), part)
+                    };
+                    self.out.standbys.entry(name.clone()).or_default().push(standby);
+                }
             }
         }
         if let Some(n_waiting) = todo.destructive.len().checked_sub(limit).filter(|n| *n > 0) {
@@ -377,20 +394,15 @@ impl<'a> Reconciler<'a> {
     }
 
     fn place_on(&mut self, job: Arc<Job>, group: &Text, node: &Node, last: Option<&'a Arc<Allocation>>, part: Part) {
-        self.out.slots.push(Slot {
-            urgency: Urgency::Missing,
-            name: alloc_name(&job.id, group, 0).into(),
-            job,
-            group: group.clone(),
-            is_canary: part == Part::Canary,
-            in_deployment: part != Part::Outside,
-            previous: last,
-            stops_previous: None,
-            tracker: None,
-            penalised: Vec::new(),
-            pinned: Some(node.id),
-        });
+        self.out.slots.push(slot_on(job, group, node.id, last, part));
         self.out.counts(group).place += 1;
+    }
+
+    /// If there is no room for what was just asked for, another node has its turn.
+    fn turn_of_last(&mut self) {
+        if let Some(slot) = self.out.slots.last_mut() {
+            slot.is_turn = true;
+        }
     }
 
     /// The place that was just asked for is on the same node.
@@ -455,6 +467,23 @@ impl<'a> Reconciler<'a> {
                 self.place_on(Arc::clone(&job), &text, node, lost, part);
             }
         }
+    }
+}
+
+fn slot_on<'a>(job: Arc<Job>, group: &Text, node: NodeId, last: Option<&'a Arc<Allocation>>, part: Part) -> Slot<'a> {
+    Slot {
+        urgency: Urgency::Missing,
+        name: alloc_name(&job.id, group, 0).into(),
+        job,
+        group: group.clone(),
+        is_canary: part == Part::Canary,
+        in_deployment: part != Part::Outside,
+        previous: last,
+        stops_previous: None,
+        tracker: None,
+        penalised: Vec::new(),
+        pinned: Some(node),
+        is_turn: false,
     }
 }
 

@@ -247,6 +247,31 @@ fn canaries_are_told() {
     assert!(of_new.iter().all(|id| !tried.contains(id)));
 }
 
+/// A node without room does not hold up the others: the next one has its turn.
+#[test]
+fn turns() {
+    const FULL: &str = "node a memory=700; nodes b c; job system roll=1; run; finish; job system roll=1 memory=5000";
+    const TRIED: &str = "node a memory=700; nodes b c; job system roll=1 canary=1; run; finish; job system roll=1 canary=1 memory=5000";
+    const MOVED: &str = "node a rack=r1; job system roll=1 canary=1 is=rack:r1; run; finish; node c rack=r2 memory=200; node d rack=r2; \
+                         job system roll=1 canary=1 memory=5000 is=rack:r2";
+    let rows = [
+        (FULL, "", "a b/1 c; running 0/3"),
+        (FULL, "run", "a b/1 c/1; running 1/3"),
+        (FULL, "run; run", "a b/1 c/1; 1 queued; running 2/3"),
+        (FULL, "run; run; node a memory=8000", "a/1 b/1 c/1; running 2/3"),
+        (FULL, "node b memory=700; look", "a b/1 c; running 0/3"),
+        (TRIED, "", "a b/1 c; running 0/3"),
+        (TRIED, "run", "a b/1 c; running 1/3"),
+        (TRIED, "run; promote", "a b/1 c/1; running 1/3"),
+        (TRIED, "run; promote; run", "a b/1 c/1; 1 queued; running 2/3"),
+        (MOVED, "", "a d/1; running 0/2"),
+        ("nodes a b; job system roll=1; run; finish; job system roll=1 memory=9000", "", "a b; 1 queued; running 0/2"),
+    ];
+    let rows: Vec<(String, &str)> = rows.iter().map(|(first, then, shown)| (format!("{first}; {then}"), *shown)).collect();
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(steps, shown)| (steps.trim_end_matches("; "), *shown)).collect();
+    check(&rows);
+}
+
 /// Nodes without room: what they lack is told, and they get one when there is room.
 #[test]
 fn no_room() {
