@@ -61,7 +61,11 @@ impl<'a> Reconciler<'a> {
                 Some(lot) => on_node.holders.push(Item::new(alloc, lot)),
                 None => {
                     let is_later = on_node.last.is_none_or(|last| (last.create_index, last.id) < (alloc.create_index, alloc.id));
-                    if is_later && (!alloc.server_terminal() || alloc.client_status == ClientStatus::Lost) {
+                    // Not what was stopped because the node is not to have it.
+                    let may_return = !alloc.server_terminal()
+                        || alloc.client_status == ClientStatus::Lost
+                        || alloc.desired_description == description::MIGRATING;
+                    if is_later && may_return {
                         on_node.last = Some(alloc);
                     }
                 }

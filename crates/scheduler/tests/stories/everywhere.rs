@@ -171,7 +171,7 @@ fn canaries() {
     const MOVED: &str = "node a rack=r1; node b rack=r1; job system roll=2 canary=34 is=rack:r1; run; finish; node c rack=r2; \
                          node d rack=r2; job system roll=2 canary=34 env=2 is=rack:r2";
     const ALL: &str = "nodes a b c; job system roll=9 canary=100; run; finish; job system roll=9 canary=100 env=2";
-    let rows: [(&str, &str, &str); 35] = [
+    let rows: [(&str, &str, &str); 38] = [
         ("nodes a b c; job system roll=1 canary=34", "", "a b c; running 0/3"),
         (OLD, "", "a b c"),
         (OLD, "job system roll=3 canary=34 env=2", "a/1 b/1 c; running 0/3"),
@@ -189,6 +189,9 @@ fn canaries() {
         (ONE, "down a; ready a", "a/1 b/1 c; 2 lost; running 0/3"),
         (ONE, "down c; ready c", "a/1 b c; 1 lost; running 0/3"),
         (ONE, "move c", "a/1 b c; running 0/3"),
+        (ONE, "ineligible c; move c", "a/1 b; running 0/2"),
+        (ONE, "ineligible c; move c; eligible c", "a/1 b c; running 0/3"),
+        (ONE, "ineligible a; move a; eligible a", "a/1 b/1 c; running 0/3"),
         (ONE, "fail c", "a/1 b c; running 0/3"),
         (ONE, "fail c; run; promote", "a/1 b/1 c; running 1/3"),
         (ONE, "pause; down a; ready a; resume", "a/1 b c; 2 lost; running 0/3"),
