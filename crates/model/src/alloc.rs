@@ -162,6 +162,12 @@ impl Allocation {
         let surplus = states.len().saturating_sub(STATES_KEPT);
         states.drain(..surplus);
     }
+
+    /// When it last became unknown.
+    pub fn last_silence(&self) -> Option<Time> {
+        let states = self.alloc_states.iter().flat_map(|states| states.iter().rev());
+        states.filter(|state| state.value == ClientStatus::Unknown.as_str()).map(|state| state.time).next()
+    }
 }
 
 /// Health of an allocation within its deployment.

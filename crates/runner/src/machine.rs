@@ -230,7 +230,8 @@ impl Machine {
         let Ok((job, _)) = parts(&alloc) else { return };
         self.job = job.clone();
         let same_deployment = alloc.deployment_id == self.alloc.deployment_id;
-        if alloc.client_status == ClientStatus::Unknown && !alloc.server_terminal() {
+        // Also when a report that was on its way has told the region since that it runs.
+        if alloc.last_silence() > self.alloc.last_silence() && !alloc.server_terminal() {
             for actor in self.actors.iter_mut().filter(|actor| actor.stage == Stage::Running) {
                 actor.push(events::reconnected(now));
             }

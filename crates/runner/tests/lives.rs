@@ -167,7 +167,12 @@ impl World {
                 self.update(|alloc, _| alloc.deployment_status = Some(AllocDeploymentStatus { healthy, ..Default::default() }))
             }
             ["cut"] => Input::Cut { reason: "nobody answered".to_owned() },
-            ["known", "unknown"] => self.update(|alloc, _| alloc.client_status = ClientStatus::Unknown),
+            ["known", "unknown"] => self.update(|alloc, _| alloc.set_client_status(ClientStatus::Unknown, self.now)),
+            ["known", "running"] => self.update(|alloc, _| alloc.set_client_status(ClientStatus::Running, self.now)),
+            ["known", "silent", "meanwhile"] => self.update(|alloc, _| {
+                alloc.set_client_status(ClientStatus::Unknown, self.now);
+                alloc.set_client_status(ClientStatus::Running, self.now);
+            }),
             ["agent", "restarts"] => {
                 let (saved, alloc) = (self.machine.saved(), self.machine.alloc().clone());
                 self.machine = Machine::restore(self.now, alloc, saved, settings()).unwrap();
@@ -1033,19 +1038,25 @@ fn cut() {
 /// A region that took it for unknown is told that it runs, in the words of the interface.
 #[test]
 fn reconnected() {
-    let world = tell(
-        batch(vec![task("web")]),
-        "save
+    for (known, n_times) in [
+        ("> known unknown", 1),
+        ("> known unknown\n > known unknown\n > known running", 1),
+        ("> known silent meanwhile", 1),
+        ("> known unknown\n > at 600\n > known running\n > known unknown", 2),
+        ("> known running", 0),
+    ] {
+        let story = "save
          dirs
          = pending web=pending
          > dirs ok
          save
          start web/1
          > started web/1
-         = running web=running
-         > known unknown",
-    );
-    assert_eq!(world.events("web").last().map(String::as_str), Some("Reconnected: Client reconnected"));
+         = running web=running";
+        let world = tell(batch(vec![task("web")]), &format!("{story}\n{known}"));
+        let events = world.events("web");
+        assert_eq!(events.iter().filter(|event| *event == "Reconnected: Client reconnected").count(), n_times, "{known}");
+    }
 }
 
 /// An allocation that came without what it needs is refused in words.
