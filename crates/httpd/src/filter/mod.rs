@@ -6,6 +6,7 @@
 mod evaluate;
 mod fields;
 mod parse;
+mod pick;
 
 use regex::Regex;
 use serde::Serialize;
@@ -20,20 +21,20 @@ impl Filter {
     pub fn parse<T: DeserializeOwned>(text: &str) -> Result<Self, String> {
         let expression = parse::expression(text)?;
         let known = fields::of::<T>();
-        match expression.first_fields().into_iter().find(|field| !known.contains(field)) {
-            Some(unknown) if !known.is_empty() => Err(format!("unknown field {unknown:?}")),
-            _ => Ok(Self(expression)),
+        if let Some(unknown) = expression.first_fields().find(|field| !known.is_empty() && !known.contains(field)) {
+            return Err(format!("unknown field {unknown:?}"));
         }
+        Ok(Self(expression))
     }
 
     /// Whether it looks at this field of an object, or into it.
     pub fn looks_at(&self, field: &str) -> bool {
-        self.0.first_fields().contains(&field)
+        self.0.first_fields().any(|first| first == field)
     }
 
     /// Whether an object meets it; the error says which comparison makes no sense.
     pub fn matches<T: Serialize>(&self, object: &T) -> Result<bool, String> {
-        let value = serde_json::to_value(object).map_err(|error| error.to_string())?;
+        let value = pick::pick(object, self.0.selectors()).map_err(|error| error.to_string())?;
         evaluate::holds(&self.0, &value)
     }
 }
@@ -55,12 +56,16 @@ enum Test {
 }
 
 impl Expression {
-    fn first_fields(&self) -> Vec<&str> {
+    fn selectors(&self) -> Vec<&[String]> {
         match self {
-            Self::Or(left, right) | Self::And(left, right) => [left.first_fields(), right.first_fields()].concat(),
-            Self::Not(inner) => inner.first_fields(),
-            Self::Test(selector, _) => selector.first().map(String::as_str).into_iter().collect(),
+            Self::Or(left, right) | Self::And(left, right) => [left.selectors(), right.selectors()].concat(),
+            Self::Not(inner) => inner.selectors(),
+            Self::Test(selector, _) => vec![selector],
         }
+    }
+
+    fn first_fields(&self) -> impl Iterator<Item = &str> {
+        self.selectors().into_iter().filter_map(|selector| selector.first()).map(String::as_str)
     }
 }
 
@@ -76,6 +81,47 @@ mod tests {
             "TaskGroups": [{"Name": "app", "Count": 2}]
         }))
         .unwrap()
+    }
+
+    /// What an expression does not look at costs nothing, and what it looks at is as in the whole object.
+    #[test]
+    fn only_what_is_looked_at() {
+        /// Cannot be made JSON of.
+        struct Broken;
+        impl Serialize for Broken {
+            fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+                Err(serde::ser::Error::custom("was looked at"))
+            }
+        }
+        #[derive(Serialize)]
+        struct Inner {
+            list: Vec<Option<u8>>,
+            map: std::collections::BTreeMap<u8, Option<&'static str>>,
+            broken: Broken,
+        }
+        #[derive(Serialize)]
+        struct Outer {
+            inner: Option<std::sync::Arc<Inner>>,
+            none: Option<Broken>,
+            broken: Broken,
+        }
+        let inner = Inner { list: vec![Some(1), None], map: [(7, Some("seven")), (8, None)].into(), broken: Broken };
+        let outer = Outer { inner: Some(inner.into()), none: None, broken: Broken };
+        for (text, expected) in [
+            ("inner.list contains 1", Ok(true)),
+            ("inner.list.1 is empty", Ok(true)),
+            ("inner.map.7 == seven and inner.map.8 is empty", Ok(true)),
+            ("inner.map contains 8 and inner.map.7 == eight", Ok(false)),
+            ("none.x is empty and none is empty and inner.absent.x is empty", Ok(true)),
+            ("inner.list.0.x is empty", Ok(true)),
+            ("inner.map.7.x is empty", Ok(true)),
+            ("broken == 1", Err("was looked at".to_owned())),
+            ("inner is empty", Err("was looked at".to_owned())),
+            ("inner.map is empty or inner.broken == 1", Err("was looked at".to_owned())),
+        ] {
+            let filter = Filter(parse::expression(text).unwrap());
+            assert_eq!(filter.matches(&outer), expected, "{text}");
+        }
     }
 
     /// Each row: an expression over the job, and whether it holds.
