@@ -1,5 +1,7 @@
 //! What follows from a job, an allocation or a deployment by itself.
 
+use std::collections::BTreeSet;
+
 use crate::*;
 
 /// The namespace that exists from the start.
@@ -17,6 +19,27 @@ impl JobType {
     /// Its jobs have one allocation on every node that meets their demands.
     pub fn is_on_every_node(self) -> bool {
         matches!(self, Self::System | Self::Sysbatch)
+    }
+}
+
+/// The name of a signal as nodes list it; `None` for none, for a number, and for the second names that some signals have.
+fn signal_name(text: &str) -> Option<String> {
+    let name = text.trim().to_ascii_uppercase();
+    let short = name.strip_prefix("SIG").unwrap_or(&name);
+    let is_listed = !matches!(short, "" | "IOT" | "POLL") && short.parse::<u32>().is_err();
+    is_listed.then(|| format!("SIG{short}"))
+}
+
+impl TaskGroup {
+    /// What the group demands of a node without saying so, as far as it does not say so: that the node knows the signals of its tasks.
+    pub fn implied_constraints(&self) -> Vec<Constraint> {
+        let signals: BTreeSet<String> = self.tasks.iter().filter_map(|task| signal_name(&task.kill_signal)).collect();
+        if signals.is_empty() {
+            return Vec::new();
+        }
+        let r_target = signals.into_iter().collect::<Vec<_>>().join(",");
+        let constraint = Constraint { l_target: "${attr.os.signals}".to_owned(), operand: "set_contains".to_owned(), r_target };
+        if self.constraints.contains(&constraint) { Vec::new() } else { vec![constraint] }
     }
 }
 

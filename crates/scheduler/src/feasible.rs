@@ -75,14 +75,6 @@ impl Check {
     }
 }
 
-/// The name of a signal as nodes list it; `None` for none, for a number, and for the second names that some signals have.
-fn signal_name(text: &str) -> Option<String> {
-    let name = text.trim().to_ascii_uppercase();
-    let short = name.strip_prefix("SIG").unwrap_or(&name);
-    let is_listed = !matches!(short, "" | "IOT" | "POLL") && short.parse::<u32>().is_err();
-    is_listed.then(|| format!("SIG{short}"))
-}
-
 impl Checks {
     pub(crate) fn new(job: &Job, group: &TaskGroup) -> Self {
         let mut this = Self {
@@ -101,11 +93,6 @@ impl Checks {
         }
         for constraint in group.tasks.iter().flat_map(|task| &task.constraints) {
             this.add_constraint(constraint, Scope::Group);
-        }
-        let signals: BTreeSet<String> = group.tasks.iter().filter_map(|task| signal_name(&task.kill_signal)).collect();
-        for signal in signals {
-            let (l_target, operand) = ("${attr.os.signals}".to_owned(), "set_contains".to_owned());
-            this.add_constraint(&Constraint { l_target, operand, r_target: signal }, Scope::Group);
         }
         let drivers: BTreeSet<String> = group.tasks.iter().map(|task| task.driver.clone()).collect();
         this.checks.push(Check::Drivers(drivers));

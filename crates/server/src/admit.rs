@@ -73,13 +73,20 @@ fn pool_of(view: &Store, job: &Job) -> Text {
     default.unwrap_or(DEFAULT_NODE_POOL).into()
 }
 
-/// The job with what the region gives to who leaves it open: its node pool, and its priority.
+/// The job with what the region gives to who leaves it open: its node pool, and its priority; and with what its groups demand without saying so.
 pub fn completed(view: &Store, bounds: &JobBounds, job: &Arc<Job>) -> Arc<Job> {
-    if !job.node_pool.is_empty() && job.priority != 0 {
-        return Arc::clone(job);
+    let mut job = Arc::clone(job);
+    if job.node_pool.is_empty() || job.priority == 0 {
+        let priority = if job.priority == 0 { bounds.priority_default } else { job.priority };
+        job = Arc::new(Job { node_pool: pool_of(view, &job).as_str().into(), priority, ..(*job).clone() });
     }
-    let priority = if job.priority == 0 { bounds.priority_default } else { job.priority };
-    Arc::new(Job { node_pool: pool_of(view, job).as_str().into(), priority, ..(**job).clone() })
+    for position in 0..job.task_groups.len() {
+        let implied = job.task_groups[position].implied_constraints();
+        if !implied.is_empty() {
+            Arc::make_mut(&mut job).task_groups[position].constraints.extend(implied);
+        }
+    }
+    job
 }
 
 fn names(known: &BTreeSet<&str>) -> String {
@@ -200,6 +207,28 @@ mod tests {
             super::namespace(&world.store, &job, &mut findings);
             let got = findings.errors.join("; ");
             assert!(got.contains(expected) && got.is_empty() == expected.is_empty(), "{namespace} {pool} {driver} {mode}: {got}");
+        }
+    }
+
+    /// Rows: the signals that end the tasks of a group, and what the group demands for that of a node, however often it is registered.
+    #[test]
+    fn signals_of_tasks() {
+        let world = world();
+        for (signals, expected) in [
+            ("", ""),
+            ("term", "${attr.os.signals} set_contains SIGTERM"),
+            ("15", ""),
+            ("SIGUSR2 int SIGINT", "${attr.os.signals} set_contains SIGINT,SIGUSR2"),
+        ] {
+            let mut job = testkit::job("web").build();
+            let task = job.task_groups[0].tasks[0].clone();
+            let tasks = signals.split(' ').map(|signal| model::Task { kill_signal: signal.to_owned(), ..task.clone() });
+            job.task_groups[0].tasks = tasks.collect();
+            let once = completed(&world.store, &JobBounds::default(), &Arc::new(job));
+            let again = completed(&world.store, &JobBounds::default(), &once);
+            let shown = |constraint: &model::Constraint| format!("{} {} {}", constraint.l_target, constraint.operand, constraint.r_target);
+            let constraints: Vec<String> = again.task_groups[0].constraints.iter().map(shown).collect();
+            assert_eq!(constraints.join("; "), expected, "{signals}");
         }
     }
 
