@@ -58,8 +58,8 @@ fn options() -> impl Options {
 }
 
 /// Version of the nouns' shapes, as commands, snapshot records, messages and what nodes keep are written: those four carry this number. A
-/// noun gets a field with a successor of it (`json::since_3`); older bytes are read without.
-pub const SHAPES: u16 = 3;
+/// noun gets a field with a successor of it (`json::since_4`); older bytes are read without.
+pub const SHAPES: u16 = 4;
 
 thread_local! {
     /// Of the bytes that are being read.

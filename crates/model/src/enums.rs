@@ -53,6 +53,8 @@ pub struct UnknownWord {
 
 words!(/// What kind of work a job is.
     JobType { #[default] Service = "service", Batch = "batch", System = "system", Sysbatch = "sysbatch" });
+words!(/// Whether the cores of a task shall be of one NUMA node of the machine.
+    NumaAffinity { #[default] None = "none", Prefer = "prefer", Require = "require" });
 words!(/// What a job as a whole is doing.
     JobStatus { #[default] Pending = "pending", Running = "running", Dead = "dead" });
 words!(/// What the region wants of an allocation.

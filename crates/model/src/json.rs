@@ -81,6 +81,7 @@ macro_rules! since {
 }
 since!(since_2, 2);
 since!(since_3, 3);
+since!(since_4, 4);
 
 /// A nil UUID is the empty text in JSON; in bincode it is plain.
 pub mod blank_when_nil {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::json::{nullable, omit_empty, since_2};
-use crate::{Absent, Affinity, Constraint, TaskLifecycle};
+use crate::json::{nullable, omit_empty, since_2, since_4};
+use crate::{Absent, Affinity, Constraint, NumaAffinity, TaskLifecycle};
 
 /// What a task asks for.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -32,11 +32,22 @@ pub struct Resources {
     pub networks: Vec<NetworkResource>,
     #[serde(rename = "Devices", with = "since_2")]
     pub devices: Vec<RequestedDevice>,
-    #[serde(rename = "NUMA")]
-    pub numa: Absent,
+    #[serde(rename = "NUMA", with = "since_4")]
+    pub numa: Option<Numa>,
     /// MiB; default 0 (treated as 1 MiB tmpfs).
     #[serde(rename = "SecretsMB")]
     pub secrets_mb: i64,
+}
+
+/// Where the reserved cores of a task are.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Numa {
+    #[serde(rename = "Affinity")]
+    pub affinity: NumaAffinity,
+    /// Names of requested devices that shall be beside the cores.
+    #[serde(rename = "Devices")]
+    pub devices: Absent,
 }
 
 /// Devices that a task asks for.

@@ -8,6 +8,7 @@ use model::{
     AllocatedTaskResources, NetworkResource, Node, Phases, Port, TaskGroup, Usage,
 };
 
+use crate::cores::{self, CoreAsk};
 use crate::device::DeviceAsks;
 use crate::dice::Dice;
 use crate::fleet::Room;
@@ -42,8 +43,7 @@ pub(crate) struct Ask {
     networks: Vec<NetworkAsk>,
     /// What is given on every node: everything but cores and ports.
     given: Arc<AllocatedResources>,
-    /// Cores asked for by task.
-    cores: Vec<(String, usize)>,
+    cores: Vec<CoreAsk>,
     pub devices: DeviceAsks,
 }
 
@@ -75,7 +75,8 @@ impl Ask {
             let (cpu, memory_mb) = (wants.cpu.max(0), wants.memory_mb.max(0));
             let cpu_shares = if n_cores > 0 { 0 } else { cpu };
             if n_cores > 0 {
-                cores.push((task.name.clone(), n_cores));
+                let affinity = wants.numa.as_ref().map(|numa| numa.affinity).unwrap_or_default();
+                cores.push(CoreAsk { task: task.name.clone(), n: n_cores, affinity });
             }
             phases.add(task.lifecycle.as_ref(), Usage { cpu: cpu_shares, memory: memory_mb, disk: 0 });
             networks.extend(wants.networks.iter().map(|network| NetworkAsk { task: Some(task.name.clone()), network: network.clone() }));
@@ -93,7 +94,7 @@ impl Ask {
             networks.iter().flat_map(|ask| &ask.network.reserved_ports).map(|port| (port.label.clone(), port.value)).collect();
         Self {
             usage: phases.peak().plus(Usage { disk: disk_mb, ..Usage::default() }),
-            n_cores: cores.iter().map(|(_, n)| n).sum(),
+            n_cores: cores.iter().map(|ask| ask.n).sum(),
             static_ports,
             n_dynamic_ports: networks.iter().map(|ask| ask.network.dynamic_ports.len()).sum(),
             networks,
@@ -149,7 +150,7 @@ impl Ask {
         if node.node_max_allocs > 0 && room.n_allocs >= node.node_max_allocs {
             return Some(Lack::Allocs);
         }
-        if self.n_cores > 0 && room.cores_free().count() < self.n_cores {
+        if self.n_cores > 0 && cores::choose(&self.cores, room.cores_free()).is_none() {
             return Some(Lack::Cores);
         }
         if after.cpu > room.total.cpu {
@@ -207,11 +208,10 @@ impl Ask {
                 resources.devices.push(devices);
             }
         }
-        let mut cores = room.cores_free();
-        for (task, n) in &self.cores {
-            if let Some(resources) = given.tasks.get_mut(task) {
-                resources.cpu.reserved_cores = cores.by_ref().take(*n).collect();
-                resources.cpu.cpu_shares = room.mhz_per_core.saturating_mul(*n as i64);
+        for (ask, cores) in self.cores.iter().zip(cores::choose(&self.cores, room.cores_free())?) {
+            if let Some(resources) = given.tasks.get_mut(&ask.task) {
+                resources.cpu.reserved_cores = cores;
+                resources.cpu.cpu_shares = room.mhz_per_core.saturating_mul(ask.n as i64);
             }
         }
         let mut taken: Vec<(String, u16)> = Vec::new();

@@ -14,6 +14,7 @@ mod ask;
 mod board;
 mod change;
 mod constraint;
+mod cores;
 mod device;
 mod dice;
 mod explain;

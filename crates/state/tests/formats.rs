@@ -59,10 +59,10 @@ fn commands() {
     let commands: Vec<Command> = (0..).map_while(full::<Command>).collect();
     let wanted: Vec<(String, Vec<u8>)> =
         commands.iter().map(|command| (command.name().to_owned(), command.encode().expect("bytes"))).collect();
-    let lines = golden("command.v3.tsv", &wanted);
-    assert_eq!(state::COMMAND_VERSION, 3, "a new version has a file of its own, beside this one");
+    let lines = golden("command.v4.tsv", &wanted);
+    assert_eq!(state::COMMAND_VERSION, 4, "a new version has a file of its own, beside this one");
     for (position, (name, bytes)) in lines.iter().enumerate() {
-        let command = Command::decode(3, bytes).unwrap_or_else(|error| panic!("{name} is not read any more: {error}"));
+        let command = Command::decode(state::COMMAND_VERSION, bytes).unwrap_or_else(|error| panic!("{name} is not read any more: {error}"));
         assert_eq!(command.name(), name, "commands keep their positions");
         assert_eq!(bytes.first(), Some(&(position as u8)), "{name} is command number {position}");
         assert_eq!(hex(&command.encode().expect("bytes")), hex(bytes), "{name} is written differently");
@@ -114,8 +114,8 @@ fn snapshots() {
     assert_eq!(kinds, (0..kinds.len() as u8).collect(), "there is a record of every kind");
     records[1..].sort_by_key(|record| record[codec::HEADER]);
     let wanted: Vec<(String, Vec<u8>)> = records.into_iter().enumerate().map(|(n, record)| (format!("record {n}"), record)).collect();
-    let lines = golden("snapshot.v3.tsv", if path("snapshot.v3.tsv").exists() { &[] } else { &wanted });
-    assert_eq!(state::snapshot::RECORD_VERSION, 3, "a new version has a file of its own, beside this one");
+    let lines = golden("snapshot.v4.tsv", if path("snapshot.v4.tsv").exists() { &[] } else { &wanted });
+    assert_eq!(state::snapshot::RECORD_VERSION, 4, "a new version has a file of its own, beside this one");
     let restored = Store::restore(lines.iter().map(|(_, bytes)| bytes.as_slice())).expect("the snapshot is still read");
     let sorted = |records: &mut dyn Iterator<Item = Vec<u8>>| -> BTreeSet<String> { records.map(|record| hex(&record)).collect() };
     let again = sorted(&mut restored.snapshot_records().map(|record| record.expect("bytes")));

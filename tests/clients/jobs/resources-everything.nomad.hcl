@@ -1,4 +1,4 @@
-# refused: cidr, cni, device, dns, hostname, ip, numa, secrets
+# refused: cidr, cni, device, devices, dns, hostname, ip, secrets
 # Everything that a task can ask for, networks of tasks as in old files included.
 job "hungry" {
   group "main" {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use drivers::ALL_SIGNALS;
 
@@ -22,9 +22,13 @@ pub(crate) fn describe(attributes: &mut BTreeMap<String, String>) {
     set("os.signals", ALL_SIGNALS.map(|signal| signal.as_str()).join(","));
     set("os.cgroups.version", cgroups().to_owned());
     set("unique.hostname", line("/proc/sys/kernel/hostname"));
-    let numa =
-        fs::read_dir("/sys/devices/system/node").map(|entries| entries.flatten().filter(|entry| is_numa(&entry.file_name())).count());
-    set("numa.node.count", numa.unwrap_or(0).max(1).to_string());
+    let nodes = fs::read_dir("/sys/devices/system/node").map(|entries| entries.flatten().collect::<Vec<_>>()).unwrap_or_default();
+    let nodes: Vec<(u32, PathBuf)> = nodes.iter().filter_map(|entry| Some((numa_node(&entry.file_name())?, entry.path()))).collect();
+    set("numa.node.count", nodes.len().max(1).to_string());
+    for (number, path) in nodes {
+        let cores = fs::read_to_string(path.join("cpulist")).unwrap_or_default();
+        set(&format!("numa.node{number}.cores"), cores.trim().to_owned());
+    }
 }
 
 pub(crate) fn memory_bytes() -> Option<u64> {
@@ -55,8 +59,9 @@ fn cgroups() -> &'static str {
     }
 }
 
-fn is_numa(name: &std::ffi::OsStr) -> bool {
-    name.to_str().and_then(|name| name.strip_prefix("node")).is_some_and(|rest| rest.parse::<u32>().is_ok())
+/// The number of a NUMA node by the name of its folder.
+fn numa_node(name: &std::ffi::OsStr) -> Option<u32> {
+    name.to_str()?.strip_prefix("node")?.parse().ok()
 }
 
 #[cfg(test)]

@@ -339,10 +339,17 @@ pub(crate) static RESOURCES: Block = Block {
         integer("disk", "DiskMB"),
         many("Networks", &NETWORK),
         many("Devices", &DEVICE),
-        later_block_unless("numa", "NUMA", &["none"]),
+        one("NUMA", &NUMA),
         later("secrets", "SecretsMB", &[]),
         integer("iops", "IOPS"),
     ],
+};
+
+pub(crate) static NUMA: Block = Block {
+    name: "numa",
+    label: None,
+    finish: Finish::Nothing,
+    fields: &[plain(word("affinity", "Affinity", &["none", "prefer", "require"])), later("devices", "Devices", &[])],
 };
 
 pub(crate) static DEVICE: Block = Block {

@@ -137,6 +137,9 @@ fn check_resources(task: &Task, report: &mut Report<'_>) {
     } else if resources.cores == 0 && resources.cpu < 1 {
         report.error("CPU", format!("cpu must be at least 1 MHz, not {}", resources.cpu));
     }
+    if resources.cores <= 0 && resources.numa.as_ref().is_some_and(|numa| numa.affinity != model::NumaAffinity::None) {
+        report.error("NUMA", "numa is about reserved cores: set cores");
+    }
     check_devices(resources, &mut report);
     if resources.memory_mb < MEMORY_MIN {
         report.error("MemoryMB", format!("memory must be at least {MEMORY_MIN} MB, not {}", resources.memory_mb));

@@ -49,6 +49,24 @@ fn not_supported() {
     );
 }
 
+/// Cores near to each other are cores of the task; which devices are near to them, no node says.
+#[test]
+fn numa() {
+    let job = |resources: &str| {
+        format!(
+            "job \"web\" {{\n  group \"a\" {{\n    task \"t\" {{\n      driver = \"raw_exec\"\n      config {{\n        command = \"x\"\n      }}\n      resources {{\n{resources}\n      }}\n    }}\n  }}\n}}\n"
+        )
+    };
+    check(
+        &job("cores = 1\nnuma {\naffinity = \"near\"\n}"),
+        &["web.nomad.hcl:11,12: affinity: unknown word \"near\": known are: \"none\", \"prefer\", \"require\""],
+    );
+    check(
+        &job("cores = 1\nnuma {\ndevices = [\"nvidia/gpu\"]\n}"),
+        &["web.nomad.hcl:11,1: argument \"devices\" in \"numa\" is not supported yet"],
+    );
+}
+
 /// Wrong types and words, and what stands twice.
 #[test]
 fn wrong_values() {

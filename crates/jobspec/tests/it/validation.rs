@@ -418,6 +418,9 @@ fn wishes() {
     let resources = |lines: &str| format!("resources {{\n{lines}\n}}");
     check("", "", &resources("cores = 2"), &[]);
     check("", "", &resources("cores = 2\ncpu = 100"), &["8,9: group \"app\": task \"server\": cores and cpu exclude each other"]);
+    check("", "", &resources("cores = 2\nnuma {\n affinity = \"require\"\n}"), &[]);
+    check("", "", &resources("numa {\n affinity = \"prefer\"\n}"), &["8,1: group \"app\": task \"server\": numa is about reserved cores"]);
+    check("", "", &resources("numa {\n affinity = \"none\"\n}"), &[]);
     check("", "", &resources("device \"nvidia/gpu\" {\n count = 2\n}"), &[]);
     check(
         "",

@@ -12,6 +12,7 @@ use state::{NodeLoad, Store};
 pub(crate) use ports::Ports;
 
 use crate::ask::Ask;
+use crate::cores::NumaNodes;
 use crate::device::{self, DeviceRoom};
 use crate::dice::Dice;
 use crate::reconcile::{Slot, Wishes};
@@ -27,6 +28,7 @@ pub(crate) struct Room {
     /// Cores that may be reserved, in order, and how many allocations have each: more than one only while a plan is on its way. Empty where
     /// nobody asks for cores.
     cores: Vec<(u16, u32)>,
+    numa: NumaNodes,
     pub ports: Ports,
     pub devices: Vec<DeviceRoom>,
     /// Ports, cores and devices of who is there are known one by one. Before, all look free, and `ports` knows how many are not.
@@ -48,6 +50,7 @@ impl Room {
             used: Usage::default(),
             n_allocs: 0,
             mhz_per_core,
+            numa: if cores.is_empty() { NumaNodes::default() } else { NumaNodes::of(node) },
             cores,
             ports: Ports::of_node(node),
             devices: DeviceRoom::of_node(node),
@@ -55,9 +58,9 @@ impl Room {
         }
     }
 
-    /// Cores that may be reserved and are not, in order.
-    pub(crate) fn cores_free(&self) -> impl Iterator<Item = u16> {
-        self.cores.iter().filter(|(_, n_uses)| *n_uses == 0).map(|(core, _)| *core)
+    /// Cores that may be reserved and are not, in order, each with its NUMA node.
+    pub(crate) fn cores_free(&self) -> impl Iterator<Item = (u16, u32)> {
+        self.cores.iter().filter(|(_, n_uses)| *n_uses == 0).map(|(core, _)| (*core, self.numa.of_core(*core)))
     }
 
     pub(crate) fn take(&mut self, resources: &AllocatedResources) {

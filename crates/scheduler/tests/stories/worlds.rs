@@ -317,6 +317,10 @@ fn with_wish(job: JobBuilder, wish: &str) -> JobBuilder {
             let resources = task.resources.as_mut().unwrap();
             (resources.cores, resources.cpu) = (number(), 0);
         }),
+        "numa" => job.edit_task(|task| {
+            let affinity = rest.parse().unwrap();
+            task.resources.as_mut().unwrap().numa = Some(model::Numa { affinity, ..model::Numa::default() });
+        }),
         "disk" => job.disk(number()),
         "batch" => job.batch(),
         "kind" => job.edit(|job| job.kind = rest.parse::<JobType>().unwrap()),
