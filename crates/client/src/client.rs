@@ -81,15 +81,26 @@ impl Client {
 
     async fn assemble(config: Config, opened: Opened, link: Arc<dyn ServerLink>, pool: Option<Pool>) -> Result<Self, Error> {
         let Opened { store, secret, remembered, dynamic, heard, .. } = opened;
-        let mut drivers = drivers::build(&config.plugins(), config.executor.clone())?;
-        drivers.retain(|name, _| config.allows_driver(name));
-        let listen_error = |source| Error::Listen { address: config.rpc_bind.to_string(), source };
-        let listener = TcpListener::bind(config.rpc_bind).await.map_err(listen_error)?;
-        let bound = listener.local_addr().map_err(listen_error)?;
-        let rpc_addr = advertised(config.rpc_advertise.as_deref(), bound);
         let node_id = store.node_id();
-        let mut node = fingerprint::node(&config, node_id, secret, &drivers, &rpc_addr)?;
-        node.meta = meta::merged(&config.meta, &dynamic);
+        let prepared = async {
+            let mut drivers = drivers::build(&config.plugins(), config.executor.clone())?;
+            drivers.retain(|name, _| config.allows_driver(name));
+            let listen_error = |source| Error::Listen { address: config.rpc_bind.to_string(), source };
+            let listener = TcpListener::bind(config.rpc_bind).await.map_err(listen_error)?;
+            let bound = listener.local_addr().map_err(listen_error)?;
+            let rpc_addr = advertised(config.rpc_advertise.as_deref(), bound);
+            let mut node = fingerprint::node(&config, node_id, secret, &drivers, &rpc_addr)?;
+            node.meta = meta::merged(&config.meta, &dynamic);
+            Ok((drivers, listener, rpc_addr, node))
+        };
+        let (drivers, listener, rpc_addr, node) = match prepared.await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                // Who tries again with another configuration finds the state free.
+                close(move || store.close()).await;
+                return Err(error);
+            }
+        };
         let mut host_env = host_env(config.options.get("env.denylist"), inherited());
         host_env.extend(parent_cgroup(&std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default()));
         let shared = Arc::new(Shared {
@@ -198,11 +209,8 @@ impl Client {
             pool.close().await;
         }
         let shared = self.shared.clone();
-        match tokio::task::spawn_blocking(move || shared.store.close()).await {
-            Ok(Ok(())) => info!("node agent stopped"),
-            Ok(Err(error)) => warn!(error = chain(&error), "local state could not be written out"),
-            Err(error) => warn!(%error, "writing out the local state was interrupted"),
-        }
+        close(move || shared.store.close()).await;
+        info!("node agent stopped");
     }
 
     async fn end_tasks(&self) {
@@ -214,6 +222,15 @@ impl Client {
         if tokio::time::timeout(self.shared.config.max_kill_timeout + HALT_MARGIN, all).await.is_err() {
             warn!("some tasks did not end in time");
         }
+    }
+}
+
+/// Writes out the local state and lets go of it.
+async fn close<E: std::error::Error + Send + 'static>(close: impl FnOnce() -> Result<(), E> + Send + 'static) {
+    match tokio::task::spawn_blocking(close).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(error = chain(&error), "local state could not be written out"),
+        Err(error) => warn!(%error, "writing out the local state was interrupted"),
     }
 }
 

@@ -177,13 +177,13 @@ impl ServerLink for Region {
 // ---- an agent in its directories
 
 struct Place {
-    dir: tempfile::TempDir,
+    dir: testkit::Folder,
     region: Region,
 }
 
 impl Place {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), region: Region::new() }
+        Self { dir: testkit::Folder::new(), region: Region::new() }
     }
 
     fn config(&self) -> Config {

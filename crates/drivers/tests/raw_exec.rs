@@ -20,12 +20,12 @@ fn driver() -> RawExec {
 
 /// A task's directory, and what is in it.
 struct Place {
-    dir: tempfile::TempDir,
+    dir: testkit::Folder,
 }
 
 impl Place {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap() }
+        Self { dir: testkit::Folder::new() }
     }
 
     fn path(&self) -> &Path {

@@ -6,12 +6,14 @@
 
 mod any;
 pub mod figures;
+mod folder;
 mod job;
 mod node;
 mod variations;
 mod world;
 
 pub use any::{any, full};
+pub use folder::Folder;
 pub use job::{JobBuilder, job};
 pub use node::{NodeBuilder, node, node_id};
 pub use variations::variations;
