@@ -352,10 +352,10 @@ fn said(update: &AllocUpdate) -> String {
 }
 
 const LEAVES: &str = "cd $NOMAD_ALLOC_DIR/data; echo shared > a; mkdir -p deep/er; echo own > $NOMAD_TASK_DIR/b; chmod 600 $NOMAD_TASK_DIR/b; \
-                      ln -s a link; mkfifo pipe; mkdir closed; touch closed/c; chmod 500 closed; echo x > $NOMAD_SECRETS_DIR/s; \
+                      ln -s a link; mkfifo pipe; touch \"$(printf 'odd\\377')\"; mkdir closed; touch closed/c; chmod 500 closed; echo x > $NOMAD_SECRETS_DIR/s; \
                       trap 'exit 0' TERM; echo ready; while :; do sleep 0.02; done";
 const FINDS: &str = "cd $NOMAD_ALLOC_DIR/data; cat a link $NOMAD_TASK_DIR/b; stat -c %a deep/er closed $NOMAD_TASK_DIR/b; ls closed; \
-                     ls $NOMAD_SECRETS_DIR; [ ! -e ../.incoming ] && echo done";
+                     ls $NOMAD_SECRETS_DIR; [ -e \"$(printf 'odd\\377')\" ] && echo odd; [ ! -e ../.incoming ] && echo done";
 
 /// A sticky disk goes over to the next allocation of the node, when the one before has ended; any other begins empty.
 #[tokio::test]
@@ -371,7 +371,7 @@ async fn sticky_disks() {
         place.region.until_status(id, ClientStatus::Complete).await;
     }
     assert_eq!(place.read(empty, "alloc/logs/web.stdout.0").trim(), "2", "only the names of the two directories");
-    assert_eq!(place.read(second, "alloc/logs/web.stdout.0"), "shared\nshared\nown\n755\n500\n600\nc\ndone\n");
+    assert_eq!(place.read(second, "alloc/logs/web.stdout.0"), "shared\nshared\nown\n755\n500\n600\nc\nodd\ndone\n");
     assert!(!place.alloc_dir(first).join("web/local").exists(), "it has gone over");
     assert_eq!(said(&place.region.update(second).unwrap()), format!("The data of allocation {first} was moved here"));
     client.stop(Tasks::Keep).await;
@@ -401,7 +401,7 @@ async fn migrating_disks() {
     assert!(here.region.status(second).is_none_or(|status| status == ClientStatus::Pending));
     there.region.change(first, stop);
     here.region.until_status(second, ClientStatus::Complete).await;
-    assert_eq!(here.read(second, "alloc/logs/web.stdout.0"), "shared\nshared\nown\n755\n500\n600\nc\ndone\n");
+    assert_eq!(here.read(second, "alloc/logs/web.stdout.0"), "shared\nshared\nown\n755\n500\n600\nc\nodd\ndone\n");
     assert!(there.alloc_dir(first).join("web/local/b").exists(), "a copy");
     let copied = format!("The data of allocation {first} was copied from node {}", NodeId::default());
     assert_eq!(said(&here.region.update(second).unwrap()), copied);

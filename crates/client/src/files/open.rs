@@ -20,7 +20,13 @@ pub(crate) struct Opened {
 }
 
 pub(crate) fn open(dir: &AllocDir, path: &str) -> Result<Opened, Failure> {
+    open_path(dir, Path::new(path))
+}
+
+/// As [`open`], of a name that need not be text.
+pub(super) fn open_path(dir: &AllocDir, path: &Path) -> Result<Opened, Failure> {
     let relative = normal(path)?;
+    let path = &*path.to_string_lossy();
     refuse_hidden(&relative)?;
     let root = File::open(&dir.root).map_err(|error| failure(path, &error))?;
     let file = match beneath(&root, &relative) {
@@ -56,9 +62,9 @@ fn inside(root: &Path, path: &Path) -> io::Result<Option<PathBuf>> {
 }
 
 /// Relative, without `.` and `..`; a `..` that would lead out is refused instead of being cut off.
-pub(crate) fn normal(path: &str) -> Result<PathBuf, Failure> {
+pub(crate) fn normal(path: &Path) -> Result<PathBuf, Failure> {
     let mut normal = PathBuf::new();
-    for component in Path::new(path).components() {
+    for component in path.components() {
         match component {
             Component::Normal(name) => normal.push(name),
             Component::ParentDir => {

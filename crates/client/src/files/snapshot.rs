@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use super::follow::{Chunks, Outlet, PIECE, outlet};
-use super::open::{failure, open};
+use super::open::{failure, open_path};
 use crate::alloc::{AllocDir, AllocHandle, inheritance};
 use rpc::message::{Chunk, Failure};
 
@@ -36,7 +36,7 @@ fn write(dir: &AllocDir, paths: Vec<PathBuf>, outlet: Outlet) {
 /// One file, link or directory, and what is in it. What has gone meanwhile is not there.
 fn append(tar: &mut tar::Builder<impl Write>, dir: &AllocDir, path: &Path) -> Result<Vec<PathBuf>, Failure> {
     let name = path.display().to_string();
-    let opened = match open(dir, &name) {
+    let opened = match open_path(dir, path) {
         Ok(opened) => opened,
         Err(failure) if failure.code == 404 => return Ok(Vec::new()),
         Err(failure) => return Err(failure),
