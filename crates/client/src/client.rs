@@ -10,7 +10,7 @@ use model::{Node, NodeId};
 use rpc::message::{Failure, NodeCall, NodeCallReply, NodeTarget};
 use rpc::transport::{Identity, Pool, serve_with};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -30,6 +30,8 @@ use crate::{Error, absence, allocs, collect, fingerprint, meta, presence, probe,
 
 /// What this build can do, told to peers.
 const FEATURE_LEVEL: u32 = 1;
+/// Directories on their way from this node, and to it, at one time.
+const COPIES_MAX: usize = 8;
 /// Reports that are still open when the agent stops get this long.
 const LAST_REPORT: Duration = Duration::from_secs(2);
 /// On top of the longest time that a task may take to stop.
@@ -117,6 +119,8 @@ impl Client {
             allocs: Default::default(),
             updates: Updates::default(),
             samples: Samples::default(),
+            snapshots: Arc::new(Semaphore::new(COPIES_MAX)),
+            copies: Arc::new(Semaphore::new(COPIES_MAX)),
             registered: watch::Sender::new(false),
             doubt: Notify::new(),
             last_heartbeat: AtomicI64::new(0),

@@ -6,7 +6,7 @@ use model::{AllocId, DesiredStatus};
 use rpc::message::Failure;
 use tracing::{debug, info, warn};
 
-use crate::alloc::{AllocHandle, Command};
+use crate::alloc::{AllocHandle, Command, is_awaited};
 use crate::error::chain;
 use crate::measured;
 use crate::shared::Shared;
@@ -25,6 +25,9 @@ pub(crate) fn forget(shared: &Arc<Shared>, handle: AllocHandle) {
             alloc.desired_status = DesiredStatus::Stop;
             handle.send(Command::Updated(Arc::new(alloc)));
             handle.finished().await;
+            // Who copies or takes over its data is let finish.
+            let _hold = handle.hold().await;
+            handle.set_collected();
             remove_dir(&handle).await;
             if let Err(error) = shared.store.forget(handle.id).await {
                 warn!(alloc = %handle.id, error = chain(&error), "allocation could not be forgotten");
@@ -43,6 +46,13 @@ pub(crate) async fn collect(shared: &Shared, handle: &AllocHandle) -> Result<(),
     if !handle.is_finished() {
         return Err(Failure::bad_request(format!("allocation \"{}\" has not ended: stop it first", handle.id)));
     }
+    if is_awaited(shared, handle.id) {
+        return Err(Failure::bad_request(format!("the data of allocation \"{}\" is awaited by the next one", handle.id)));
+    }
+    let Some(_hold) = handle.try_hold() else {
+        return Err(Failure::bad_request(format!("the directory of allocation \"{}\" is in use: its data is being copied", handle.id)));
+    };
+    handle.set_collected();
     remove_dir(handle).await;
     if let Some(saved) = handle.saved() {
         let life = Life { saved, collected: true };
@@ -50,7 +60,6 @@ pub(crate) async fn collect(shared: &Shared, handle: &AllocHandle) -> Result<(),
             warn!(alloc = %handle.id, error = chain(&error), "collection could not be remembered");
         }
     }
-    handle.set_collected();
     Ok(())
 }
 

@@ -1,12 +1,15 @@
 //! An agent that goes for a while lets its work move away first.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use model::{AllocId, Allocation, ClientStatus};
 use rpc::message::{Call, Drain, Hops, Read, ReadOptions, ReadValue, Reply, Request, Write};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
+use crate::alloc::{AllocHandle, migrates};
 use crate::client::Client;
 
 /// How the node is drained before its agent ends.
@@ -70,10 +73,44 @@ impl Client {
             _ => None,
         };
         let is_over = node.is_some_and(|node| node.drain_strategy.is_none());
-        let left = |handle: &crate::alloc::AllocHandle| {
+        let left = |handle: &AllocHandle| {
             let stays = ignores_system && handle.alloc().job.as_ref().is_some_and(|job| job.kind.is_on_every_node());
             !handle.is_finished() && !stays
         };
-        is_over && !shared.allocs().values().any(left) && shared.updates.is_empty()
+        is_over && !shared.allocs().values().any(left) && shared.updates.is_empty() && !self.is_data_awaited().await
+    }
+
+    /// A successor on another node is still to get the data of an allocation that was here.
+    async fn is_data_awaited(&self) -> bool {
+        let shared = self.shared();
+        let ended: Vec<AllocId> = {
+            let all = shared.allocs();
+            let is_moving = |handle: &&AllocHandle| {
+                let alloc = handle.alloc();
+                alloc.desired_transition.migrate == Some(true) && migrates(&alloc) && !handle.is_collected()
+            };
+            all.values().filter(is_moving).map(|handle| handle.id).collect()
+        };
+        for id in ended {
+            let successor = match self.alloc(id).await {
+                Some(alloc) if !alloc.next_allocation.is_nil() => self.alloc(alloc.next_allocation).await,
+                _ => None,
+            };
+            if successor.is_some_and(|alloc| alloc.client_status == ClientStatus::Pending && !alloc.server_terminal()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn alloc(&self, id: AllocId) -> Option<Arc<Allocation>> {
+        let read = Request::Read(ReadOptions::default(), Read::Alloc { id });
+        match self.shared().link.forward(self.call(read)).await {
+            Ok(Reply::Read(reply)) => match reply.value {
+                ReadValue::Alloc(alloc) => alloc,
+                _ => None,
+            },
+            _ => None,
+        }
     }
 }

@@ -65,7 +65,7 @@ pub(crate) async fn answer(
             known_task(&alloc, &task)?;
             return streaming(files::logs(alloc, &task, stderr, offset, from_end, follow).await?);
         }
-        NodeCall::Snapshot => return streaming(files::snapshot(&with_dir(needs_alloc()?)?)),
+        NodeCall::Snapshot => return streaming(files::snapshot(shared, needs_alloc()?).await?),
         NodeCall::ReadMeta => NodeCallReply::Meta(meta::read(shared)),
         NodeCall::ApplyMeta { meta } => NodeCallReply::Meta(meta::apply(shared, meta).await?),
         NodeCall::Monitor(options) => {
@@ -92,7 +92,7 @@ pub(crate) fn unknown(id: AllocId) -> Failure {
     Failure::not_found(format!("Unknown allocation \"{id}\""))
 }
 
-fn with_dir(alloc: AllocHandle) -> Result<AllocHandle, Failure> {
+pub(crate) fn with_dir(alloc: AllocHandle) -> Result<AllocHandle, Failure> {
     if alloc.is_collected() {
         return Err(Failure::not_found(format!("the directory of allocation \"{}\" was removed by garbage collection", alloc.id)));
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use drivers::Drivers;
 use model::{AllocId, Node, NodeId, Uuid};
 use rand::RngExt;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +38,9 @@ pub(crate) struct Shared {
     pub allocs: Mutex<BTreeMap<AllocId, AllocHandle>>,
     pub updates: Updates,
     pub samples: Samples,
+    /// How many directories may be sent to other nodes, and copied from them, at one time: each takes a thread.
+    pub snapshots: Arc<Semaphore>,
+    pub copies: Arc<Semaphore>,
     /// The region knows the node.
     pub registered: watch::Sender<bool>,
     /// The region may not know the node any more.

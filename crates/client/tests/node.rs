@@ -146,14 +146,23 @@ impl ServerLink for Region {
 
     async fn forward(&self, call: Call) -> Result<Reply, Failure> {
         let forwarded = || Failure::internal("forwarded");
-        let Request::Read(options, Read::Alloc { id }) = call.request else { return Err(forwarded()) };
         let (other, _) = self.with(|books| books.other.clone()).ok_or_else(forwarded)?;
+        let (options, id) = match call.request {
+            Request::Read(options, Read::Alloc { id }) => (options, id),
+            Request::Read(_, Read::Node { .. }) => {
+                let value = ReadValue::Node(other.with(|books| books.node.clone()));
+                return Ok(Reply::Read(ReadReply { index: 1, last_contact: 0, known_leader: true, value }));
+            }
+            _ => return Err(forwarded()),
+        };
         let status = || other.status(id).unwrap_or_default();
         if options.min_index == 1 + status() as u64 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         let status = status();
-        let alloc = other.with(|books| books.allocs.get(&id).map(|alloc| Allocation { client_status: status, ..(**alloc).clone() }));
+        let task_states = other.update(id).map(|update| update.task_states).unwrap_or_default();
+        let alloc = other.with(|books| books.allocs.get(&id).cloned());
+        let alloc = alloc.map(|alloc| Allocation { client_status: status, task_states, ..(*alloc).clone() });
         let value = ReadValue::Alloc(alloc.map(Arc::new));
         Ok(Reply::Read(ReadReply { index: 1 + status as u64, last_contact: 0, known_leader: true, value }))
     }
@@ -377,6 +386,32 @@ async fn sticky_disks() {
     client.stop(Tasks::Keep).await;
 }
 
+/// An allocation that was stopped before it came to run is passed over: who comes after it gets what was before. What somebody waits for, is not
+/// collected.
+#[tokio::test]
+async fn passed_over() {
+    let place = Place::new();
+    let client = place.start().await;
+    let slow = LEAVES.replace("trap 'exit 0' TERM", "trap 'while [ ! -e go ]; do sleep 0.02; done; exit 0' TERM");
+    let first = place.region.put(service(Task { kill_signal: "SIGTERM".to_owned(), kill_timeout: 25 * SECOND, ..shell(&slow) }));
+    place.line(first, "alloc/logs/web.stdout.0").await;
+    let second = place.region.put(after(first, true, false, FINDS));
+    place.region.change(first, stop);
+    until("both are known", || (client.stats()["num_allocations"] == "2").then_some(())).await;
+    place.region.change(second, stop);
+    place.region.until_status(second, ClientStatus::Complete).await;
+    let third = place.region.put(after(second, true, false, FINDS));
+    until("all are known", || (client.stats()["num_allocations"] == "3").then_some(())).await;
+    call(&client, second, NodeCall::CollectAlloc).await.unwrap_err();
+    fs::write(place.alloc_dir(first).join("alloc/data/go"), "").unwrap();
+    let update = place.region.until_status(third, ClientStatus::Complete).await;
+    assert_eq!(place.read(third, "alloc/logs/web.stdout.0"), "shared\nshared\nown\n755\n500\n600\nc\nodd\ndone\n");
+    assert_eq!(said(&update), format!("The data of allocation {first} was moved here"));
+    assert!(!place.alloc_dir(second).join("alloc").exists(), "nobody looks there");
+    call(&client, third, NodeCall::CollectAlloc).await.unwrap();
+    client.stop(Tasks::Keep).await;
+}
+
 /// A disk that is to migrate is copied from another node when the allocation there has ended. If it cannot be, the tasks say why and begin.
 #[tokio::test]
 async fn migrating_disks() {
@@ -389,7 +424,7 @@ async fn migrating_disks() {
 
     let stays = here.region.put(after(first, true, false, FINDS));
     let update = here.region.until_status(stays, ClientStatus::Complete).await;
-    let why = format!("The data of allocation {first} stays behind: it was on another node, and migrate of ephemeral_disk is false");
+    let why = format!("The data of allocation {first} stays behind: it is not on this node, and migrate of ephemeral_disk is false");
     assert_eq!(said(&update), why);
 
     let second = here.region.put(after(first, true, true, FINDS));

@@ -8,4 +8,4 @@ mod revert;
 mod step;
 
 pub use revert::{Revert, revert};
-pub use step::{Step, new_eval, step};
+pub use step::{Step, new_eval, reverts_to, step};

@@ -37,6 +37,16 @@ pub fn step(view: &Store, now: i64, ids: &mut IdSource) -> Step {
     step
 }
 
+/// To which version of its job the region goes back because of this deployment, if it is looked at now.
+pub fn reverts_to(view: &Store, deployment: &Deployment, now: i64, ids: &mut IdSource) -> Option<u64> {
+    let mut step = Step::default();
+    look(view, deployment, now, ids, &mut step);
+    step.propose.into_iter().find_map(|command| match command {
+        Command::SetDeploymentStatus(change) if change.update.id == deployment.id => change.revert_to,
+        _ => None,
+    })
+}
+
 /// An evaluation of the deployment's job.
 pub fn new_eval(job: &Job, deployment: &Deployment, trigger: EvalTrigger, ids: &mut IdSource) -> Evaluation {
     Evaluation {

@@ -434,8 +434,11 @@ fn places(body: &Body) -> BTreeMap<&str, Range<usize>> {
 /// What is wrong with a word, if anything. `cni/*` in the lists stands for all words that begin so.
 pub(crate) fn check_word(word: &str, known: &[&str], later: &[&str]) -> Option<Diagnostic> {
     let is_among = |words: &[&str]| {
-        let begins = |start: &str| word.strip_prefix(start).is_some_and(|rest| !rest.is_empty());
-        words.iter().any(|one| *one == word || one.strip_suffix('*').is_some_and(begins))
+        let begins = |start: &str| word.strip_prefix(start).is_some_and(|rest| !matches!(rest, "" | "*"));
+        words.iter().any(|one| match one.strip_suffix('*') {
+            Some(start) => begins(start),
+            None => *one == word,
+        })
     };
     if is_among(known) {
         return None;

@@ -4,6 +4,10 @@ use crate::*;
 
 /// The attribute in which a node says where servers reach it for logs, files and statistics.
 pub const NODE_RPC_ATTRIBUTE: &str = "unique.steppe.rpc";
+/// The attribute in which a node says which version of the agent it runs.
+pub const AGENT_VERSION_ATTRIBUTE: &str = "steppe.version";
+/// The version of the interface that agents speak: job files may ask nodes for it by the attribute `nomad.version`.
+pub const INTERFACE_VERSION: &str = "2.0.5";
 
 impl Node {
     /// Takes new work: ready, eligible and not draining.

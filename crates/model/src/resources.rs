@@ -160,6 +160,13 @@ pub struct NetworkResource {
     pub cni: Absent,
 }
 
+impl NetworkResource {
+    /// The tasks use the addresses of their node.
+    pub fn is_of_host(&self) -> bool {
+        matches!(self.mode.as_str(), "" | "host")
+    }
+}
+
 omit_empty!(NetworkResource {
     mode: "Mode",
     device: "Device",

@@ -36,6 +36,8 @@ pub struct Machine {
     /// In the order of the group.
     actors: Vec<Actor>,
     judgement: Option<Judgement>,
+    /// The node was silent, and tasks that are not found again yet have not been told that it is back.
+    has_returned: bool,
     /// When the judgement wants to look again.
     judge_at: Option<i64>,
     /// All tasks begin anew as soon as the last one has ended.
@@ -124,6 +126,7 @@ impl Machine {
             judge_at: None,
             restarting_all: false,
             cut: None,
+            has_returned: false,
             effects: VecDeque::new(),
             outputs: VecDeque::new(),
             last_saved: None,
@@ -231,7 +234,10 @@ impl Machine {
         self.job = job.clone();
         let same_deployment = alloc.deployment_id == self.alloc.deployment_id;
         // Also when a report that was on its way has told the region since that it runs.
-        if alloc.last_silence() > self.alloc.last_silence() && !alloc.server_terminal() {
+        let silence = alloc.last_silence();
+        if silence.is_some() && silence != self.alloc.last_silence() && !alloc.server_terminal() {
+            // Tasks that an agent has not found again yet are told of it then.
+            self.has_returned = self.actors.iter().any(|actor| matches!(actor.stage, Stage::Recovering { .. }));
             for actor in self.actors.iter_mut().filter(|actor| actor.stage == Stage::Running) {
                 actor.push(events::reconnected(now));
             }
@@ -307,6 +313,9 @@ impl Machine {
                 if actor.state.state != TaskPhase::Running {
                     // It started, and then the agent died before it could say so.
                     actor.runs(now);
+                }
+                if self.has_returned {
+                    actor.push(events::reconnected(now));
                 }
                 if let Some(doom) = doom {
                     self.stop(now, index, doom);

@@ -21,6 +21,13 @@ pub struct Saved {
     pub(crate) cut: Option<String>,
 }
 
+impl Saved {
+    /// The directories were built.
+    pub fn has_dirs(&self) -> bool {
+        self.dirs_built
+    }
+}
+
 /// One task.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct SavedTask {

@@ -1044,6 +1044,7 @@ fn reconnected() {
         ("> known silent meanwhile", 1),
         ("> known unknown\n > at 600\n > known running\n > known unknown", 2),
         ("> known running", 0),
+        ("> agent restarts\n recover web/1\n > known silent meanwhile\n > recovered web/1 running", 1),
     ] {
         let story = "save
          dirs

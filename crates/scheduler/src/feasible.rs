@@ -91,6 +91,10 @@ impl Checks {
         for constraint in &group.constraints {
             this.add_constraint(constraint, Scope::Group);
         }
+        // Those of jobs that were stored before they were written into jobs.
+        for constraint in &group.implied_constraints() {
+            this.add_constraint(constraint, Scope::Group);
+        }
         for constraint in group.tasks.iter().flat_map(|task| &task.constraints) {
             this.add_constraint(constraint, Scope::Group);
         }
@@ -128,7 +132,9 @@ impl Checks {
 
     fn add_networks(&mut self, group: &TaskGroup) {
         for network in group.all_networks() {
-            self.checks.push(Check::NetworkMode(network.mode.clone()));
+            if !network.is_of_host() {
+                self.checks.push(Check::NetworkMode(network.mode.clone()));
+            }
             for port in network.reserved_ports.iter().chain(&network.dynamic_ports) {
                 let label = if port.host_network.is_empty() {
                     MISSING_NETWORK.to_owned()
@@ -187,8 +193,5 @@ fn has_driver(node: &Node, driver: &str) -> bool {
 }
 
 fn has_network_mode(node: &Node, mode: &str) -> bool {
-    if matches!(mode, "" | "host") {
-        return true;
-    }
     node.node_resources.as_ref().is_some_and(|resources| resources.node_networks.iter().any(|network| network.mode == mode))
 }

@@ -122,7 +122,7 @@ fn drivers(view: &Store, job: &Job) -> Vec<String> {
 
 fn network_modes(view: &Store, job: &Job) -> Vec<String> {
     let wanted = |group: &model::TaskGroup| -> BTreeSet<String> {
-        group.all_networks().map(|network| network.mode.clone()).filter(|mode| !matches!(mode.as_str(), "" | "host")).collect()
+        group.all_networks().filter(|network| !network.is_of_host()).map(|network| network.mode.clone()).collect()
     };
     let wanted: Vec<_> = job.task_groups.iter().map(|group| (group, wanted(group))).filter(|(_, modes)| !modes.is_empty()).collect();
     if wanted.is_empty() {

@@ -54,12 +54,17 @@ async fn take(core: &Arc<Core>, what: Write) -> Result<WriteReply, Failure> {
             Ok(deployment_reply(&applied, eval_id, None))
         }
         Write::SetAllocHealth { id, healthy, unhealthy } => {
-            let active = active_deployment(&core.view(), id, "set health of allocations for")?;
+            let view = core.view();
+            let active = active_deployment(&view, id, "set health of allocations for")?;
             let eval = deployment_eval(core, &active)?;
             let eval_id = eval.id;
             let command = Command::SetAllocHealth { id, healthy, unhealthy, eval: Some(Box::new(eval)), time: now() };
+            // What the deployment's watcher makes of it in a moment.
+            let mut trial = (*view).clone();
+            trial.apply(view.index() + 1, &command);
+            let reverted = trial.deployment(id).and_then(|judged| deployment::reverts_to(&trial, judged, now(), &mut core.ids()));
             let applied = core.execute(command).await?;
-            Ok(deployment_reply(&applied, eval_id, None))
+            Ok(deployment_reply(&applied, eval_id, reverted))
         }
         Write::UnblockDeployment { id } => act(core, id, Act::Unblock).await,
         Write::SetNodeEligibility { id, eligible } => set_node_eligibility(core, id, eligible).await,

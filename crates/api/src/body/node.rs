@@ -8,9 +8,6 @@ use model::{
 };
 use serde::{Deserialize, Serialize};
 
-/// The attribute in which a node says which version of the agent it runs.
-const VERSION_ATTRIBUTE: &str = "nomad.version";
-
 /// A node as the interface shows it: without its secret, with `Drain`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 pub struct ShownNode {
@@ -79,7 +76,7 @@ impl NodeListStub {
             name: node.name.clone(),
             node_pool: node.node_pool.clone(),
             node_class: node.node_class.clone(),
-            version: node.attributes.get(VERSION_ATTRIBUTE).cloned().unwrap_or_default(),
+            version: node.attributes.get(model::AGENT_VERSION_ATTRIBUTE).cloned().unwrap_or_default(),
             drain: node.drain_strategy.is_some(),
             scheduling_eligibility: node.scheduling_eligibility,
             status: node.status,

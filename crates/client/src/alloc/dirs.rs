@@ -8,15 +8,20 @@
 //! `secrets` is a folder on disk like the others, readable by the task's user only where that is the agent's: no memory is mounted, which would
 //! take root and would stay behind when an agent is killed for good.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use model::{AllocId, Task};
+use nix::fcntl::OFlag;
 
 /// The directory that tasks share.
 pub(crate) const SHARED: &str = "alloc";
+/// Where data on its way here is, and where it is when all of it has come.
+pub(super) const INCOMING: &str = ".incoming";
+pub(super) const WHOLE: &str = ".whole";
 /// Directories of a task that are for it alone.
 pub(crate) const HIDDEN: [&str; 2] = ["secrets", "private"];
 
@@ -98,16 +103,20 @@ impl TaskDir {
 
 /// Whether a task of this name has a directory of its own.
 pub(super) fn is_plain(name: &str) -> bool {
-    !name.is_empty() && ![".", "..", SHARED].contains(&name) && !name.contains(['/', '\0'])
+    !name.is_empty() && ![".", "..", SHARED, INCOMING, WHOLE].contains(&name) && !name.contains(['/', '\0'])
 }
 
-/// Exactly this mode, whatever the umask.
+/// Makes a directory, or takes the one that is there, with exactly this mode, whatever the umask. A link in its place is not followed: a task may
+/// have put it there.
 pub(super) fn directory(path: &Path, mode: u32) -> io::Result<()> {
     match DirBuilder::new().mode(mode).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         other => other?,
     }
-    fs::set_permissions(path, Permissions::from_mode(mode))
+    let flags = (OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits();
+    let found = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    // By what was opened; a descriptor of only the path cannot be asked to do it itself.
+    fs::set_permissions(format!("/proc/self/fd/{}", found.as_raw_fd()), Permissions::from_mode(mode))
 }
 
 #[cfg(test)]
@@ -138,7 +147,17 @@ mod tests {
             let metadata = fs::metadata(dir.root.join(path)).unwrap();
             assert_eq!(metadata.permissions().mode() & 0o7777, mode, "{path}");
         }
-        for name in ["", ".", "..", "a/b", "alloc"] {
+        // What a task has put in the place of a directory is neither changed nor written into.
+        let outside = base.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::set_permissions(&outside, Permissions::from_mode(0o700)).unwrap();
+        fs::remove_dir(dir.root.join("alloc/tmp")).unwrap();
+        std::os::unix::fs::symlink(&outside, dir.root.join("alloc/tmp")).unwrap();
+        assert!(dir.build(std::slice::from_ref(&task)).is_err());
+        assert_eq!(fs::metadata(&outside).unwrap().permissions().mode() & 0o7777, 0o700);
+        fs::remove_dir(&outside).unwrap();
+        fs::remove_file(dir.root.join("alloc/tmp")).unwrap();
+        for name in ["", ".", "..", "a/b", "alloc", ".incoming", ".whole"] {
             let bad = Task { name: name.to_owned(), ..Task::default() };
             assert_eq!(dir.build(&[bad]), Err(format!("task name {name:?} cannot be the name of a directory")));
         }

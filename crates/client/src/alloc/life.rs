@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
 
 use super::ahead::ahead_of;
-use super::{AllocHandle, Command, Running, lock, migrate, payload, spec};
+use super::{AllocDir, AllocHandle, Command, Running, lock, migrate, payload, spec};
 use crate::error::chain;
 use crate::shared::Shared;
 use crate::{measured, store, time};
@@ -178,24 +178,9 @@ impl Life {
         let ahead = ahead_of(&self.shared, &alloc);
         let shared = self.shared.clone();
         self.shared.spawn(async move {
-            for other in ahead {
-                info!(alloc = %handle.id, other = %other.id, "waiting for the end of another allocation");
-                other.finished().await;
+            if let Some(result) = build(&shared, &handle, dir, alloc, ahead).await {
+                handle.send(Command::Happened(Input::DirsBuilt(result)));
             }
-            let said = migrate::inherit(&shared, &handle, &alloc).await;
-            if let Some(said) = &said {
-                info!(alloc = %handle.id, "{said}");
-            }
-            let build = move || {
-                let tasks = alloc.group().map(|group| group.tasks.as_slice()).unwrap_or_default();
-                dir.build(tasks)?;
-                if let Some(job) = &alloc.job {
-                    payload::write(&dir, job, tasks)?;
-                }
-                Ok(said)
-            };
-            let result = tokio::task::spawn_blocking(build).await.unwrap_or_else(|error| Err(error.to_string()));
-            handle.send(Command::Happened(Input::DirsBuilt(result)));
         });
     }
 
@@ -320,4 +305,43 @@ async fn attend(handle: AllocHandle, running: Running, task: String, attempt: u6
 
 fn ended(exit: Exit) -> Ended {
     Ended { code: exit.code, signal: exit.signal, oom_killed: exit.oom_killed, message: exit.message }
+}
+
+/// Waits for those ahead, and makes the directories with what comes from an earlier allocation; returns what there is to say about that, or what
+/// went wrong. `None`: the allocation has ended meanwhile, and nobody needs them.
+async fn build(
+    shared: &Arc<Shared>,
+    handle: &AllocHandle,
+    dir: AllocDir,
+    alloc: Arc<Allocation>,
+    ahead: Vec<AllocHandle>,
+) -> Option<Result<Option<String>, String>> {
+    for other in ahead {
+        info!(alloc = %handle.id, other = %other.id, "waiting for the end of another allocation");
+        tokio::select! {
+            () = other.finished() => {}
+            () = handle.finished() => return None,
+        }
+    }
+    let hold = handle.hold().await;
+    if handle.is_finished() {
+        return None;
+    }
+    let said = migrate::inherit(shared, handle, &alloc).await;
+    if let Some(said) = &said {
+        info!(alloc = %handle.id, "{said}");
+    }
+    let owner = handle.clone();
+    let work = move || {
+        let _hold = hold;
+        if owner.is_finished() {
+            return None;
+        }
+        owner.set_built();
+        let tasks = alloc.group().map(|group| group.tasks.as_slice()).unwrap_or_default();
+        let job = alloc.job.as_deref();
+        let built = dir.build(tasks).and_then(|()| job.map_or(Ok(()), |job| payload::write(&dir, job, tasks)));
+        Some(built.map(|()| said))
+    };
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Some(Err(error.to_string())))
 }

@@ -16,12 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use drivers::{TaskDriver, TaskHandle};
 use model::{AllocId, AllocUpdate, Allocation, ClientStatus};
 use runner::{Input, Saved};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, mpsc, oneshot, watch};
 use tracing::warn;
 
 pub(crate) use dirs::{AllocDir, HIDDEN, SHARED};
 pub(crate) use env::{host_env, parent_cgroup};
-pub(crate) use migrate::inheritance;
+pub(crate) use migrate::{inheritance, is_awaited, migrates};
 
 use crate::shared::Shared;
 use crate::store::Life;
@@ -66,6 +66,10 @@ struct Inner {
     collected: AtomicBool,
     forgetting: AtomicBool,
     cutting: AtomicBool,
+    /// Its directory holds something of it.
+    built: AtomicBool,
+    /// Of its directory: read by who streams it, written by who builds, takes over or removes it.
+    turn: Arc<RwLock<()>>,
     view: Mutex<View>,
 }
 
@@ -88,6 +92,7 @@ pub(crate) fn begin(shared: &Arc<Shared>, alloc: Arc<Allocation>, life: Option<L
     let (commands, receiver) = mpsc::unbounded_channel();
     let handle = AllocHandle::new(shared, alloc.clone(), commands);
     handle.inner.collected.store(life.as_ref().is_some_and(|life| life.collected), Ordering::Relaxed);
+    handle.inner.built.store(life.as_ref().is_some_and(|life| life.saved.has_dirs()), Ordering::Relaxed);
     let saved = life.map(|life| life.saved);
     match life::Life::new(shared, handle.clone(), alloc, saved, receiver) {
         Ok(life) => shared.spawn(life.run()),
@@ -115,6 +120,8 @@ impl AllocHandle {
             collected: AtomicBool::new(false),
             forgetting: AtomicBool::new(false),
             cutting: AtomicBool::new(false),
+            built: AtomicBool::new(false),
+            turn: Arc::default(),
             view: Mutex::default(),
         };
         Self { id: alloc.id, dir: AllocDir::new(&shared.config.alloc_dir, alloc.id), inner: Arc::new(inner) }
@@ -161,6 +168,30 @@ impl AllocHandle {
     /// Unix nanoseconds.
     pub fn finished_at(&self) -> i64 {
         self.inner.finished_at.load(Ordering::Relaxed)
+    }
+
+    /// Its directory was built, or has got data of another one.
+    pub fn is_built(&self) -> bool {
+        self.inner.built.load(Ordering::Relaxed)
+    }
+
+    pub fn set_built(&self) {
+        self.inner.built.store(true, Ordering::Relaxed);
+    }
+
+    /// Nobody else reads, builds, takes over or removes its directory while this is kept.
+    pub async fn hold(&self) -> OwnedRwLockWriteGuard<()> {
+        self.inner.turn.clone().write_owned().await
+    }
+
+    /// The same, if nobody is at it.
+    pub fn try_hold(&self) -> Option<OwnedRwLockWriteGuard<()>> {
+        self.inner.turn.clone().try_write_owned().ok()
+    }
+
+    /// Others may read as well, but nobody changes its directory.
+    pub async fn lease(&self) -> OwnedRwLockReadGuard<()> {
+        self.inner.turn.clone().read_owned().await
     }
 
     /// Its directory was removed.

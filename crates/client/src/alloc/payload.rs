@@ -12,7 +12,8 @@ use super::dirs::{AllocDir, directory};
 /// Everybody may read and run it: tasks run as any user, and a payload may be a program.
 const MODE: u32 = 0o755;
 
-/// Writes the payload for those tasks that have a file for it. The directories are there, and no task has run.
+/// Writes the payload for those tasks that have a file for it. The directories are there. What an earlier allocation has
+/// left in them may be links: none is followed.
 pub(crate) fn write(dir: &AllocDir, job: &Job, tasks: &[Task]) -> Result<(), String> {
     for task in tasks.iter().filter(|_| job.dispatched) {
         let Some(payload) = &task.dispatch_payload else { continue };
@@ -80,6 +81,17 @@ mod tests {
             assert_eq!(fs::read_dir(dir.task("other").local()).unwrap().count(), 0);
             dir.remove().unwrap();
         }
+        let task = Task {
+            name: "web".to_owned(),
+            dispatch_payload: Some(DispatchPayloadConfig { file: "x/input".to_owned() }),
+            ..Task::default()
+        };
+        let outside = tempfile::tempdir().unwrap();
+        dir.build(std::slice::from_ref(&task)).unwrap();
+        std::os::unix::fs::symlink(outside.path(), dir.task("web").local().join("x")).unwrap();
+        assert!(write(&dir, &job, &[task]).is_err());
+        assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0);
+        dir.remove().unwrap();
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0, "nothing was written elsewhere");
     }
 }

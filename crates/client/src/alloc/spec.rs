@@ -27,7 +27,7 @@ pub(crate) fn spec(shared: &Shared, dir: &AllocDir, alloc: &Allocation, name: &s
     let group = job.group(&alloc.task_group).ok_or("the job has no such group")?;
     let task = group.task(name).ok_or("the group has no such task")?;
     // The servers send such work only to nodes that offer the mode, and this one offers none but the host's.
-    if let Some(network) = group.all_networks().find(|network| !matches!(network.mode.as_str(), "" | "host")) {
+    if let Some(network) = group.all_networks().find(|network| !network.is_of_host()) {
         return Err(format!("network mode {:?} is not available on this node; available: host", network.mode));
     }
     let (region, node, host_env) = (shared.config.region.as_str(), shared.node(), &shared.host_env);

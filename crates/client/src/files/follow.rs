@@ -16,6 +16,8 @@ use crate::alloc::AllocHandle;
 pub(super) const PIECE: usize = 64 << 10;
 /// How often a followed file is looked at.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// A reader that takes nothing for this time is not waited for where a thread waits.
+const STALL_MAX: Duration = Duration::from_secs(60);
 /// Pieces that may wait for a slow reader.
 const QUEUE: usize = 4;
 
@@ -41,15 +43,16 @@ impl Outlet {
         self.sender.send(Ok(chunk)).await.map_err(|_| Closed)
     }
 
-    /// From a thread that may wait.
+    /// From a thread that may wait, but not for ever.
     pub fn send_now(&self, chunk: Chunk) -> Result<(), Closed> {
-        self.sender.blocking_send(Ok(chunk)).map_err(|_| Closed)
+        let sent = self.sender.send_timeout(Ok(chunk), STALL_MAX);
+        tokio::runtime::Handle::current().block_on(sent).map_err(|_| Closed)
     }
 
     /// The same.
     pub fn fail_now(&self, failure: Failure) {
         // The reader may have gone for the same reason.
-        let _ = self.sender.blocking_send(Err(failure));
+        let _ = self.sender.try_send(Err(failure));
     }
 
     pub async fn fail(&self, failure: Failure) {

@@ -8,14 +8,24 @@ use std::path::{Path, PathBuf};
 use super::follow::{Chunks, Outlet, PIECE, outlet};
 use super::open::{failure, open_path};
 use crate::alloc::{AllocDir, AllocHandle, inheritance};
+use crate::node_call::with_dir;
+use crate::shared::Shared;
 use rpc::message::{Chunk, Failure};
+use tracing::warn;
 
-/// The archive, written while it is read. Links are kept as links; sockets, pipes and devices are left out.
-pub(crate) fn snapshot(alloc: &AllocHandle) -> Chunks {
+/// The archive, written while it is read. Links are kept as links; sockets, pipes and devices are left out, and what the agent may not read. The
+/// directory stays as long as that takes.
+pub(crate) async fn snapshot(shared: &Shared, alloc: AllocHandle) -> Result<Chunks, Failure> {
+    let permit = shared.snapshots.clone().acquire_owned().await.map_err(|error| Failure::internal(error.to_string()))?;
+    let lease = alloc.lease().await;
+    let alloc = with_dir(alloc)?;
     let (outlet, chunks) = outlet();
     let (dir, paths) = (alloc.dir.clone(), inheritance(&alloc.tasks()));
-    tokio::task::spawn_blocking(move || write(&dir, paths, outlet));
-    chunks
+    tokio::task::spawn_blocking(move || {
+        let _kept = (permit, lease);
+        write(&dir, paths, outlet);
+    });
+    Ok(chunks)
 }
 
 fn write(dir: &AllocDir, paths: Vec<PathBuf>, outlet: Outlet) {
@@ -39,7 +49,10 @@ fn append(tar: &mut tar::Builder<impl Write>, dir: &AllocDir, path: &Path) -> Re
     let opened = match open_path(dir, path) {
         Ok(opened) => opened,
         Err(failure) if failure.code == 404 => return Ok(Vec::new()),
-        Err(failure) => return Err(failure),
+        Err(failure) => {
+            warn!(path = name, %failure, "left out of the copy of an allocation's data");
+            return Ok(Vec::new());
+        }
     };
     let told = |error: io::Error| failure(&name, &error);
     let metadata = opened.file.metadata().map_err(told)?;

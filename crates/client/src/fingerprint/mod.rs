@@ -49,7 +49,9 @@ pub(crate) fn node(config: &Config, id: NodeId, secret_id: Uuid, drivers: &Drive
     let disk_mb = storage(config, &mut attributes);
     let address = network::address(&config.network_interface).map_err(Error::Config)?;
     attributes.insert("unique.network.ip-address".to_owned(), address.ip.to_string());
-    attributes.insert("nomad.version".to_owned(), config.version.clone());
+    // Jobs ask for what the interface can do; who wants to know the program, finds it beside that.
+    attributes.insert("nomad.version".to_owned(), model::INTERFACE_VERSION.to_owned());
+    attributes.insert(model::AGENT_VERSION_ATTRIBUTE.to_owned(), config.version.clone());
     attributes.insert("unique.advertise.address".to_owned(), config.http_addr.clone());
     attributes.insert(NODE_RPC_ATTRIBUTE.to_owned(), rpc_addr.to_owned());
     let drivers = describe_drivers(drivers, &mut attributes);

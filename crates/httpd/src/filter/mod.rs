@@ -14,28 +14,41 @@ use serde::de::DeserializeOwned;
 
 /// A filter expression, checked.
 #[derive(Debug)]
-pub struct Filter(Expression);
+pub struct Filter {
+    expression: Expression,
+    /// What it looks at.
+    selectors: Vec<Vec<String>>,
+}
 
 impl Filter {
     /// Reads an expression over objects of type `T`; the error says what is wrong.
     pub fn parse<T: DeserializeOwned>(text: &str) -> Result<Self, String> {
-        let expression = parse::expression(text)?;
-        let known = fields::of::<T>();
-        if let Some(unknown) = expression.first_fields().find(|field| !known.is_empty() && !known.contains(field)) {
+        let (this, known) = (Self::new(parse::expression(text)?), fields::of::<T>());
+        if let Some(unknown) = this.first_fields().find(|field| !known.is_empty() && !known.contains(field)) {
             return Err(format!("unknown field {unknown:?}"));
         }
-        Ok(Self(expression))
+        Ok(this)
     }
 
     /// Whether it looks at this field of an object, or into it.
     pub fn looks_at(&self, field: &str) -> bool {
-        self.0.first_fields().any(|first| first == field)
+        self.first_fields().any(|first| first == field)
     }
 
     /// Whether an object meets it; the error says which comparison makes no sense.
     pub fn matches<T: Serialize>(&self, object: &T) -> Result<bool, String> {
-        let value = pick::pick(object, self.0.selectors()).map_err(|error| error.to_string())?;
-        evaluate::holds(&self.0, &value)
+        let value = pick::pick(object, self.selectors.iter().map(Vec::as_slice).collect()).map_err(|error| error.to_string())?;
+        evaluate::holds(&self.expression, &value)
+    }
+
+    fn new(expression: Expression) -> Self {
+        let mut selectors = Vec::new();
+        expression.collect_selectors(&mut selectors);
+        Self { expression, selectors }
+    }
+
+    fn first_fields(&self) -> impl Iterator<Item = &str> {
+        self.selectors.iter().filter_map(|selector| selector.first()).map(String::as_str)
     }
 }
 
@@ -56,16 +69,15 @@ enum Test {
 }
 
 impl Expression {
-    fn selectors(&self) -> Vec<&[String]> {
+    fn collect_selectors(&self, into: &mut Vec<Vec<String>>) {
         match self {
-            Self::Or(left, right) | Self::And(left, right) => [left.selectors(), right.selectors()].concat(),
-            Self::Not(inner) => inner.selectors(),
-            Self::Test(selector, _) => vec![selector],
+            Self::Or(left, right) | Self::And(left, right) => {
+                left.collect_selectors(into);
+                right.collect_selectors(into);
+            }
+            Self::Not(inner) => inner.collect_selectors(into),
+            Self::Test(selector, _) => into.push(selector.clone()),
         }
-    }
-
-    fn first_fields(&self) -> impl Iterator<Item = &str> {
-        self.selectors().into_iter().filter_map(|selector| selector.first()).map(String::as_str)
     }
 }
 
@@ -119,7 +131,7 @@ mod tests {
             ("inner is empty", Err("was looked at".to_owned())),
             ("inner.map is empty or inner.broken == 1", Err("was looked at".to_owned())),
         ] {
-            let filter = Filter(parse::expression(text).unwrap());
+            let filter = Filter::new(parse::expression(text).unwrap());
             assert_eq!(filter.matches(&outer), expected, "{text}");
         }
     }

@@ -129,7 +129,7 @@ impl World {
         });
         let node = json!({
             "ID": NODE, "SecretID": "5ec7e700-0000-0000-0000-000000000001", "Datacenter": "dc1", "Name": "n1", "HTTPAddr": "10.0.0.7:4646",
-            "Attributes": {"os.name": "debian", "nomad.version": "1.2.3", "unique.steppe.rpc": "10.0.0.7:4647"}, "NodeClass": "big", "NodePool": "default",
+            "Attributes": {"os.name": "debian", "steppe.version": "1.2.3", "unique.steppe.rpc": "10.0.0.7:4647"}, "NodeClass": "big", "NodePool": "default",
             "NodeResources": {"Cpu": {"CpuShares": 4000}, "Memory": {"MemoryMB": 8000}, "Networks": [{"Device": "eth0", "IP": "10.0.0.7"}]},
             "ReservedResources": {}, "Status": "ready", "SchedulingEligibility": "eligible", "CreateIndex": 7, "ModifyIndex": 9,
             "Drivers": {"raw_exec": {"Detected": true, "Healthy": true, "UpdateTime": "2026-01-02T03:04:05Z"}},

@@ -20,8 +20,9 @@ use crate::feasible::Checks;
 struct OnNode<'a> {
     /// Hold the node's one place; more than one only by mistake.
     holders: Vec<Item<'a>>,
-    /// Ended without a successor: who comes next comes after it.
+    /// The newest that ended, if it may come back: who comes next comes after it.
     last: Option<&'a Arc<Allocation>>,
+    newest_ended: Option<&'a Arc<Allocation>>,
 }
 
 type ByNode<'a> = BTreeMap<NodeId, OnNode<'a>>;
@@ -60,14 +61,16 @@ impl<'a> Reconciler<'a> {
             match self.lot_on_node(circumstances, alloc) {
                 Some(lot) => on_node.holders.push(Item::new(alloc, lot)),
                 None => {
-                    let is_later = on_node.last.is_none_or(|last| (last.create_index, last.id) < (alloc.create_index, alloc.id));
+                    let age = |alloc: &Allocation| (alloc.create_index, alloc.id);
+                    if on_node.newest_ended.is_some_and(|newest| age(newest) > age(alloc)) {
+                        continue;
+                    }
                     // Not what was stopped because the node is not to have it.
                     let may_return = !alloc.server_terminal()
                         || alloc.client_status == ClientStatus::Lost
                         || alloc.desired_description == description::MIGRATING;
-                    if is_later && may_return {
-                        on_node.last = Some(alloc);
-                    }
+                    on_node.newest_ended = Some(alloc);
+                    on_node.last = may_return.then_some(*alloc);
                 }
             }
         }

@@ -170,8 +170,10 @@ fn canaries() {
                          job system roll=2 canary=60 env=2 is=rack:r1";
     const MOVED: &str = "node a rack=r1; node b rack=r1; job system roll=2 canary=34 is=rack:r1; run; finish; node c rack=r2; \
                          node d rack=r2; job system roll=2 canary=34 env=2 is=rack:r2";
+    const TAKEN: &str = "node a rack=r1; node b rack=r2; job system roll=1 canary=1; run; finish; ineligible a; move a; eligible a; \
+                         run; job system roll=1 canary=1 is=rack:r2; run; finish; job system roll=1 canary=1 is=rack:r2 env=3";
     const ALL: &str = "nodes a b c; job system roll=9 canary=100; run; finish; job system roll=9 canary=100 env=2";
-    let rows: [(&str, &str, &str); 38] = [
+    let rows: [(&str, &str, &str); 39] = [
         ("nodes a b c; job system roll=1 canary=34", "", "a b c; running 0/3"),
         (OLD, "", "a b c"),
         (OLD, "job system roll=3 canary=34 env=2", "a/1 b/1 c; running 0/3"),
@@ -190,6 +192,8 @@ fn canaries() {
         (ONE, "down c; ready c", "a/1 b c; 1 lost; running 0/3"),
         (ONE, "move c", "a/1 b c; running 0/3"),
         (ONE, "ineligible c; move c", "a/1 b; running 0/2"),
+        // what a later version took away from the node does not bring back what was there before that
+        (TAKEN, "", "b/2; running 0/1"),
         (ONE, "ineligible c; move c; eligible c", "a/1 b c; running 0/3"),
         (ONE, "ineligible a; move a; eligible a", "a/1 b/1 c; running 0/3"),
         (ONE, "fail c", "a/1 b c; running 0/3"),

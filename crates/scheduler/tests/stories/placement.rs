@@ -34,6 +34,7 @@ fn feasibility() {
     let row = |job: JobBuilder, node: NodeBuilder, filtered_by| Row { job, node, filtered_by };
     let web = || job("web");
     let n1 = || node("n1");
+    let killed_by = |signal: &'static str| web().edit_task(move |task| signal.clone_into(&mut task.kill_signal));
     let unhealthy = |node: &mut Node| node.drivers.get_mut("raw_exec").unwrap().healthy = false;
     let group_constraint = |job: JobBuilder, left: &str, right: &str| {
         let constraint = Constraint { l_target: left.to_owned(), operand: "=".to_owned(), r_target: right.to_owned() };
@@ -58,6 +59,9 @@ fn feasibility() {
         row(web(), n1().edit(unhealthy), Some("missing drivers")),
         row(web().edit(|job| job.datacenters = vec!["dc*".to_owned()]), n1(), None),
         row(web().node_pool("all"), n1().pool("gpu"), None),
+        row(killed_by("term"), n1().attribute("os.signals", "SIGINT,SIGTERM"), None),
+        row(killed_by("15"), n1(), None),
+        row(killed_by("SIGQUIET"), n1().attribute("os.signals", "SIGINT,SIGQUIT"), Some("${attr.os.signals} set_contains SIGQUIET")),
         row(web().dynamic_port("http", 0), n1(), None),
         row(web().dynamic_port("http", 0).edit_group(|group| group.networks[0].mode = "bridge".to_owned()), n1(), Some("missing network")),
         row(

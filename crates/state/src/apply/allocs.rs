@@ -101,6 +101,7 @@ impl Change<'_> {
         if is_lost_afterwards {
             return;
         }
+        let is_active = deployment.is_active();
         let mut deployment = (**deployment).clone();
         let Some(state) = deployment.task_groups.get_mut(group) else { return };
         match before {
@@ -114,7 +115,7 @@ impl Change<'_> {
             None => {}
         }
         // The clock starts again with progress, and when something healthy is lost: whoever takes its place gets the whole time.
-        if now != Some(false) && state.progress_deadline > 0 {
+        if now != Some(false) && state.progress_deadline > 0 && is_active {
             state.require_progress_by = Time(time.saturating_add(state.progress_deadline));
         }
         self.put_deployment(deployment, time);

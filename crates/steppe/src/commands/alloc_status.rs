@@ -1,7 +1,7 @@
 //! `alloc status`
 
 use api::{AllocResourceUsage, Client, ResourceUsage};
-use model::{Allocation, ClientStatus, LifecycleHook, Task, TaskLifecycle, TaskState, Time};
+use model::{Allocation, ClientStatus, EvalStatus, LifecycleHook, Task, TaskLifecycle, TaskState, Time};
 
 use crate::context::{During, Global, Outcome, Stop, query};
 use crate::resolve;
@@ -110,9 +110,9 @@ fn when(unix_nanos: i64, verbose: bool) -> String {
 
 /// When a failed allocation is placed again, if that is planned.
 async fn next_try(client: &Client, alloc: &Allocation) -> Result<Option<Time>, Stop> {
-    let Some(eval) = alloc.followup_eval_id.some() else { return Ok(None) };
+    let Some(eval) = alloc.followup_eval_id.some().filter(|_| alloc.client_status == ClientStatus::Failed) else { return Ok(None) };
     let eval = client.evaluation(&eval.to_string(), &query()).await.during("querying follow-up evaluation")?.value;
-    Ok(Some(eval.wait_until).filter(|until| until.0 > show::now()))
+    Ok(Some(eval.wait_until).filter(|until| eval.status == EvalStatus::Pending && until.0 > show::now()))
 }
 
 fn head(alloc: &Allocation, next_try: Option<Time>, verbose: bool) -> String {

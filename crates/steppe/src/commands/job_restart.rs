@@ -171,7 +171,10 @@ async fn restart(client: &Client, args: &Args, alloc: &AllocListStub) -> Result<
         say!("    {}: Rescheduling allocation \"{short}\" for group {:?}", show::time(show::now()), alloc.task_group);
         let answer = client.stop_allocation(&id, args.no_shutdown_delay, &query()).await?.value;
         let code = monitor::evaluation(client, &answer.eval_id, args.verbose).await?;
-        return if code == 0 { Ok(()) } else { Err(Stop::error("no other allocation was placed, or it did not become healthy")) };
+        if code != 0 {
+            return Err(Stop::error("no other allocation was placed, or it did not become healthy"));
+        }
+        return replacement(client, &id, args.verbose).await;
     }
     let tasks: Vec<String> = if args.task.is_empty() {
         vec![String::new()]
@@ -186,6 +189,33 @@ async fn restart(client: &Client, args: &Args, alloc: &AllocListStub) -> Result<
         client.restart_allocation(&id, &request, &query()).await?;
     }
     Ok(())
+}
+
+/// Waits until another allocation runs in the place of one that was stopped.
+async fn replacement(client: &Client, stopped: &str, verbose: bool) -> Result<(), Stop> {
+    let (mut id, mut index) = (stopped.to_owned(), 0);
+    loop {
+        let question = if index == 0 { query() } else { query().after(index, monitor::WAIT) };
+        let answer = monitor::patiently(|| client.allocation(&id, &question)).await.during("querying allocation")?;
+        let alloc = answer.value;
+        if let Some(next) = alloc.next_allocation.some() {
+            (id, index) = (next.to_string(), 0);
+            continue;
+        }
+        if id == stopped {
+            return Err(Stop::error("it was stopped, and nothing took its place"));
+        }
+        index = answer.index;
+        let short = show::id(&id, verbose);
+        match alloc.client_status {
+            ClientStatus::Pending => {}
+            ClientStatus::Running | ClientStatus::Complete => {
+                say!("    {}: Allocation \"{short}\" is {}", show::time(show::now()), alloc.client_status);
+                return Ok(());
+            }
+            status => return Err(Stop::error(format!("its replacement, allocation \"{short}\", is {status}"))),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -90,6 +90,18 @@ Task not running
 PUT /v1/allocation/18011418-c581-3938-4ff6-df36bc691165/stop
 {"EvalID": "8484aff3-2c2e-6526-3d4b-d870ce50fb3f"}
 
+GET /v1/allocation/18011418-c581-3938-4ff6-df36bc691165
+{"ID": "18011418-c581-3938-4ff6-df36bc691165", "NextAllocation": "48011418-c581-3938-4ff6-df36bc691165"}
+
+GET /v1/allocation/48011418-c581-3938-4ff6-df36bc691165
+{"ID": "48011418-c581-3938-4ff6-df36bc691165", "ClientStatus": "running"}
+
+GET /v1/allocation/28011418-c581-3938-4ff6-df36bc691165
+{"ID": "28011418-c581-3938-4ff6-df36bc691165", "NextAllocation": "58011418-c581-3938-4ff6-df36bc691165"}
+
+GET /v1/allocation/58011418-c581-3938-4ff6-df36bc691165
+{"ID": "58011418-c581-3938-4ff6-df36bc691165", "ClientStatus": "complete"}
+
 PUT /v1/allocation/28011418-c581-3938-4ff6-df36bc691165/stop
 {"EvalID": "8484aff3-2c2e-6526-3d4b-d870ce50fb3f"}
 
@@ -339,12 +351,14 @@ $ steppe job restart -yes -reschedule -batch-size=50% -batch-wait=1ms web
     <now>: Evaluation triggered by job "web"
     <now>: Evaluation status changed: "pending" -> "complete"
 ==> <now>: Evaluation "8484aff3" finished with status "complete"
+    <now>: Allocation "48011418" is running
 ==> <now>: Waiting 1ms before restarting the next batch
     <now>: Rescheduling allocation "28011418" for group "app"
 ==> <now>: Monitoring evaluation "8484aff3"
     <now>: Evaluation triggered by job "web"
     <now>: Evaluation status changed: "pending" -> "complete"
 ==> <now>: Evaluation "8484aff3" finished with status "complete"
+    <now>: Allocation "58011418" is complete
 ==> <now>: Job restart finished
 
 Job restarted successfully!
