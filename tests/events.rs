@@ -149,6 +149,12 @@ fn what_cannot_be_followed_is_refused() {
     }
     let bad = ask(api.events(&[], &Query::new().with("index", "first"))).expect_err("no index").to_string();
     assert!(bad.contains("Expect a number"), "{bad}");
+    for (filter, words) in [("Bogus ==", "filter expression"), ("Bogus == 1", "unknown field")] {
+        for query in [Query::new(), Query::new().region("*")] {
+            let refused = ask(api.events(&[], &query.with("filter", filter))).expect_err(filter).to_string();
+            assert!(refused.contains("400") && refused.contains(words), "{filter}: {refused}");
+        }
+    }
     let nowhere = ask(api.events(&[], &Query::new().region("nowhere"))).expect_err("no region").to_string();
     assert!(nowhere.contains("No path to region"), "{nowhere}");
 }
@@ -172,6 +178,14 @@ fn all_regions_are_told_in_one_stream() {
     }
     cluster.run("east-server-1", &JobFile::service("e2"), 1);
     lines_until(&mut stream, |line| tells("east", "e2", line));
+    // an expression leaves out events, and lines of which nothing is left
+    let only = |query: Query| query.with("filter", "Payload.Job.ID == e2 and Type == JobRegistered");
+    let beginning = known.iter().map(|position| format!("{}:1", &position[..4])).collect::<Vec<_>>().join(",");
+    let lines = lines_until(&mut follow(&api, &["*"], &only(everywhere().with("index", beginning))), |line| tells("east", "e2", line));
+    assert!(matches!(&lines[..], [line] if line.events.len() == 1), "{lines:?}");
+    let mut of_east = follow(&cluster.api("east-server-1"), &["*"], &only(Query::new().with("index", "1")));
+    let lines = lines_until(&mut of_east, |line| line.events.iter().any(|event| event.key == "e2"));
+    assert!(lines.iter().map(|line| line.events.len()).sum::<usize>() == 1, "{lines:?}");
     // where both are known, nothing is told again
     let resumed = everywhere().with("index", known.join(","));
     let lines = lines_until(&mut follow(&api, &["Job"], &resumed), |line| tells("east", "e2", line));

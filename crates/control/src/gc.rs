@@ -39,6 +39,7 @@ pub fn garbage(view: &Store, now: i64, thresholds: &Thresholds) -> Option<Reap> 
     let mut reap = Reap::default();
     jobs(view, now, thresholds, &mut reap);
     evals(view, now, thresholds, &mut reap);
+    orphans(view, now, thresholds, &mut reap);
     nodes(view, now, thresholds, &mut reap);
     deployments(view, now, thresholds, &mut reap);
     rollouts(view, now, thresholds, &mut reap);
@@ -99,6 +100,20 @@ fn evals(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
         reap.allocs.extend(allocs);
         reap.evals.push(eval.id);
     }
+}
+
+/// Allocations whose evaluation somebody deleted.
+fn orphans(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
+    let doomed: BTreeSet<_> = reap.allocs.iter().copied().collect();
+    let is_orphan = |alloc: &&Arc<Allocation>| {
+        is_over(alloc) && view.eval(alloc.eval_id).is_none() && !doomed.contains(&alloc.id) && removable(view, alloc)
+    };
+    let threshold = |alloc: &Allocation| {
+        let is_batch = alloc.job.as_ref().is_some_and(|job| matches!(job.kind, JobType::Batch | JobType::Sysbatch));
+        if is_batch { thresholds.batch_eval } else { thresholds.eval }
+    };
+    let orphans = view.allocs().filter(is_orphan).filter(|alloc| old(alloc.modify_time, now, threshold(alloc)));
+    reap.allocs.extend(orphans.take(AT_ONCE).map(|alloc| alloc.id));
 }
 
 /// Over, and neither replaced by nothing yet nor needed to count attempts.

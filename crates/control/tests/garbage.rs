@@ -121,6 +121,25 @@ fn evaluations_and_allocations() {
     check("over", &ended, 7200, true);
 }
 
+/// What an evaluation left that somebody deleted goes as if it were there, also when its job is gone.
+#[test]
+fn allocations_without_evaluation() {
+    let mut world = World::with_nodes(&["n1"]);
+    let (eval, alloc) = placed(&mut world, testkit::job("web").build());
+    world.apply(&Command::Reap(Box::new(Reap { evals: vec![eval], ..Reap::default() })));
+    world.report(&[alloc], ClientStatus::Running);
+    world.wait(10 * 3600);
+    assert!(!collect(&world).allocs.contains(&alloc), "it runs");
+    let stop = world.stop("web");
+    finish(&mut world, stop.id);
+    world.report(&[alloc], ClientStatus::Complete);
+    world.wait(60);
+    assert!(!collect(&world).allocs.contains(&alloc), "not old enough");
+    world.wait(3600);
+    assert_eq!(collect(&world).allocs, [alloc]);
+    assert_eq!(garbage(&world.store, world.now, &Thresholds::NOW).expect("garbage").allocs, [alloc]);
+}
+
 /// What a batch job has done stays as long as the job: it says that it need not run again.
 #[test]
 fn batch_results_stay() {

@@ -70,9 +70,12 @@ async fn register(core: &Core, node: Arc<Node>) -> Result<NodeReply, Failure> {
     });
     if !unchanged {
         let message = if old.is_some() { "Node re-registered" } else { "Node registered" };
+        // A change of its metadata is no return: it would push what happened to the node out of its history.
+        let is_change_of_meta = old.is_some_and(|old| old.status == NodeStatus::Ready && old.meta != node.meta);
+        let event = (!is_change_of_meta).then(|| event(message, time));
         let evals = if is_new { Vec::new() } else { control::registration_evals(&view, &node, &mut core.ids()) };
         let id = node.id;
-        core.execute(Command::RegisterNode { node: Arc::new(node.clone()), event: Some(event(message, time)), evals, time }).await?;
+        core.execute(Command::RegisterNode { node: Arc::new(node.clone()), event, evals, time }).await?;
         tracing::info!(node = %id, name = %node.name, "{}", message.to_lowercase());
         core.signals.room_came_up();
     }

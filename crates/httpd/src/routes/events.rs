@@ -3,15 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::EventStreamLine;
+use api::{EventLine, EventStreamLine};
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures::stream;
 use http::{HeaderValue, header};
-use model::{EventBatch, EventFilter, EventTopic, FollowedTopic};
+use model::{EventBatch, EventFilter, EventTopic, FollowedTopic, RegionName};
 use rpc::message::{Read, ReadOptions, ReadValue};
 
+use crate::filter::Filter;
+use crate::list::filter_refusal;
 use crate::params::Params;
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb};
@@ -42,10 +44,11 @@ pub(super) async fn follow(cx: Cx) -> Answer {
     }
     cx.only(Verb::Get)?;
     let filter = EventFilter { topics: topics(&cx.params)?, namespace: cx.list_namespace() };
+    let wanted = Wanted::new(&cx.params)?;
     let after = cx.params.number::<u64>("index")?.filter(|index| *index > 0);
     // What is refused is refused before the answer begins, hence this first look does not wait.
     let (position, batches) = next(&cx, after, &filter, false, Duration::ZERO).await?;
-    let following = Following { cx: Arc::new(cx), filter, position, first: Some(batches) };
+    let following = Following { cx: Arc::new(cx), filter, wanted, position, first: Some(batches) };
     let mut response = Response::new(Body::from_stream(stream::unfold(Some(following), |following| async {
         let mut following = following?;
         match following.lines().await {
@@ -61,6 +64,7 @@ pub(super) async fn follow(cx: Cx) -> Answer {
 struct Following {
     cx: Arc<Cx>,
     filter: EventFilter,
+    wanted: Wanted,
     /// Everything up to this index was told.
     position: u64,
     first: Option<Vec<EventBatch>>,
@@ -82,11 +86,47 @@ impl Following {
         }
         let mut lines = Vec::new();
         for batch in &batches {
-            let write = |lines: &mut Vec<u8>| EventStreamLine::new(batch).and_then(|line| serde_json::to_writer(lines, &line));
-            write(&mut lines).map_err(|error| Refusal::internal(format!("an event could not be encoded: {error}")))?;
-            lines.push(b'\n');
+            lines.extend(self.wanted.line(batch, &RegionName::default())?);
+        }
+        // All that came is filtered away.
+        if lines.is_empty() {
+            lines.extend_from_slice(b"{}\n");
         }
         Ok(Bytes::from(lines))
+    }
+}
+
+/// Which events are told, of those of the topics.
+pub(super) struct Wanted(Option<Filter>);
+
+impl Wanted {
+    /// By the expression in the query, over the event as it is told.
+    pub(super) fn new(params: &Params) -> Result<Self, Refusal> {
+        match params.text("filter") {
+            "" => Ok(Self(None)),
+            text => Ok(Self(Some(Filter::parse::<EventLine>(text).map_err(filter_refusal)?))),
+        }
+    }
+
+    /// The line of what one log entry changed; nothing when nothing of it is wanted.
+    pub(super) fn line(&self, batch: &EventBatch, region: &RegionName) -> Result<Vec<u8>, Refusal> {
+        let broken = |error: serde_json::Error| Refusal::internal(format!("an event could not be encoded: {error}"));
+        let mut line = EventStreamLine { region: region.clone(), ..EventStreamLine::new(batch).map_err(broken)? };
+        if let Some(filter) = &self.0 {
+            let mut kept = Vec::with_capacity(line.events.len());
+            for event in line.events {
+                if filter.matches(&event).map_err(filter_refusal)? {
+                    kept.push(event);
+                }
+            }
+            if kept.is_empty() {
+                return Ok(Vec::new());
+            }
+            line.events = kept;
+        }
+        let mut text = serde_json::to_vec(&line).map_err(broken)?;
+        text.push(b'\n');
+        Ok(text)
     }
 }
 

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::EventStreamLine;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -20,7 +19,7 @@ use rpc::message::{AgentReply, AgentRequest, Read, ReadOptions, ReadValue};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::events::{HEARTBEAT, topics};
+use super::events::{HEARTBEAT, Wanted, topics};
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb};
 use crate::respond::Answer;
@@ -35,10 +34,11 @@ const AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub(super) async fn follow(cx: Cx) -> Answer {
     cx.only(Verb::Get)?;
     let filter = EventFilter { topics: topics(&cx.params)?, namespace: cx.list_namespace() };
+    let wanted = Wanted::new(&cx.params)?;
     let positions = positions(cx.params.text("index"))?;
     let (sender, lines) = mpsc::channel(LINES_AHEAD);
     let mut tasks = JoinSet::new();
-    tasks.spawn(everywhere(Arc::new(cx), Arc::new(filter), positions, sender));
+    tasks.spawn(everywhere(Arc::new(cx), Arc::new((filter, wanted)), positions, sender));
     // Who stops reading drops the tasks, and they end.
     let body = stream::unfold((lines, tasks), |(mut lines, tasks)| async {
         let line = match tokio::time::timeout(HEARTBEAT, lines.recv()).await {
@@ -67,7 +67,7 @@ fn positions(text: &str) -> Result<BTreeMap<RegionName, u64>, Refusal> {
 }
 
 /// Follows every region that there is, and those that come.
-async fn everywhere(cx: Arc<Cx>, filter: Arc<EventFilter>, positions: BTreeMap<RegionName, u64>, lines: mpsc::Sender<Bytes>) {
+async fn everywhere(cx: Arc<Cx>, filter: Arc<(EventFilter, Wanted)>, positions: BTreeMap<RegionName, u64>, lines: mpsc::Sender<Bytes>) {
     let mut followed: BTreeMap<RegionName, tokio::task::AbortHandle> = BTreeMap::new();
     let mut tasks = JoinSet::new();
     loop {
@@ -94,17 +94,25 @@ async fn regions(cx: &Cx) -> Vec<RegionName> {
 }
 
 /// Follows one region until nobody reads any more.
-async fn one(cx: Arc<Cx>, region: RegionName, filter: Arc<EventFilter>, mut after: Option<u64>, lines: mpsc::Sender<Bytes>) {
+async fn one(cx: Arc<Cx>, region: RegionName, filter: Arc<(EventFilter, Wanted)>, mut after: Option<u64>, lines: mpsc::Sender<Bytes>) {
     let mut is_away = false;
     // The first look does not insist on what is no longer kept, as for one region.
     let mut is_first = true;
     loop {
         let wait = if is_first { Duration::ZERO } else { HEARTBEAT };
-        match next(&cx, &region, after, &filter, !is_first && after.is_some(), wait).await {
+        match next(&cx, &region, after, &filter.0, !is_first && after.is_some(), wait).await {
             Ok((position, batches)) => {
                 (after, is_away, is_first) = (Some(position), false, false);
                 for batch in &batches {
-                    let Ok(line) = line(&region, batch) else { return };
+                    let line = match filter.1.line(batch, &region) {
+                        Ok(line) if line.is_empty() => continue,
+                        Ok(line) => Bytes::from(line),
+                        // It makes no sense for any region.
+                        Err(refusal) => {
+                            let _ = lines.send(trouble(&region, &refusal.text)).await;
+                            return;
+                        }
+                    };
                     if lines.send(line).await.is_err() {
                         return;
                     }
@@ -142,13 +150,6 @@ async fn next(
     let read = Read::Events { after, filter: filter.clone(), gapless };
     let (meta, ReadValue::Events(batches)) = cx.read_in(region.clone(), options, read).await? else { return Err(Refusal::mismatch()) };
     Ok((meta.index, batches))
-}
-
-fn line(region: &RegionName, batch: &EventBatch) -> Result<Bytes, serde_json::Error> {
-    let line = EventStreamLine { region: region.clone(), ..EventStreamLine::new(batch)? };
-    let mut text = serde_json::to_vec(&line)?;
-    text.push(b'\n');
-    Ok(Bytes::from(text))
 }
 
 fn trouble(region: &RegionName, error: &str) -> Bytes {
