@@ -123,7 +123,8 @@ async fn take_over(from: &AllocHandle, to: &AllocHandle, paths: &[PathBuf]) -> R
     if from.is_collected() {
         return Err("its directory was removed by garbage collection".to_owned());
     }
-    if !from.is_built() {
+    // Data may have come there before an agent was killed that could not say so any more.
+    if !from.is_built() && !paths.iter().any(|path| from.dir.root.join(path).is_dir()) {
         return Ok(Found::NeverRan { before: from.alloc().previous_allocation });
     }
     let (id, source, target, paths) = (from.id, from.dir.root.clone(), to.dir.clone(), paths.to_vec());

@@ -17,7 +17,8 @@ pub(crate) async fn logs(
     let stem = format!("{task}.{}", if stderr { "stderr" } else { "stdout" });
     let files = files(&alloc, &stem);
     if files.is_empty() {
-        return Err(Failure::not_found(format!("task {task:?} not started yet. No logs available")));
+        let why = if alloc.running().contains_key(task) { "has written nothing" } else { "not started" };
+        return Err(Failure::not_found(format!("task {task:?} {why} yet. No logs available")));
     }
     let total: u64 = files.iter().map(|(_, length)| length).sum();
     let mut skip = if from_end { total.saturating_sub(offset) } else { offset };
