@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use model::{AllocId, Allocation, ClientStatus};
-use rpc::message::{Call, Drain, Hops, Read, ReadOptions, ReadValue, Reply, Request, Write};
+use rpc::message::{Drain, Read, ReadOptions, ReadReply, ReadValue, Request, Write};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -42,7 +42,7 @@ impl Client {
             meta: BTreeMap::from([("message".to_owned(), "the agent is shutting down".to_owned())]),
         };
         let until = Instant::now() + spec.deadline + shared.config.max_kill_timeout + MARGIN;
-        if let Err(failure) = shared.link.forward(self.call(Request::Write(write))).await {
+        if let Err(failure) = shared.link.forward(shared.call(Request::Write(write))).await {
             warn!(%failure, "the node is not drained before the agent ends");
             return;
         }
@@ -57,19 +57,11 @@ impl Client {
         warn!("the drain took too long; ending now");
     }
 
-    fn call(&self, request: Request) -> Call {
-        Call { region: self.shared().config.region.clone(), hops: Hops::default(), request }
-    }
-
     /// The region says that the drain is over, and what it stopped has ended.
     async fn is_drained(&self, ignores_system: bool) -> bool {
         let shared = self.shared();
-        let read = Request::Read(ReadOptions::default(), Read::Node { id: shared.node_id });
-        let node = match shared.link.forward(self.call(read)).await {
-            Ok(Reply::Read(reply)) => match reply.value {
-                ReadValue::Node(node) => node,
-                _ => None,
-            },
+        let node = match shared.read(ReadOptions::default(), Read::Node { id: shared.node_id }).await {
+            Ok(ReadReply { value: ReadValue::Node(node), .. }) => node,
             _ => None,
         };
         let is_over = node.is_some_and(|node| node.drain_strategy.is_none());
@@ -104,12 +96,8 @@ impl Client {
     }
 
     async fn alloc(&self, id: AllocId) -> Option<Arc<Allocation>> {
-        let read = Request::Read(ReadOptions::default(), Read::Alloc { id });
-        match self.shared().link.forward(self.call(read)).await {
-            Ok(Reply::Read(reply)) => match reply.value {
-                ReadValue::Alloc(alloc) => alloc,
-                _ => None,
-            },
+        match self.shared().read(ReadOptions::default(), Read::Alloc { id }).await {
+            Ok(ReadReply { value: ReadValue::Alloc(alloc), .. }) => alloc,
             _ => None,
         }
     }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use model::{Node, Usage};
-use rpc::message::{Call, Hops, Read, ReadOptions, ReadValue, Reply, Request};
+use rpc::message::{Read, ReadOptions, ReadReply, ReadValue};
 use telemetry::{Labels, Reading};
 use tokio::sync::Mutex;
 
@@ -63,13 +63,9 @@ async fn present(shared: &Shared, known: &Known) -> Arc<Node> {
     {
         return node.clone();
     }
-    let read = Request::Read(ReadOptions { stale: true, ..Default::default() }, Read::Node { id: shared.node_id });
-    let call = Call { region: shared.config.region.clone(), hops: Hops::default(), request: read };
-    let node = match tokio::time::timeout(NODE_PATIENCE, shared.link.forward(call)).await {
-        Ok(Ok(Reply::Read(reply))) => match reply.value {
-            ReadValue::Node(node) => node,
-            _ => None,
-        },
+    let read = shared.read(ReadOptions { stale: true, ..Default::default() }, Read::Node { id: shared.node_id });
+    let node = match tokio::time::timeout(NODE_PATIENCE, read).await {
+        Ok(Ok(ReadReply { value: ReadValue::Node(node), .. })) => node,
         _ => None,
     };
     // What was known before is nearer to the truth than what the node was when it started.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use drivers::Drivers;
 use model::{AllocId, Node, NodeId, Uuid};
 use rand::RngExt;
+use rpc::message::{Call, Failure, Hops, Read, ReadOptions, ReadReply, Reply, Request};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -73,6 +74,19 @@ impl Shared {
 
     pub fn alloc(&self, id: AllocId) -> Option<AllocHandle> {
         self.allocs().get(&id).cloned()
+    }
+
+    /// For the servers of the node's region.
+    pub fn call(&self, request: Request) -> Call {
+        Call { region: self.config.region.clone(), hops: Hops::default(), request }
+    }
+
+    /// Asks the servers.
+    pub async fn read(&self, options: ReadOptions, read: Read) -> Result<ReadReply, Failure> {
+        match self.link.forward(self.call(Request::Read(options, read))).await? {
+            Reply::Read(reply) => Ok(reply),
+            _ => Err(Failure::internal("the servers gave another answer than was asked for")),
+        }
     }
 
     /// Runs until it is done or the agent stops.

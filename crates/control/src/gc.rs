@@ -29,6 +29,11 @@ impl Default for Thresholds {
 impl Thresholds {
     /// Everything that can go, goes now. Rollouts are kept: other regions may still ask for them.
     pub const NOW: Self = Self { job: 0, eval: 0, batch_eval: 0, node: 0, deployment: 0, rollout: 72 * HOUR };
+
+    /// For evaluations of jobs of this type, and what they placed.
+    fn of_evals(&self, kind: JobType) -> i64 {
+        if matches!(kind, JobType::Batch | JobType::Sysbatch) { self.batch_eval } else { self.eval }
+    }
 }
 
 /// About as many of one kind in one command, so that no log entry becomes huge.
@@ -86,8 +91,7 @@ fn evals(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
         if reap.evals.len() + reap.allocs.len() >= 2 * AT_ONCE {
             return;
         }
-        let batch = matches!(eval.kind, JobType::Batch | JobType::Sysbatch);
-        let threshold = if batch { thresholds.batch_eval } else { thresholds.eval };
+        let threshold = thresholds.of_evals(eval.kind);
         if !old(eval.modify_time, now, threshold) {
             continue;
         }
@@ -108,10 +112,7 @@ fn orphans(view: &Store, now: i64, thresholds: &Thresholds, reap: &mut Reap) {
     let is_orphan = |alloc: &&Arc<Allocation>| {
         is_over(alloc) && view.eval(alloc.eval_id).is_none() && !doomed.contains(&alloc.id) && removable(view, alloc)
     };
-    let threshold = |alloc: &Allocation| {
-        let is_batch = alloc.job.as_ref().is_some_and(|job| matches!(job.kind, JobType::Batch | JobType::Sysbatch));
-        if is_batch { thresholds.batch_eval } else { thresholds.eval }
-    };
+    let threshold = |alloc: &Allocation| thresholds.of_evals(alloc.job.as_ref().map(|job| job.kind).unwrap_or_default());
     let orphans = view.allocs().filter(is_orphan).filter(|alloc| old(alloc.modify_time, now, threshold(alloc)));
     reap.allocs.extend(orphans.take(AT_ONCE).map(|alloc| alloc.id));
 }

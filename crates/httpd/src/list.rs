@@ -56,9 +56,14 @@ pub(crate) fn by_age(params: &Params) -> Order {
 
 /// Whether the filter, if there is one, looks at this field of items of type `F`.
 pub(crate) fn filter_looks_at<F: DeserializeOwned>(params: &Params, field: &str) -> Result<bool, Refusal> {
+    Ok(filter::<F>(params)?.is_some_and(|filter| filter.looks_at(field)))
+}
+
+/// The filter of the query, if there is one, over items of type `F`.
+pub(crate) fn filter<F: DeserializeOwned>(params: &Params) -> Result<Option<Filter>, Refusal> {
     match params.text("filter") {
-        "" => Ok(false),
-        text => Ok(Filter::parse::<F>(text).map_err(filter_refusal)?.looks_at(field)),
+        "" => Ok(None),
+        text => Filter::parse::<F>(text).map(Some).map_err(filter_refusal),
     }
 }
 
@@ -72,9 +77,7 @@ pub(crate) fn select<T, F: Clone + Serialize + DeserializeOwned>(
     key: for<'a> fn(&'a T) -> Key<'a>,
 ) -> Result<Vec<T>, Refusal> {
     let per_page = per_page(params)?;
-    if let text @ [_, ..] = params.text("filter").as_bytes() {
-        let text = std::str::from_utf8(text).unwrap_or_default();
-        let filter = Filter::parse::<F>(text).map_err(filter_refusal)?;
+    if let Some(filter) = filter::<F>(params)? {
         let mut kept = Vec::with_capacity(items.len());
         for item in items {
             if filter.matches(&*full(&item)).map_err(filter_refusal)? {

@@ -165,8 +165,8 @@ impl Allocation {
 
     /// When it last became unknown.
     pub fn last_silence(&self) -> Option<Time> {
-        let states = self.alloc_states.iter().flat_map(|states| states.iter().rev());
-        states.filter(|state| state.value == ClientStatus::Unknown.as_str()).map(|state| state.time).next()
+        let last = self.alloc_states.as_ref()?.iter().rfind(|state| state.value == ClientStatus::Unknown.as_str());
+        last.map(|state| state.time)
     }
 }
 

@@ -270,8 +270,8 @@ impl Machine {
         match result {
             Ok(said) => {
                 self.dirs = Dirs::Built;
-                for (actor, text) in self.actors.iter_mut().flat_map(|actor| said.as_deref().map(|text| (actor, text))) {
-                    actor.push(events::setup(now, text));
+                if let Some(text) = &said {
+                    self.actors.iter_mut().for_each(|actor| actor.push(events::setup(now, text)));
                 }
             }
             Err(error) => {

@@ -55,13 +55,10 @@ impl AllocDir {
 
     /// Makes all of them. What is there stays.
     pub fn build(&self, tasks: &[Task]) -> Result<(), String> {
-        let make = |path: PathBuf, mode: u32| {
-            directory(&path, mode).map_err(|error| format!("failed to make directory {}: {error}", path.display()))
-        };
-        make(self.root.clone(), 0o755)?;
-        make(self.shared(), 0o777)?;
+        make(&self.root, 0o755)?;
+        make(&self.shared(), 0o777)?;
         for name in ["data", "logs", "tmp"] {
-            make(self.shared().join(name), 0o777)?;
+            make(&self.shared().join(name), 0o777)?;
         }
         for task in tasks {
             if !is_plain(&task.name) {
@@ -70,19 +67,24 @@ impl AllocDir {
             let dir = self.task(&task.name).root;
             // Secrets of a task that runs as another user must be within its reach.
             let secrets = if task.user.is_empty() { 0o700 } else { 0o777 };
-            make(dir.clone(), 0o777)?;
+            make(&dir, 0o777)?;
             for (name, mode) in [("local", 0o777), ("secrets", secrets), ("private", 0o700), ("tmp", 0o1777)] {
-                make(dir.join(name), mode)?;
+                make(&dir.join(name), mode)?;
             }
         }
         Ok(())
     }
 
     pub fn remove(&self) -> io::Result<()> {
-        match fs::remove_dir_all(&self.root) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
+        remove(&self.root)
+    }
+}
+
+/// A directory with all that is in it, if it is there.
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -104,6 +106,11 @@ impl TaskDir {
 /// Whether a task of this name has a directory of its own.
 pub(super) fn is_plain(name: &str) -> bool {
     !name.is_empty() && ![".", "..", SHARED, INCOMING, WHOLE].contains(&name) && !name.contains(['/', '\0'])
+}
+
+/// As [`directory`], with an error that says which.
+pub(super) fn make(path: &Path, mode: u32) -> Result<(), String> {
+    directory(path, mode).map_err(|error| format!("failed to make directory {}: {error}", path.display()))
 }
 
 /// Makes a directory, or takes the one that is there, with exactly this mode, whatever the umask. A link in its place is not followed: a task may

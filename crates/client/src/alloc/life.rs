@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, error, info, warn};
 
 use super::ahead::ahead_of;
-use super::{AllocDir, AllocHandle, Command, Running, lock, migrate, payload, spec};
+use super::{AllocDir, AllocHandle, Command, Running, dirs, lock, migrate, payload, spec};
 use crate::error::chain;
 use crate::shared::Shared;
 use crate::{measured, store, time};
@@ -200,8 +200,7 @@ impl Life {
         let task_dir = self.handle.dir.task(&task);
         // The newer start is written down: nobody asks for the older one any more.
         if let Some(older) = attempt.checked_sub(1)
-            && let Err(error) = std::fs::remove_dir_all(task_dir.start(older))
-            && error.kind() != std::io::ErrorKind::NotFound
+            && let Err(error) = dirs::remove(&task_dir.start(older))
         {
             debug!(%error, "an older start could not be removed");
         }

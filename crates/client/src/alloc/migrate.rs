@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use model::{AllocId, Allocation, ClientStatus, EphemeralDisk, NodeStatus, TaskPhase};
-use rpc::message::{Call, Chunk, Failure, Hops, NodeCall, NodeTarget, Read as ReadRequest, ReadOptions, ReadValue, Reply, Request};
+use rpc::message::{Chunk, Failure, NodeCall, NodeTarget, Read as ReadRequest, ReadOptions, ReadValue, Request};
 use tokio_util::io::{StreamReader, SyncIoBridge};
 use tracing::{debug, warn};
 
-use super::dirs::{INCOMING, WHOLE, directory, is_plain};
+use super::dirs::{INCOMING, WHOLE, directory, is_plain, make, remove};
 use super::{AllocDir, AllocHandle, SHARED};
 use crate::shared::Shared;
 
@@ -177,7 +177,7 @@ async fn fetch(
 /// Whether there was anything to copy.
 async fn copy(shared: &Arc<Shared>, handle: &AllocHandle, previous: AllocId, paths: &[PathBuf]) -> Result<bool, Lacking> {
     let request = Request::OnNode(NodeTarget::Alloc(previous), NodeCall::Snapshot);
-    let call = Call { region: shared.config.region.clone(), hops: Hops::default(), request };
+    let call = shared.call(request);
     let permit = tokio::select! {
         permit = shared.copies.clone().acquire_owned() => permit.map_err(|error| Lacking::Now(error.to_string()))?,
         () = handle.finished() => return Ok(false),
@@ -225,15 +225,12 @@ fn heard(piece: Result<Result<Chunk, Failure>, tokio_stream::Elapsed>) -> io::Re
 /// Asks the servers, as long as they do not answer. `None`: the allocation has ended before.
 async fn ask(shared: &Shared, handle: &AllocHandle, options: ReadOptions, read: ReadRequest) -> Option<(u64, ReadValue)> {
     while !handle.is_finished() {
-        let request = Request::Read(options.clone(), read.clone());
-        let call = Call { region: shared.config.region.clone(), hops: Hops::default(), request };
         let answer = tokio::select! {
-            answer = shared.link.forward(call) => answer,
+            answer = shared.read(options.clone(), read.clone()) => answer,
             () = handle.finished() => return None,
         };
         match answer {
-            Ok(Reply::Read(reply)) => return Some((reply.index, reply.value)),
-            Ok(_) => debug!(alloc = %handle.id, "the servers gave another answer than was asked for"),
+            Ok(reply) => return Some((reply.index, reply.value)),
             Err(failure) => debug!(alloc = %handle.id, error = failure.text, "the servers do not say how the allocation before stands"),
         }
         tokio::select! {
@@ -284,7 +281,7 @@ fn place(source: &Path, target: &AllocDir, paths: &[PathBuf]) -> Result<bool, St
             true => format!("{shown}: {error}"),
             false => format!("{shown}: {error}; what was moved before that is here: {}", moved.join(", ")),
         };
-        make_root(target)?;
+        make(&target.root, 0o755)?;
         if let Some(parent) = to.parent() {
             directory(parent, 0o700).map_err(told)?;
         }
@@ -309,16 +306,12 @@ fn resume(target: &AllocDir, paths: &[PathBuf]) -> Result<bool, String> {
     Ok(true)
 }
 
-fn make_root(target: &AllocDir) -> Result<(), String> {
-    directory(&target.root, 0o755).map_err(|error| format!("failed to make directory {}: {error}", target.root.display()))
-}
-
 /// Unpacks files, directories and links into a directory that only the agent can enter.
 fn unpack(from: impl Read, target: &AllocDir) -> Result<(), String> {
-    make_root(target)?;
+    make(&target.root, 0o755)?;
     let incoming = target.root.join(INCOMING);
     clear(&incoming);
-    directory(&incoming, 0o700).map_err(|error| format!("failed to make directory {}: {error}", incoming.display()))?;
+    make(&incoming, 0o700)?;
     let told = |error: io::Error| format!("the copy broke off: {error}");
     let mut archive = tar::Archive::new(from);
     archive.set_preserve_permissions(true);
@@ -348,9 +341,8 @@ fn unpack(from: impl Read, target: &AllocDir) -> Result<(), String> {
 
 /// What cannot be removed is left to garbage collection.
 fn clear(folder: &Path) {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => warn!(folder = %folder.display(), %error, "a copy could not be removed"),
-        _ => {}
+    if let Err(error) = remove(folder) {
+        warn!(folder = %folder.display(), %error, "a copy could not be removed");
     }
 }
 

@@ -1,8 +1,7 @@
 //! Listing directories, and what is said about one file.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io::Read;
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -21,15 +20,9 @@ pub(crate) fn list(dir: &AllocDir, path: &str) -> Result<Vec<FileInfo>, Failure>
     if !is_dir {
         return Err(Failure::bad_request(format!("{path} is not a directory")));
     }
-    // Through the descriptor, so that it is the directory that was checked.
-    let entries = fs::read_dir(format!("/proc/self/fd/{}", opened.file.as_raw_fd())).map_err(|error| failure(path, &error))?;
-    let mut found = Vec::new();
-    for entry in entries.flatten() {
-        // A file that went away in between is not there.
-        if let Ok(metadata) = fs::symlink_metadata(entry.path()) {
-            found.push(info(&entry.file_name().to_string_lossy(), &metadata, String::new()));
-        }
-    }
+    let entries = opened.entries().map_err(|error| failure(path, &error))?;
+    let mut found: Vec<FileInfo> =
+        entries.map(|(entry, metadata)| info(&entry.file_name().to_string_lossy(), &metadata, String::new())).collect();
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }
@@ -93,7 +86,7 @@ fn content_type(mut file: File) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs::Permissions;
+    use std::fs::{self, Permissions};
 
     /// Names in order, with modes, sizes and kinds.
     #[test]

@@ -1,7 +1,7 @@
 //! Opening by a path that somebody sent. The kernel resolves it beneath the allocation's directory, so no link and no `..` leads out, also not
 //! when the task changes links at the same moment.
 
-use std::fs::File;
+use std::fs::{self, DirEntry, File, Metadata};
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Component, Path, PathBuf};
@@ -17,6 +17,15 @@ pub(crate) struct Opened {
     pub file: File,
     /// From the allocation's directory, after all links.
     pub path: PathBuf,
+}
+
+impl Opened {
+    /// What is in the directory, without following links. What went away in between is not there.
+    pub fn entries(&self) -> io::Result<impl Iterator<Item = (DirEntry, Metadata)> + use<>> {
+        // Through the descriptor, so that it is the directory that was checked.
+        let entries = fs::read_dir(format!("/proc/self/fd/{}", self.file.as_raw_fd()))?;
+        Ok(entries.flatten().filter_map(|entry| fs::symlink_metadata(entry.path()).ok().map(|metadata| (entry, metadata))))
+    }
 }
 
 pub(crate) fn open(dir: &AllocDir, path: &str) -> Result<Opened, Failure> {

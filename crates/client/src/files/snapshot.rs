@@ -2,7 +2,6 @@
 
 use std::fs::{self, Metadata};
 use std::io::{self, BufWriter, Read, Write};
-use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 
 use super::follow::{Chunks, Outlet, PIECE, outlet};
@@ -67,10 +66,7 @@ fn append(tar: &mut tar::Builder<impl Write>, dir: &AllocDir, path: &Path) -> Re
     }
     tar.append_data(&mut header(&metadata), path, io::empty()).map_err(told)?;
     let mut inside = Vec::new();
-    // Through the descriptor, so that it is the directory that was checked.
-    let entries = fs::read_dir(format!("/proc/self/fd/{}", opened.file.as_raw_fd())).map_err(told)?;
-    for entry in entries.flatten() {
-        let Ok(metadata) = fs::symlink_metadata(entry.path()) else { continue };
+    for (entry, metadata) in opened.entries().map_err(told)? {
         let below = path.join(entry.file_name());
         if metadata.is_symlink() {
             let Ok(target) = fs::read_link(entry.path()) else { continue };

@@ -13,7 +13,7 @@ use model::{EventBatch, EventFilter, EventTopic, FollowedTopic, RegionName};
 use rpc::message::{Read, ReadOptions, ReadValue};
 
 use crate::filter::Filter;
-use crate::list::filter_refusal;
+use crate::list::{self, filter_refusal};
 use crate::params::Params;
 use crate::refusal::Refusal;
 use crate::request::{Cx, Verb};
@@ -102,10 +102,7 @@ pub(super) struct Wanted(Option<Filter>);
 impl Wanted {
     /// By the expression in the query, over the event as it is told.
     pub(super) fn new(params: &Params) -> Result<Self, Refusal> {
-        match params.text("filter") {
-            "" => Ok(Self(None)),
-            text => Ok(Self(Some(Filter::parse::<EventLine>(text).map_err(filter_refusal)?))),
-        }
+        list::filter::<EventLine>(params).map(Self)
     }
 
     /// The line of what one log entry changed; nothing when nothing of it is wanted.
